@@ -1,0 +1,109 @@
+"""Bayesian multilevel models from a formula.
+
+>>> import hiermodel as hm
+>>> data = hm.datasets.load("sleepstudy")
+>>> fit = hm.fit("reaction ~ days + (days | subject)", data, seed=1)  # doctest: +SKIP
+>>> fit.summary()  # doctest: +SKIP
+
+Public names are imported on first use, so that ``import hiermodel`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hiermodel import datasets
+    from hiermodel.engines import install_cmdstan
+    from hiermodel.errors import (
+        CertificateError,
+        DataError,
+        EngineError,
+        FamilyError,
+        FormulaError,
+        HiermodelError,
+        HiermodelWarning,
+        PriorError,
+        SamplingWarning,
+    )
+    from hiermodel.families import family, register_family
+    from hiermodel.fitting import Fit, fit, load
+    from hiermodel.formula import bf, lf, mvbf, nlf, set_rescor
+    from hiermodel.modeling import Model, default_priors, model
+    from hiermodel.priors import prior
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CertificateError",
+    "DataError",
+    "EngineError",
+    "FamilyError",
+    "Fit",
+    "FormulaError",
+    "HiermodelError",
+    "HiermodelWarning",
+    "Model",
+    "PriorError",
+    "SamplingWarning",
+    "__version__",
+    "bf",
+    "datasets",
+    "default_priors",
+    "family",
+    "fit",
+    "install_cmdstan",
+    "lf",
+    "load",
+    "model",
+    "mvbf",
+    "nlf",
+    "prior",
+    "register_family",
+    "set_rescor",
+]
+
+_HOMES = {
+    "CertificateError": "errors",
+    "DataError": "errors",
+    "EngineError": "errors",
+    "FamilyError": "errors",
+    "Fit": "fitting",
+    "FormulaError": "errors",
+    "HiermodelError": "errors",
+    "HiermodelWarning": "errors",
+    "Model": "modeling",
+    "PriorError": "errors",
+    "SamplingWarning": "errors",
+    "bf": "formula",
+    "default_priors": "modeling",
+    "family": "families",
+    "fit": "fitting",
+    "install_cmdstan": "engines",
+    "lf": "formula",
+    "load": "fitting",
+    "model": "modeling",
+    "mvbf": "formula",
+    "nlf": "formula",
+    "prior": "priors",
+    "register_family": "families",
+    "set_rescor": "formula",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "datasets":
+        return importlib.import_module("hiermodel.datasets")
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"hiermodel.{_HOMES[name]}"), name)
+        # Next time the name is found at once, without this function.
+        globals()[name] = value
+        return value
+    from hiermodel.errors import did_you_mean
+
+    raise AttributeError(f"module 'hiermodel' has no attribute {name!r}" + did_you_mean(name, __all__))
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,244 @@
+"""Addition terms: what stands between ``|`` and ``~`` on the left of a formula (feature-map A4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hiermodel.errors import DataError, FormulaError
+from hiermodel.expressions import FactorValue, LearnedExpression, learn
+from hiermodel.families.base import Family
+from hiermodel.formula.arguments import flag, match_arguments
+from hiermodel.formula.syntax import Call, Constant, Node, ParsedFormula, names
+from hiermodel.schema import Schema
+from hiermodel.stan.variables import Var
+
+Array = np.ndarray
+
+ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "weights": ("x", "scale"),
+    "trials": ("x",),
+    "se": ("x", "sigma"),
+    "cens": ("x", "y2"),
+    "trunc": ("lb", "ub"),
+    "rate": ("denom",),
+    "thres": ("x", "gr"),
+    "cat": ("x",),
+}
+_CENSORING = {"none": 0, "right": 1, "left": -1, "interval": 2}
+
+
+@dataclass(frozen=True, eq=False)
+class Additions:
+    """The addition terms of one response, learned.
+
+    `values` maps roles (``weights``, ``trials``, ``se``, ``cens``, ``rcens``, ``lb``, ``ub``,
+    ``denom``, ``thres``, ``thres_gr``) to expressions on the data.
+    """
+
+    values: Mapping[str, LearnedExpression] = field(default_factory=dict)
+    scale_weights: bool = False
+    se_with_sigma: bool = False
+    discrete: bool = False
+    suffix: str = ""
+
+    def __contains__(self, role: object) -> bool:
+        return role in self.values
+
+    @property
+    def variables(self) -> tuple[Var, ...]:
+        """The Stan data of these terms."""
+        s = self.suffix
+        real, integer = ("vector", ("N",), ()), ("int", (), ("N",))
+        kind = integer if self.discrete else real
+        spec = {
+            "weights": (real, "0", "", "weights of the log-likelihood"),
+            "trials": (integer, "0", "", "number of trials"),
+            "se": (real, "0", "", "known standard errors"),
+            "cens": (integer, "-1", "2", "-1 left, 0 none, 1 right, 2 interval censored"),
+            "rcens": (kind, "", "", "right ends of intervals"),
+            "lb": (kind, "", "", "lower truncation bounds"),
+            "ub": (kind, "", "", "upper truncation bounds"),
+            "denom": (real, "0", "", "denominator of the rate"),
+        }
+        return tuple(
+            Var(f"{role}{s}", type_, size, array, lower=low, upper=high, comment=note)
+            for role, ((type_, size, array), low, high, note) in spec.items()
+            if role in self.values
+        )
+
+    def data(
+        self, frame: pd.DataFrame, roles: tuple[str, ...] | None = None
+    ) -> dict[str, Any]:
+        """Values of the variables above for any frame, perhaps of some `roles` only."""
+        out: dict[str, Any] = {}
+        for var in self.variables:
+            role = var.name.removesuffix(self.suffix) if self.suffix else var.name
+            if roles is not None and role not in roles:
+                continue
+            out[var.name] = self._column(role, frame, integer=var.type == "int")
+        if self.scale_weights and f"weights{self.suffix}" in out:
+            weights = out[f"weights{self.suffix}"]
+            out[f"weights{self.suffix}"] = weights / weights.mean()
+        return out
+
+    def _column(self, role: str, frame: pd.DataFrame, integer: bool) -> Array:
+        value = self.values[role].value(frame, missing="pass")
+        if role == "cens":
+            return _censoring_codes(value, len(frame))
+        column = numeric_column(value, len(frame), role)
+        if role == "rcens":
+            # Only interval-censored rows have a right end; Stan never reads the others.
+            column = np.where(np.isnan(column), 0.0, column)
+        _check(role, column)
+        if not integer:
+            return column
+        if not np.all(column == np.floor(column)):
+            row = int(np.flatnonzero(column != np.floor(column))[0])
+            raise DataError(f"{role} must be whole numbers; row {row} has {column[row]:g}")
+        return column.astype(np.int64)
+
+
+def numeric_column(value: Any, n: int, what: str) -> Array:
+    """A number per row; a single number is meant for every row."""
+    if isinstance(value, FactorValue):
+        raise DataError(f"{what} must be numbers, not a factor")
+    column = np.asarray(value, dtype=float)
+    if column.ndim == 0 or (column.ndim == 1 and column.shape[0] == 1 and n != 1):
+        column = np.full(n, float(column.reshape(-1)[0]))
+    if column.shape != (n,):
+        raise DataError(f"{what} must be one number per row, got shape {column.shape}")
+    return column
+
+
+def _check(role: str, column: Array) -> None:
+    limits = {"weights": (0.0, True), "trials": (0.0, True), "se": (0.0, True), "denom": (0.0, False)}
+    if role not in limits:
+        return
+    low, inclusive = limits[role]
+    bad = ~(column >= low) if inclusive else ~(column > low)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        word = "at least" if inclusive else "greater than"
+        raise DataError(f"{role} must be {word} {low:g}; row {row} has {column[row]:g}")
+
+
+def _censoring_codes(value: Any, n: int) -> Array:
+    if isinstance(value, FactorValue):
+        folded = [str(level).lower() for level in value.levels]
+        if set(folded) <= {"false", "true"}:
+            table = [int(level == "true") for level in folded]
+        else:
+            table = [_censoring_label(level) for level in folded]
+        codes = np.asarray(value.codes)
+        if (codes < 0).any():
+            raise DataError(f"cens() is missing in row {int(np.flatnonzero(codes < 0)[0])}")
+        return np.array(table, dtype=np.int64)[codes]
+    column = numeric_column(value, n, "cens")
+    bad = ~np.isin(column, (-1, 0, 1, 2))
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise DataError(
+            f"cens() takes left, none, right, interval (or -1, 0, 1, 2); row {row} has "
+            f"{column[row]:g}"
+        )
+    return column.astype(np.int64)
+
+
+def _censoring_label(level: str) -> int:
+    hits = [code for word, code in _CENSORING.items() if level and word.startswith(level)]
+    if level in {"-1", "0", "1", "2"}:
+        return int(level)
+    if len(hits) != 1:
+        raise DataError(
+            f"cens() does not know {level!r}; use left, none, right or interval "
+            "(or -1, 0, 1, 2)"
+        )
+    return hits[0]
+
+
+def addition_variables(parsed: ParsedFormula) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Columns used by the additions: those that must be complete, and those that may miss rows.
+
+    Right ends of intervals are needed only where a row is interval censored.
+    """
+    needed: list[str] = []
+    optional: list[str] = []
+    for call in parsed.additions:
+        arguments = match_arguments(
+            call, ARGUMENTS.get(call.function, tuple(a.name or "x" for a in call.arguments)),
+            parsed.source,
+        )
+        for name, node in arguments.items():
+            target = optional if (call.function, name) == ("cens", "y2") else needed
+            target.extend(names(node))
+    return tuple(needed), tuple(v for v in optional if v not in needed)
+
+
+def learn_additions(
+    parsed: ParsedFormula, family: Family, frame: pd.DataFrame, schema: Schema, suffix: str
+) -> Additions:
+    """Read the addition terms of a formula.
+
+    Raises
+    ------
+    FormulaError
+        For a term that the family does not allow or that is not built yet.
+    """
+    values: dict[str, LearnedExpression] = {}
+    scale = se_sigma = False
+    for call in parsed.additions:
+        _check_allowed(call, family, parsed.source)
+        arguments = match_arguments(call, ARGUMENTS[call.function], parsed.source)
+        roles = _ROLES[call.function]
+        for name, node in arguments.items():
+            if name in roles and not _is_missing(node):
+                values[roles[name]] = learn(node, frame, schema, parsed.source)
+        if call.function == "weights":
+            scale = flag(arguments.get("scale"), False, parsed.source, "scale of weights()")
+        if call.function == "se":
+            se_sigma = flag(arguments.get("sigma"), False, parsed.source, "sigma of se()")
+    if "trials" in family.additions and "trials" not in values:
+        raise FormulaError(
+            f"family {family.name!r} needs the number of trials: write "
+            f"'y | trials(n) ~ ...' with a column or a number",
+            parsed.source,
+            parsed.response.span if parsed.response else None,
+        )
+    return Additions(values, scale, se_sigma, family.discrete, suffix)
+
+
+_ROLES: Mapping[str, Mapping[str, str]] = {
+    "weights": {"x": "weights"},
+    "trials": {"x": "trials"},
+    "se": {"x": "se"},
+    "cens": {"x": "cens", "y2": "rcens"},
+    "trunc": {"lb": "lb", "ub": "ub"},
+    "rate": {"denom": "denom"},
+    "thres": {"x": "thres", "gr": "thres_gr"},
+    "cat": {"x": "cat"},
+}
+
+
+def _is_missing(node: Node) -> bool:
+    return isinstance(node, Constant) and node.value is None
+
+
+def _check_allowed(call: Call, family: Family, source: str) -> None:
+    kind = call.function
+    if kind not in ARGUMENTS:
+        message = f"the addition term {kind}() is understood, but not built yet in this version"
+        raise FormulaError(message, source, call.span)
+    allowed = set(family.additions) | {"weights"}
+    if kind == "cat" and "thres" in allowed:
+        return
+    if kind not in allowed:
+        message = (
+            f"family {family.name!r} does not take the addition term {kind}(); it takes "
+            + ", ".join(sorted(allowed))
+        )
+        raise FormulaError(message, source, call.span)

@@ -1,0 +1,242 @@
+"""What a family is: declarations that serve the Stan program and NumPy alike.
+
+A `Family` composes a `Distribution` (a density under its Stan name with its NumPy twin) with
+`arguments`, one function that turns the family's parameters into the density's arguments. The
+same function runs on Stan text (`StanExpr`, with `StanMath`) and on arrays (`NumpyMath`), so the
+program and the NumPy log-likelihood cannot disagree about a parameterisation::
+
+    arguments=lambda p, m: (p.shape, p.shape / p.mu)        # gamma with a mean
+
+Array convention of everything on the NumPy side: draws x rows, ``(S, N)``. Parameters without a
+formula are ``(S, 1)``. Ordinal thresholds are ``(S, 1 or N, T)``, padded with NaN where
+threshold groups differ in length; the linear predictors of a categorical family are stacked as
+``(S, N, C)`` with a zero for the reference category. The ``mu`` of ordinal and nominal families
+stays on the scale of the link: it is compared with thresholds, or with other categories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any, Literal
+
+import numpy as np
+from scipy import special
+
+from hiermodel.links import Link, link_named
+from hiermodel.stan.expr import MathNamespace, StanExpr, StanMath, stan_call
+
+__all__ = [
+    "Distribution",
+    "Family",
+    "Fused",
+    "MathNamespace",
+    "NumpyMath",
+    "Param",
+    "ResponseKind",
+    "StanExpr",
+    "StanMath",
+    "stan_call",
+]
+
+Arguments = Callable[[Any, Any], tuple[Any, ...]]
+ResponseKind = Literal[
+    "real",         # any finite number
+    "positive",     # > 0
+    "count",        # 0, 1, 2, ...
+    "binary",       # 0/1, boolean, or a factor with two levels (second = 1)
+    "trials",       # 0 .. trials
+    "unit",         # inside (0, 1)
+    "ordinal",      # ordered factor or 1, 2, ...
+    "nominal",      # factor
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A distributional parameter of a family.
+
+    Attributes
+    ----------
+    name : str
+        ``mu``, ``sigma``, ...
+    links : tuple of str
+        Allowed links, the default first. They act when the parameter has a formula; without
+        any link it cannot have one (the shape of a geometric family).
+    lower, upper : float
+        Support on the natural scale; bounds of the Stan parameter when it has no formula.
+    prior : str
+        Default prior on the natural scale, without a formula. ``"scale"`` stands for the
+        data-dependent scale prior (feature-map C2).
+    prior_predicted : str
+        Default prior of its intercept when it has a formula, ``"scale"`` as above.
+    fixed : float, optional
+        Its value when it has no formula, for a parameter that is then no parameter (``disc``).
+    """
+
+    name: str
+    links: tuple[str, ...]
+    lower: float = -np.inf
+    upper: float = np.inf
+    prior: str = ""
+    prior_predicted: str = "scale"
+    fixed: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A density under its Stan name, and its NumPy twin.
+
+    All callables take the values first and then the arguments in Stan's order, broadcast
+    against each other. `log_cdf` is log P(Y <= y), `log_ccdf` is log P(Y > y); either is None
+    when neither Stan nor we have it (then no censoring or truncation). `random(rng, *args)`
+    draws one value per broadcast element. With `vectorized` False, Stan is called row by row.
+    `truncated_mean(lb, ub, *args)` is E[Y | lb <= Y <= ub], where bounds may be infinite.
+    `functions` names files of ``stan_templates/functions`` that the program then includes.
+    """
+
+    name: str
+    discrete: bool
+    log_prob: Callable[..., np.ndarray]
+    random: Callable[..., np.ndarray]
+    log_cdf: Callable[..., np.ndarray] | None = None
+    log_ccdf: Callable[..., np.ndarray] | None = None
+    vectorized: bool = True
+    functions: tuple[str, ...] = ()
+    truncated_mean: Callable[..., np.ndarray] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A Stan density with the inverse link folded in, used where it applies.
+
+    `link` is the link of ``mu`` it stands for; `arguments` sees ``p.mu`` on the link scale.
+    `glm` is the name of the matching ``*_glm`` density, and `glm_extra` gives its arguments
+    behind ``(x, alpha, beta)``, `glm_first` those before them. `unpredicted` names parameters
+    that must have no formula (and no value but their fixed one, for those that have one).
+    `grouped_thresholds` is False when all rows must share one vector of thresholds.
+    """
+
+    link: str
+    name: str
+    arguments: Arguments
+    glm: str = ""
+    glm_extra: Arguments = lambda p, m: ()
+    glm_first: Arguments = lambda p, m: ()
+    unpredicted: tuple[str, ...] = ()
+    grouped_thresholds: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A response distribution whose every parameter may have a formula.
+
+    Attributes
+    ----------
+    name : str
+    params : tuple of Param
+        ``mu`` first. A nominal family has one ``mu``; the model makes one per category.
+    response : ResponseKind
+    distribution : Distribution
+    arguments : callable
+        ``(p, m) -> tuple``: arguments of the density from the parameters `p` (attributes named
+        as in `params`, plus ``trials`` and ``thresholds`` where the family has them) and the
+        maths namespace `m` (`StanMath` or `NumpyMath`).
+    mean : callable
+        ``(p, m) -> array``: E[Y], shape ``(S, N)``; for ordinal and nominal families the
+        probabilities ``(S, N, C)``.
+    additions : frozenset of str
+        Addition terms it allows beyond ``weights``.
+    fused : tuple of Fused
+    scale_link : str, optional
+        Link used for the scale of default priors instead of the link of ``mu`` (``"log"``
+        for lognormal).
+    scaled_by_rate : tuple of str
+        Parameters that ``rate()`` multiplies, on the natural scale.
+    ordered_thresholds : bool
+        True for ordinal families whose thresholds must increase.
+    links, options : mapping
+        What the user chose; see `link` and `option`.
+    choices : mapping
+        Allowed values of each option, the default first; an empty tuple allows any text.
+    link_arguments : callable, optional
+    link_mean : callable, optional
+        ``link -> arguments`` and ``link -> mean``, for families where these depend on the link
+        of ``mu``; `with_links` puts them in place.
+    """
+
+    name: str
+    params: tuple[Param, ...]
+    response: ResponseKind
+    distribution: Distribution
+    arguments: Arguments
+    mean: Callable[[Any, Any], np.ndarray]
+    additions: frozenset[str] = frozenset()
+    fused: tuple[Fused, ...] = ()
+    scale_link: str | None = None
+    scaled_by_rate: tuple[str, ...] = ()
+    ordered_thresholds: bool = False
+    links: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    link_arguments: Callable[[Link], Arguments] | None = None
+    link_mean: Callable[[Link], Callable[[Any, Any], np.ndarray]] | None = None
+
+    def link(self, param: str) -> str:
+        """The link of a parameter: the one chosen, else its default."""
+        return self.links.get(param) or self.param(param).links[0]
+
+    def option(self, name: str) -> Any:
+        """The value of an option (``threshold``, ``refcat``): the one chosen, else its default."""
+        if name in self.options:
+            return self.options[name]
+        allowed = self.choices.get(name, ())
+        return allowed[0] if allowed else None
+
+    def param(self, name: str) -> Param:
+        """The parameter of that name."""
+        return next(p for p in self.params if p.name == name)
+
+    def with_links(self, links: Mapping[str, str]) -> Family:
+        """The same family with other links; parameters not named keep theirs."""
+        chosen = {**self.links, **links}
+        family = replace(self, links=chosen)
+        link = link_named(family.link("mu"))
+        if self.link_arguments is not None:
+            family = replace(family, arguments=self.link_arguments(link))
+        if self.link_mean is not None:
+            family = replace(family, mean=self.link_mean(link))
+        return family
+
+    @property
+    def discrete(self) -> bool:
+        """True when Y is an integer."""
+        return self.distribution.discrete
+
+    @property
+    def has_thresholds(self) -> bool:
+        """True for ordinal families."""
+        return self.response == "ordinal"
+
+
+def _across(x: np.ndarray) -> np.ndarray:
+    return np.asarray(x)[..., None]
+
+
+NumpyMath: Any = SimpleNamespace(
+    exp=np.exp,
+    log=np.log,
+    sqrt=np.sqrt,
+    square=np.square,
+    tgamma=special.gamma,
+    lgamma=special.gammaln,
+    expm1=np.expm1,
+    log1p=np.log1p,
+    inv_logit=special.expit,
+    pi=lambda: np.pi,
+    # (S, N) to (S, N, 1), against the last axis of thresholds
+    across=_across,
+    log_inverse=lambda link, x: link.log_inverse(x),
+    log1m_inverse=lambda link, x: link.log1m_inverse(x),
+)

@@ -1,0 +1,111 @@
+"""Families of ordinal responses: four ways to make K probabilities from K - 1 thresholds.
+
+`disc`, the discrimination, multiplies the distance between thresholds and predictor; it is 1
+unless it has a formula. Thresholds are ``flexible``, ``equidistant`` or ``sum_to_zero``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from hiermodel.families.base import Arguments, Distribution, Family, Fused, Param
+from hiermodel.families.category_distributions import (
+    ACAT,
+    CRATIO,
+    CUMULATIVE,
+    SRATIO,
+    acat_log_probs,
+    cratio_log_probs,
+    cumulative_log_probs,
+    sratio_log_probs,
+)
+from hiermodel.families.numerics import Array
+from hiermodel.families.shared import DISC, ORDINAL_LINKS
+from hiermodel.links import Link, link_named
+
+_THRESHOLDS = ("flexible", "equidistant", "sum_to_zero")
+_WITHOUT_SOFTIT = tuple(link for link in ORDINAL_LINKS if link != "softit")
+
+
+def _distance(p: Any, m: Any, rising: bool) -> Any:
+    """Where each row stands to its thresholds: (S, N, T), or a Stan vector per row."""
+    mu, disc = m.across(p.mu), m.across(p.disc)
+    return disc * (mu - p.thresholds if rising else p.thresholds - mu)
+
+
+def _link_arguments(rising: bool) -> Callable[[Link], Arguments]:
+    """``(log F, log(1 - F))``; `rising` when F grows with the predictor."""
+
+    def with_link(link: Link) -> Arguments:
+        def arguments(p: Any, m: Any) -> tuple[Any, ...]:
+            x = _distance(p, m, rising)
+            return (m.log_inverse(link, x), m.log1m_inverse(link, x))
+
+        return arguments
+
+    return with_link
+
+
+def _ordinal(
+    distribution: Distribution,
+    log_probs: Callable[[Array, Array], Array],
+    *,
+    rising: bool,
+    links: tuple[str, ...] = ORDINAL_LINKS,
+    ordered: bool = False,
+    fused: tuple[Fused, ...] = (),
+) -> Family:
+    with_link = _link_arguments(rising)
+
+    def link_mean(link: Link) -> Callable[[Any, Any], Array]:
+        arguments = with_link(link)
+        return lambda p, m: np.exp(log_probs(*arguments(p, m)))
+
+    default = link_named(links[0])
+    return Family(
+        name=distribution.name,
+        params=(Param("mu", links), DISC),
+        response="ordinal",
+        distribution=distribution,
+        arguments=with_link(default),
+        mean=link_mean(default),
+        additions=frozenset({"thres", "cat"}),
+        fused=fused,
+        ordered_thresholds=ordered,
+        choices={"threshold": _THRESHOLDS},
+        options={"threshold": _THRESHOLDS[0]},
+        link_arguments=with_link,
+        link_mean=link_mean,
+    )
+
+
+# P(Y <= k) = F(disc (threshold_k - mu))
+CUMULATIVE_FAMILY = _ordinal(
+    CUMULATIVE,
+    cumulative_log_probs,
+    rising=False,
+    ordered=True,
+    fused=(
+        Fused(
+            link="logit",
+            name="ordered_logistic",
+            arguments=lambda p, m: (p.mu, p.thresholds),
+            unpredicted=("disc",),
+            grouped_thresholds=False,
+        ),
+    ),
+)
+
+# P(Y = k | Y >= k) = F(disc (threshold_k - mu))
+SRATIO_FAMILY = _ordinal(SRATIO, sratio_log_probs, rising=False, links=_WITHOUT_SOFTIT)
+
+# P(Y > k | Y >= k) = F(disc (mu - threshold_k))
+CRATIO_FAMILY = _ordinal(CRATIO, cratio_log_probs, rising=True, links=_WITHOUT_SOFTIT)
+
+# P(Y = k + 1 | Y in {k, k + 1}) = F(disc (mu - threshold_k))
+ACAT_FAMILY = _ordinal(ACAT, acat_log_probs, rising=True)
+
+FAMILIES = (CUMULATIVE_FAMILY, SRATIO_FAMILY, CRATIO_FAMILY, ACAT_FAMILY)

@@ -1,0 +1,183 @@
+"""Save and load: a fit as one netCDF file, with JSON beside the arrays; loading runs no code.
+
+The file holds the draws, the rows that were fitted and the words of the user (formula, family,
+priors). The model is rebuilt from words and rows, so nothing that was learned is stored twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hiermodel.errors import HiermodelError
+from hiermodel.families import family as make_family
+from hiermodel.families.base import Family
+from hiermodel.formula import from_json, to_json
+from hiermodel.priors import Prior
+
+if TYPE_CHECKING:
+    from hiermodel.modeling import Model
+
+FORMAT = 1
+
+
+def frame_to_dataset(frame: pd.DataFrame, data2: Mapping[str, pd.DataFrame]) -> xr.Dataset:
+    """The training rows (and known matrices) as arrays: factors as codes with their levels."""
+    ds = xr.Dataset()
+    for name in frame.columns:
+        values, attrs = _column_to_array(frame[name])
+        ds[str(name)] = xr.DataArray(values, dims=("obs",), attrs=attrs)
+    for name, matrix in data2.items():
+        table = pd.DataFrame(matrix)
+        labels = [str(v) for v in table.index]
+        key = f"data2_{name}"
+        ds[key] = xr.DataArray(
+            table.to_numpy(dtype=float), dims=(f"{key}_row", f"{key}_column"),
+            attrs={"data2": name, "levels": json.dumps(labels)},
+        )
+    return ds
+
+
+def _column_to_array(column: pd.Series) -> tuple[np.ndarray, dict[str, Any]]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = [_plain(v) for v in column.cat.categories]
+        kind = "ordered" if column.cat.ordered else "factor"
+        return column.cat.codes.to_numpy(dtype=np.int64), {
+            "kind": kind, "levels": json.dumps(levels)
+        }
+    if pd.api.types.is_bool_dtype(column.dtype):
+        return column.to_numpy(dtype=np.int64), {"kind": "boolean"}
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        integer = pd.api.types.is_integer_dtype(column.dtype) and not column.hasnans
+        dtype = np.int64 if integer else np.float64
+        return column.to_numpy(dtype=dtype), {"kind": "numeric"}
+    codes, levels = pd.factorize(column)
+    return codes.astype(np.int64), {
+        "kind": "text", "levels": json.dumps([str(v) for v in levels])
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def dataset_to_frame(ds: xr.Dataset) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """The inverse of `frame_to_dataset`."""
+    columns: dict[str, Any] = {}
+    data2: dict[str, pd.DataFrame] = {}
+    for key in ds.data_vars:
+        array, attrs = ds[key], ds[key].attrs
+        if "data2" in attrs:
+            labels = json.loads(attrs["levels"])
+            data2[attrs["data2"]] = pd.DataFrame(array.values, index=labels, columns=labels)
+            continue
+        columns[str(key)] = _array_to_column(array.values, attrs)
+    return pd.DataFrame(columns), data2
+
+
+def _array_to_column(values: np.ndarray, attrs: Mapping[str, Any]) -> Any:
+    kind = attrs.get("kind", "numeric")
+    if kind == "numeric":
+        return values
+    if kind == "boolean":
+        return values.astype(bool)
+    levels = json.loads(attrs["levels"])
+    codes = values.astype(np.int64)
+    if kind == "text":
+        return pd.Series(np.array([*levels, None], dtype=object)[codes])
+    return pd.Categorical.from_codes(codes, categories=levels, ordered=kind == "ordered")
+
+
+def model_to_json(model: Model) -> dict[str, Any]:
+    """The words of the user that made a model."""
+    call = model.call
+    return {
+        "format": FORMAT,
+        "formula": to_json(model.formula),
+        "family": _family_to_json(model.family),
+        "priors": _priors_to_json(call.get("priors")),
+        "sample_prior": model.sample_prior,
+        "normalize": model.normalize,
+        "drop_unused_levels": bool(call.get("drop_unused_levels", True)),
+        "contrasts": _contrasts_to_json(call.get("contrasts")),
+    }
+
+
+def _family_to_json(family: Family) -> dict[str, Any]:
+    return {
+        "name": family.name, "links": dict(family.links), "options": dict(family.options)
+    }
+
+
+def _priors_to_json(priors: Any) -> Any:
+    if priors is None or isinstance(priors, str):
+        return priors
+    if isinstance(priors, Mapping):
+        return {"shorthand": {str(k): v for k, v in priors.items()}}
+    if isinstance(priors, Prior):
+        return [asdict(priors)]
+    return [p if isinstance(p, str) else asdict(p) for p in priors]
+
+
+def _contrasts_to_json(contrasts: Mapping[str, Any] | None) -> Any:
+    if contrasts is None:
+        return None
+    out: dict[str, Any] = {}
+    for column, value in contrasts.items():
+        if isinstance(value, str):
+            out[column] = value
+        else:
+            table = pd.DataFrame(value)
+            out[column] = {
+                "index": [str(v) for v in table.index],
+                "columns": [str(v) for v in table.columns],
+                "values": table.to_numpy(dtype=float).tolist(),
+            }
+    return out
+
+
+def model_arguments(words: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `hiermodel.model` from what `model_to_json` wrote, without data."""
+    if words.get("format") != FORMAT:
+        raise HiermodelError(
+            f"this file has format {words.get('format')!r}; this version reads format {FORMAT}"
+        )
+    described = words["family"]
+    links = {f"link_{k}": v for k, v in described["links"].items() if k != "mu"}
+    family = make_family(
+        described["name"], described["links"].get("mu"), **links, **described["options"]
+    )
+    return {
+        "formula": from_json(words["formula"]),
+        "family": family,
+        "priors": _priors_from_json(words["priors"]),
+        "sample_prior": words["sample_prior"],
+        "normalize": words["normalize"],
+        "drop_unused_levels": words["drop_unused_levels"],
+        "contrasts": _contrasts_from_json(words["contrasts"]),
+    }
+
+
+def _priors_from_json(priors: Any) -> Any:
+    if priors is None or isinstance(priors, str):
+        return priors
+    if isinstance(priors, Mapping):
+        return dict(priors["shorthand"])
+    return [p if isinstance(p, str) else Prior(**p) for p in priors]
+
+
+def _contrasts_from_json(contrasts: Any) -> Any:
+    if contrasts is None:
+        return None
+    return {
+        column: value
+        if isinstance(value, str)
+        else pd.DataFrame(value["values"], index=value["index"], columns=value["columns"])
+        for column, value in contrasts.items()
+    }

@@ -1,0 +1,223 @@
+"""Linear predictors: one per parameter that has a formula."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hiermodel.columns import DesignSpec
+from hiermodel.expressions import learn
+from hiermodel.formula import deparse
+from hiermodel.formula.syntax import Expansion
+from hiermodel.links import link_named
+from hiermodel.schema import Schema
+from hiermodel.stan.expr import StanExpr
+from hiermodel.terms.base import Array, Scope, Term, special_term_factory
+from hiermodel.terms.offset import OffsetTerm
+from hiermodel.terms.population import PopulationTerm, thin_r_inverse
+
+
+@dataclass(frozen=True, eq=False)
+class Predictor:
+    """The linear predictor of one parameter.
+
+    Attributes
+    ----------
+    param : str
+        Parameter of the family: ``mu`` also for the categories of a nominal family.
+    name : str
+        Its name in Stan and for users: ``mu``, ``sigma``, ``muversicolor``.
+    scope : Scope
+    link : str
+    terms : tuple of Term
+        The population-level term first.
+    on_link_scale : bool
+        True where the density itself applies the link (ordinal and nominal families).
+    """
+
+    param: str
+    name: str
+    scope: Scope
+    link: str
+    terms: tuple[Term, ...]
+    on_link_scale: bool = False
+
+    @property
+    def population(self) -> PopulationTerm:
+        """The population-level term."""
+        first = self.terms[0]
+        assert isinstance(first, PopulationTerm)
+        return first
+
+    @property
+    def start(self) -> str:
+        """Stan expression with which the predictor starts."""
+        population = self.population
+        return f"Intercept{population.suffix}" if population.has_intercept else "0"
+
+    @property
+    def inverse_link_statement(self) -> str:
+        """The statement that brings it to the scale of the parameter, if one is needed."""
+        if self.link == "identity" or self.on_link_scale:
+            return ""
+        inverse = link_named(self.link).stan_inverse(StanExpr(self.name, rows=True))
+        return f"{self.name} = {inverse.text};\n"
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Stan functions that the link needs."""
+        return () if self.on_link_scale else link_named(self.link).functions
+
+    def data(self, frame: pd.DataFrame, missing: str = "raise") -> dict[str, Any]:
+        """Row data of all its terms."""
+        out: dict[str, Any] = {}
+        for term in self.terms:
+            out |= term.data(frame, missing)
+        return out
+
+    def eta(self, draws: Mapping[str, Array], data: Mapping[str, Any], n: int) -> Array:
+        """The linear predictor, draws x rows: the twin of its Stan lines."""
+        size = next(iter(draws.values())).shape[0]
+        total = np.zeros((size, n))
+        for term in self.terms:
+            total += term.eta(draws, data)
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class PredictorOptions:
+    """How the population-level part of a formula is parameterised."""
+
+    center: bool = True
+    cmc: bool = True
+    sparse: bool = False
+    qr: bool = False
+
+
+def build_predictor(
+    expansion: Expansion,
+    param: str,
+    scope: Scope,
+    link: str,
+    frame: pd.DataFrame,
+    schema: Schema,
+    options: PredictorOptions,
+    thresholds: bool = False,
+    on_link_scale: bool = False,
+) -> Predictor:
+    """Resolve the population-level term and the offsets of a formula.
+
+    Group-level views are added by the model, which owns the effects; default priors are
+    attached by `with_defaults` once the offsets are known.
+    """
+    name = param if not scope.dpar and not scope.resp else _name(param, scope)
+    population = _population(expansion, scope, frame, schema, options, thresholds)
+    terms: list[Term] = [population]
+    if expansion.offsets:
+        expressions = tuple(
+            learn(node, frame, schema, expansion.source) for node in expansion.offsets
+        )
+        text = " + ".join(f"offset({deparse(node)})" for node in expansion.offsets)
+        terms.append(OffsetTerm(scope, expressions, text))
+    for special in expansion.specials:
+        factory = special_term_factory(special, expansion.source)
+        terms.append(factory(special, scope, frame, schema))
+    return Predictor(param, name, scope, link, tuple(terms), on_link_scale)
+
+
+def _name(param: str, scope: Scope) -> str:
+    return (scope.dpar or param) + (f"_{scope.resp}" if scope.resp else "")
+
+
+def _population(
+    expansion: Expansion,
+    scope: Scope,
+    frame: pd.DataFrame,
+    schema: Schema,
+    options: PredictorOptions,
+    thresholds: bool,
+) -> PopulationTerm:
+    source = expansion.source
+    if thresholds:
+        # Thresholds are the intercepts: columns are coded as beside an intercept, without it.
+        design = DesignSpec.learn(expansion.terms, False, frame, schema, cmc=False, source=source)
+    else:
+        intercept = expansion.intercept or expansion.plain_intercept
+        design = DesignSpec.learn(
+            expansion.terms, intercept, frame, schema, cmc=options.cmc, source=source
+        )
+    has_intercept = expansion.intercept if not expansion.plain_intercept else False
+    centred = options.center and has_intercept and not options.sparse
+    text = _population_text(expansion, thresholds)
+    columns = design.matrix(frame) if design.names else np.zeros((len(frame), 0))
+    shown = columns[:, 1:] if centred and not thresholds else columns
+    means = shown.mean(axis=0) if centred else np.zeros(0)
+    r_inverse = None
+    if options.qr and shown.shape[1]:
+        r_inverse = thin_r_inverse(shown - means if centred else shown)
+    term = PopulationTerm(
+        scope=scope,
+        design=design,
+        text=text,
+        centred=centred,
+        thresholds=thresholds,
+        sparse=options.sparse,
+        qr=options.qr and bool(shown.shape[1]),
+        means=means,
+        r_inverse=r_inverse,
+        default_b=(),
+        default_intercept="",
+    )
+    return replace(term, default_b=("",) * len(term.coefs))
+
+
+def _population_text(expansion: Expansion, thresholds: bool) -> str:
+    parts = [term.text for term in expansion.terms]
+    if expansion.plain_intercept:
+        parts.insert(0, "0 + Intercept")
+    elif not expansion.intercept and not thresholds:
+        parts.insert(0, "0")
+    return " + ".join(parts) or "1"
+
+
+def with_views(predictor: Predictor, views: Sequence[Term]) -> Predictor:
+    """The predictor with its group-level terms."""
+    return replace(predictor, terms=(*predictor.terms, *views))
+
+
+def with_defaults(
+    predictor: Predictor,
+    default_b: Callable[[Callable[[], Array]], Any],
+    default_intercept: Any,
+    frame: pd.DataFrame,
+) -> Predictor:
+    """The predictor with default priors.
+
+    Parameters
+    ----------
+    default_b : callable
+        Gives the prior of a coefficient; it gets a function that computes the column.
+    default_intercept : str or ScalePrior
+    frame : DataFrame
+    """
+    population = predictor.population
+    matrix = functools.cache(lambda: population.design.matrix(frame))
+    skipped = int(population.has_intercept)
+    priors = tuple(
+        default_b(lambda k=k: matrix()[:, k + skipped]) for k in range(len(population.coefs))
+    )
+    term = replace(population, default_b=priors, default_intercept=default_intercept)
+    return replace(predictor, terms=(term, *predictor.terms[1:]))
+
+
+def offset_mean(predictor: Predictor, frame: pd.DataFrame) -> float:
+    """Mean of the offsets of a predictor over the training rows."""
+    for term in predictor.terms:
+        if isinstance(term, OffsetTerm):
+            return float(term.data(frame)[term.name].mean())
+    return 0.0

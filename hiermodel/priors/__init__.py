@@ -1,0 +1,19 @@
+"""Priors: what users write, the defaults, the prior table and the prior statements."""
+
+from hiermodel.priors.defaults import DEFAULT_SETS, default_prior, scale_prior
+from hiermodel.priors.rows import PriorRow
+from hiermodel.priors.specify import Prior, Priors, as_priors, prior
+from hiermodel.priors.table import ResolvedPriors, resolve_priors
+
+__all__ = [
+    "DEFAULT_SETS",
+    "Prior",
+    "PriorRow",
+    "Priors",
+    "ResolvedPriors",
+    "as_priors",
+    "default_prior",
+    "prior",
+    "resolve_priors",
+    "scale_prior",
+]

@@ -1,0 +1,231 @@
+"""The prior table: the user's priors over the defaults, and all that follows for the program."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from hiermodel.errors import HiermodelWarning, PriorError
+from hiermodel.priors.constants import FixedVar, fix_constants
+from hiermodel.priors.elements import Choice, check_class, parse_constant
+from hiermodel.priors.rows import (
+    PriorRow,
+    RowKey,
+    element_key,
+    existing_rows,
+    final_rows,
+    lineage,
+    match_priors,
+    row_bounds,
+)
+from hiermodel.priors.specify import Prior
+from hiermodel.priors.statements import prior_statements, tag_statements
+from hiermodel.priors.syntax import number
+from hiermodel.stan.variables import Var
+
+_COLUMNS = ("prior", "class", "coef", "group", "resp", "dpar", "nlpar", "lb", "ub", "tag", "source")
+
+Number = float | np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResolvedPriors:
+    """All priors of a model, decided.
+
+    Attributes
+    ----------
+    table : tuple of PriorRow
+        One row per class, group and coefficient; an empty prior of a specific row means that
+        it inherits from the row above it (or is flat, when the row is the user's).
+    parameters : tuple of Var
+        What the parameters block declares: bounds final, constants removed, free elements of
+        partly constant vectors split off (``par_b_3``).
+    fixed : tuple of FixedVar
+        Variables that are (partly) constant: declaration and assignments for the transformed
+        parameters block.
+    statements : tuple of str
+        ``lprior += ...;`` for the transformed parameters block. Without normalisation
+        ``target += ..._lupdf(...);`` for the model block, the only place where Stan allows
+        densities without their constants.
+    data : tuple of (Var, float or ndarray)
+        Stan data for the numbers of default priors.
+    """
+
+    table: tuple[PriorRow, ...]
+    parameters: tuple[Var, ...]
+    fixed: tuple[FixedVar, ...]
+    statements: tuple[str, ...]
+    data: tuple[tuple[Var, Number], ...]
+
+    def frame(self) -> pd.DataFrame:
+        """The table as a data frame.
+
+        Returns
+        -------
+        DataFrame
+            Columns prior, class, coef, group, resp, dpar, nlpar, lb, ub, tag, source.
+        """
+        rows = [
+            (r.prior, r.cls, r.coef, r.group, r.resp, r.dpar, r.nlpar, r.lb, r.ub, r.tag, r.source)
+            for r in self.table
+        ]
+        return pd.DataFrame(rows, columns=list(_COLUMNS), dtype=object)
+
+    def complete(
+        self, draws: Mapping[str, np.ndarray], sizes: Mapping[str, int]
+    ) -> dict[str, np.ndarray]:
+        """Add the (partly) constant variables to draws of the declared parameters.
+
+        Parameters
+        ----------
+        draws : mapping of str to ndarray (chain, draw, ...)
+            Draws of `parameters`. A variable that is there already is kept.
+        sizes : mapping of str to int
+            Values of the Stan data that the declarations use (``Kc``, ``M_1``).
+
+        Returns
+        -------
+        dict of str to ndarray
+            The draws, and every variable of `fixed` at its full shape.
+
+        Raises
+        ------
+        PriorError
+            A constant given as a Stan expression that only Stan can evaluate.
+        """
+        out = dict(draws)
+        lead = next((np.shape(value)[:2] for value in draws.values()), (1, 1))
+        for fixed in self.fixed:
+            if fixed.var.name not in out:
+                out[fixed.var.name] = fixed.values(out, sizes, lead)
+        return out
+
+
+def resolve_priors(
+    variables: Sequence[Var],
+    user: Sequence[Prior] = (),
+    *,
+    normalize: bool = True,
+    functions: Collection[str] = (),
+) -> ResolvedPriors:
+    """Decide the prior of every parameter.
+
+    The most specific row with a prior wins: coefficient of a group, group, class. Bounds
+    belong to the class, or to the class within a group.
+
+    Parameters
+    ----------
+    variables : sequence of Var
+        The parameters of a model with their defaults. Those without `Var.prior` pass through.
+    user : sequence of Prior
+        From `as_priors`.
+    normalize : bool
+        False drops constants: ``_lupdf`` densities and no terms for truncation.
+    functions : collection of str
+        Names of densities that the user adds to the program; priors with these are taken
+        as they are, and are not normalised where bounds cut them.
+
+    Raises
+    ------
+    PriorError
+        A prior that matches no parameter (the nearest row is named), two priors for one row,
+        a distribution that the class cannot have, an unknown distribution, bounds where there
+        can be none.
+
+    Examples
+    --------
+    >>> from hiermodel.priors.specify import prior
+    >>> from hiermodel.stan.variables import Block, PriorElement, PriorTarget, Var
+    >>> target = PriorTarget("b", (PriorElement("days"), PriorElement("age")))
+    >>> b = Var("b", "vector", ("Kc",), block=Block.PARAMETERS, prior=target)
+    >>> resolve_priors([b], [prior("normal(0, 5)")]).statements
+    ('lprior += normal_lpdf(b | 0, 5);',)
+    """
+    rows = existing_rows(variables)
+    found = match_priors(user, rows)
+    for key, given in found.items():
+        check_class(key, given, functions)
+    used: set[RowKey] = set()
+    parameters: list[Var] = []
+    fixed: list[FixedVar] = []
+    data: list[tuple[Var, Number]] = []
+    tagged: list[tuple[str, str]] = []
+    for var in variables:
+        if var.prior is None:
+            parameters.append(var)
+            continue
+        var = _bounded(var, found)
+        choices = _choose(var, found, used)
+        own, constant = fix_constants(var, choices)
+        parameters += own
+        fixed += [constant] if constant is not None else []
+        lines, numbers = prior_statements(var, choices, normalize)
+        tagged += lines
+        data += numbers
+    _warn_unused(found, used)
+    return ResolvedPriors(
+        final_rows(rows, found),
+        tuple(parameters),
+        tuple(fixed),
+        tag_statements(tagged, normalize),
+        tuple(data),
+    )
+
+
+def _choose(var: Var, found: Mapping[RowKey, Prior], used: set[RowKey]) -> tuple[Choice, ...]:
+    assert var.prior is not None
+    out = []
+    for element in var.prior.elements:
+        key = element_key(var.prior.cls, element)
+        row = next((r for r in lineage(key) if r in found and found[r].text is not None), None)
+        if row is None:
+            out.append(Choice(element, element.default, "", key))
+            continue
+        used.add(row)
+        text = found[row].text or ""
+        out.append(Choice(element, text, found[row].tag, row, parse_constant(text)))
+    return tuple(out)
+
+
+_NO_BOUNDS = ("ordered", "simplex", "cholesky_factor_corr", "corr_matrix", "positive_ordered")
+
+
+def _bounded(var: Var, found: Mapping[RowKey, Prior]) -> Var:
+    """The variable with the bounds that the user asked for."""
+    assert var.prior is not None
+    cls = var.prior.cls
+    default = (var.lower, var.upper)
+    bounds = {row_bounds(element_key(cls, e), found, default) for e in var.prior.elements}
+    if len(bounds) > 1:
+        shown = " and ".join(f"lb={low!r}, ub={high!r}" for low, high in sorted(bounds))
+        raise PriorError(
+            f"the bounds of class {cls!r} differ ({shown}) between parameters that are "
+            f"declared together in {var.name!r} because their effects are correlated; give "
+            "them the same bounds"
+        )
+    low, high = bounds.pop()
+    if (low, high) == default:
+        return var
+    if var.type in _NO_BOUNDS:
+        raise PriorError(
+            f"parameters of class {cls!r} cannot have bounds here: {var.name!r} is of Stan "
+            f"type {var.type!r}"
+        )
+    first, last = number(low), number(high)
+    if first is not None and last is not None and first >= last:
+        raise PriorError(f"the bounds of class {cls!r} leave no value: lb={low}, ub={high}")
+    return replace(var, lower=low, upper=high)
+
+
+def _warn_unused(found: Mapping[RowKey, Prior], used: set[RowKey]) -> None:
+    for key, given in found.items():
+        if given.text and key not in used:
+            warnings.warn(
+                f"{given} is not used: every parameter that it is for has a more specific prior",
+                HiermodelWarning,
+                stacklevel=3,
+            )

@@ -1,0 +1,123 @@
+"""The response of a model: what stands left of ``~``, coded as the family needs it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hiermodel.additions import Additions
+from hiermodel.errors import DataError
+from hiermodel.expressions import FactorValue, LearnedExpression
+from hiermodel.families import check_response, code_response
+from hiermodel.families.base import Family
+from hiermodel.stan.variables import Var
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Response:
+    """One response, learned.
+
+    Attributes
+    ----------
+    name : str
+        Its text (``log(weight)``).
+    variable : str
+        Name for Stan and for multivariate suffixes.
+    expression : LearnedExpression
+    categories : tuple of str
+        Levels of a nominal or ordinal response, reference first for nominal ones.
+    additions : Additions
+    """
+
+    name: str
+    variable: str
+    expression: LearnedExpression
+    family: Family
+    additions: Additions
+    categories: tuple[str, ...]
+    suffix: str
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the data that the response needs."""
+        return self.expression.variables
+
+    @property
+    def var(self) -> Var:
+        """The declaration of ``Y``."""
+        if self.family.discrete:
+            return Var(f"Y{self.suffix}", "int", array=("N",), comment=f"response {self.name}")
+        return Var(f"Y{self.suffix}", "vector", ("N",), comment=f"response {self.name}")
+
+    def coded(self, frame: pd.DataFrame) -> Array:
+        """``Y`` for any frame, checked against the family."""
+        value = self.expression.value(frame)
+        y = self._codes(value)
+        trials = None
+        if "trials" in self.additions:
+            trials = self.additions.data(frame)[f"trials{self.suffix}"]
+        check_response(self.family, y, trials=trials, name=self.name)
+        return y
+
+    def _codes(self, value: Any) -> Array:
+        if self.family.response == "nominal":
+            return _nominal_codes(value, self.categories, self.name)
+        return np.asarray(code_response(self.family, value)[0])
+
+
+def factor_labels(value: Any) -> Array:
+    """The label of each row of a factor, or of numbers used as one; None where missing."""
+    if isinstance(value, FactorValue):
+        return np.array([*map(str, value.levels), None], dtype=object)[value.codes]
+    return np.array([_number_label(v) for v in np.asarray(value)], dtype=object)
+
+
+def _nominal_codes(value: Any, categories: tuple[str, ...], name: str) -> Array:
+    """Codes 1..C in the order of `categories`."""
+    labels = factor_labels(value)
+    table = {label: k for k, label in enumerate(categories, start=1)}
+    codes = np.array([table.get(label, 0) for label in labels], dtype=np.int64)
+    if (codes == 0).any():
+        row = int(np.flatnonzero(codes == 0)[0])
+        raise DataError(
+            f"response {name!r} has the category {labels[row]!r} in row {row}, which the model "
+            f"does not know; it knows {', '.join(categories)}"
+        )
+    return codes
+
+
+def _number_label(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, (int, float, np.number)) else str(value)
+
+
+def nominal_categories(value: Any, reference: str | None) -> tuple[str, ...]:
+    """Categories of a nominal response, the reference first.
+
+    Parameters
+    ----------
+    value : FactorValue or ndarray
+    reference : str, optional
+        The reference category; the first level by default.
+    """
+    if isinstance(value, FactorValue):
+        levels = [str(level) for level in value.levels]
+    else:
+        levels = [_number_label(v) for v in sorted(set(np.asarray(value).tolist()))]
+    if len(levels) < 2:
+        raise DataError("a categorical response needs at least two categories")
+    if reference is None:
+        return tuple(levels)
+    if str(reference) not in levels:
+        raise DataError(f"refcat {reference!r} is not one of the categories {', '.join(levels)}")
+    return (str(reference), *(level for level in levels if level != str(reference)))
+
+
+def category_parameter(category: str) -> str:
+    """Name of the linear predictor of a category: ``muversicolor``."""
+    return "mu" + re.sub(r"[^A-Za-z0-9]", "", category)

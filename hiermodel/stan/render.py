@@ -1,0 +1,133 @@
+"""Model -> Stan program text. The only module that knows jinja2."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+
+from hiermodel.stan.variables import Block, Var
+
+if TYPE_CHECKING:
+    from hiermodel.modeling import Model
+
+
+def template_folder() -> Path:
+    """The folder of the templates: inside the package in a wheel, beside it in a checkout."""
+    here = Path(__file__).resolve().parent.parent
+    candidates = (here / "stan_templates", here.parent / "stan_templates")
+    return next(folder for folder in candidates if folder.is_dir())
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template_folder()),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,
+    )
+    env.filters["indent_lines"] = _indent
+    return env
+
+
+def _indent(text: str, width: int) -> str:
+    lines = text.rstrip("\n").split("\n")
+    return "\n".join(" " * width + line if line else line for line in lines)
+
+
+@dataclass(frozen=True, slots=True)
+class StanProgram:
+    """The parts of a program, in the order in which ``program.stan.jinja`` prints them."""
+
+    title: tuple[str, ...]
+    functions: tuple[str, ...]
+    data: tuple[Var, ...]
+    transformed_data: tuple[str, ...]
+    parameters: tuple[Var, ...]
+    fixed: tuple[Any, ...]
+    prior_statements: tuple[str, ...]
+    likelihood: tuple[str, ...]
+    model_priors: tuple[str, ...]
+
+    @property
+    def code(self) -> str:
+        """The Stan program."""
+        return _environment().get_template("program.stan.jinja").render(program=self)
+
+
+def render(model: Model) -> StanProgram:
+    """Write the program of a model.
+
+    Parameters
+    ----------
+    model : Model
+
+    Returns
+    -------
+    StanProgram
+        Its `code` is the text.
+    """
+    transformed = [
+        _macro(f"terms/{term.template}", "transformed_data", model, term)
+        for predictor in model.predictors
+        for term in predictor.terms
+    ]
+    return StanProgram(
+        title=model.title,
+        functions=_functions(model),
+        data=tuple(v for v in model.variables if v.block is Block.DATA),
+        transformed_data=_filled(transformed),
+        parameters=model.parameters,
+        fixed=model.resolved_priors.fixed,
+        prior_statements=model.resolved_priors.statements if model.normalize else (),
+        likelihood=_filled(_likelihood_parts(model)),
+        model_priors=_filled(
+            [
+                # Densities without constants may stand in the model block only.
+                *(() if model.normalize else model.resolved_priors.statements),
+                *(_macro("terms/group.stan.jinja", "priors", model, g) for g in model.groups),
+            ]
+        ),
+    )
+
+
+def _filled(parts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(part.rstrip("\n") for part in parts if part.strip())
+
+
+def _macro(template: str, name: str, model: Model, *args: Any) -> str:
+    """Call a macro of a template, or give nothing when the template does not define it."""
+    module = _environment().get_template(template).make_module({"normalize": model.normalize})
+    macro = getattr(module, name, None)
+    return str(macro(*args)) if macro is not None else ""
+
+
+def _likelihood_parts(model: Model) -> Iterable[str]:
+    for block in model.groups:
+        yield _macro("terms/group.stan.jinja", "effects", model, block)
+    if model.thresholds is not None:
+        yield _macro("terms/thresholds.stan.jinja", "define", model, model.thresholds)
+    likelihood = model.likelihood
+    for predictor in model.predictors:
+        on_link_scale = predictor.param == "mu" and likelihood.fused is not None
+        in_glm = predictor.param == "mu" and likelihood.glm
+        if in_glm and not model.needs_alpha_vector:
+            continue
+        terms = predictor.terms[1:] if in_glm else predictor.terms
+        start = f"vector[N] {predictor.name} = rep_vector({predictor.start}, N);\n"
+        lines = (_macro(f"terms/{t.template}", "eta", model, t, predictor.name) for t in terms)
+        inverse = "" if on_link_scale else predictor.inverse_link_statement
+        yield start + "".join(lines) + inverse
+    yield _environment().get_template("likelihood.stan.jinja").render(lik=likelihood)
+
+
+def _functions(model: Model) -> tuple[str, ...]:
+    folder = template_folder() / "functions"
+    return tuple((folder / name).read_text(encoding="utf-8").rstrip() for name in model.functions)

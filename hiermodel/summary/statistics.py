@@ -1,0 +1,85 @@
+"""Point estimates, errors and quantiles of draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+PROBS = (0.025, 0.975)
+
+# Makes the median absolute deviation of a normal sample estimate its standard deviation.
+MAD_SCALE = 1.4826
+
+
+def quantile_name(prob: float) -> str:
+    """Return the name of a quantile's column, ``Q2.5`` for 0.025."""
+    return f"Q{100 * prob:.10g}"
+
+
+def statistic_names(probs: Sequence[float] = PROBS) -> list[str]:
+    """Return the columns of a table: ``Estimate``, ``Est.Error`` and the quantiles."""
+    return ["Estimate", "Est.Error", *(quantile_name(p) for p in probs)]
+
+
+def describe(
+    draws: np.ndarray, probs: Sequence[float] = PROBS, robust: bool = False
+) -> np.ndarray:
+    """Summarise columns of draws.
+
+    Parameters
+    ----------
+    draws : ndarray (S, K)
+    probs : sequence of float
+        Quantiles, each in [0, 1]; linear interpolation (type 7 of Hyndman and Fan, 1996).
+    robust : bool
+        Median and median absolute deviation (times 1.4826) instead of mean and standard
+        deviation.
+
+    Returns
+    -------
+    ndarray (K, 2 + len(probs))
+
+    Raises
+    ------
+    ValueError
+        A prob outside [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hiermodel.summary.statistics import describe
+    >>> describe(np.array([[1.0], [2.0], [3.0]]), probs=(0.5,)).tolist()
+    [[2.0, 1.0, 2.0]]
+    """
+    wrong = [p for p in probs if not 0.0 <= p <= 1.0]
+    if wrong:
+        raise ValueError(f"probs must lie between 0 and 1, got {wrong[0]!r}")
+    draws = np.asarray(draws, dtype=float)
+    if draws.shape[1] == 0:
+        return np.empty((0, 2 + len(probs)))
+    if robust:
+        centre = np.median(draws, axis=0)
+        error = MAD_SCALE * np.median(np.abs(draws - centre), axis=0)
+    else:
+        centre = draws.mean(axis=0)
+        spread = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full(draws.shape[1], np.nan)
+        error = spread
+    # One sort serves all quantiles; np.quantile would partition column by column.
+    quantiles = _sorted_quantiles(np.sort(draws, axis=0), probs)
+    return np.column_stack([centre, error, *quantiles])
+
+
+def _sorted_quantiles(ordered: np.ndarray, probs: Sequence[float]) -> list[np.ndarray]:
+    last = len(ordered) - 1
+    out = []
+    for prob in probs:
+        position = prob * last
+        low = int(np.floor(position))
+        high = min(low + 1, last)
+        weight = position - low
+        # Both ends infinite, or nothing to interpolate: keep the value itself.
+        out.append(
+            ordered[low] if weight == 0 else ordered[low] * (1 - weight) + ordered[high] * weight
+        )
+    return out

@@ -1,0 +1,313 @@
+"""Group-level effects: one owner per (grouping factor, ID), and the views that predictors hold.
+
+`GroupEffects` owns the coefficients that share one covariance matrix: it declares ``sd_i``,
+``z_i``, ``L_i`` and builds the effects ``r_i``. Because ``(1 |ID| g)`` spans formulas, the owner
+belongs to the model; each predictor holds a `GroupView` of its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from hiermodel.columns import DesignSpec
+from hiermodel.stan.variables import Block, PriorElement, PriorTarget, Var
+from hiermodel.terms.base import Array, Labelled, Scope
+from hiermodel.terms.grouping import ByFactor, Grouping
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCoef:
+    """One coefficient that varies over the levels."""
+
+    name: str
+    scope: Scope
+    default: Any
+
+    @property
+    def label(self) -> str:
+        """Label that users see: ``days``, ``sigma_Intercept``."""
+        prefix = self.scope.label
+        return f"{prefix}_{self.name}" if prefix else self.name
+
+
+@dataclass(frozen=True, eq=False)
+class GroupEffects:
+    """All effects of one grouping factor that share a covariance matrix.
+
+    Non-centred: standard normal ``z_i`` times the standard deviations and the Cholesky factor
+    of the correlations, then the known covariance between levels, then the Student mixture.
+    The degrees of freedom belong to the grouping factor: the first of its blocks declares them
+    (`declares_df`), numbered by grouping factor (`df_index`).
+    """
+
+    index: int
+    grouping: Grouping
+    coefs: tuple[GroupCoef, ...]
+    correlated: bool
+    student: bool
+    df_index: int
+    declares_df: bool
+    by: ByFactor | None
+    cov_factor: Array | None
+    prior_weights: Array | None
+    defaults: Mapping[str, Any]
+    text: str
+
+    @property
+    def name(self) -> str:
+        """Name of the grouping factor as users see it: ``subject``, ``g1:g2``, ``mms1s2``."""
+        return self.grouping.name
+
+    @property
+    def has_cor(self) -> bool:
+        """True when correlations are estimated."""
+        return self.correlated and len(self.coefs) > 1
+
+    @property
+    def is_single(self) -> bool:
+        """True for one coefficient: ``r_i`` is then a vector."""
+        return len(self.coefs) == 1
+
+    @property
+    def prior_weight(self) -> bool:
+        """True when levels have weights of their log prior (``pw``)."""
+        return self.prior_weights is not None
+
+    @property
+    def known_covariance(self) -> bool:
+        """True with ``gr(cov = )``."""
+        return self.cov_factor is not None
+
+    @property
+    def columns_needed(self) -> tuple[str, ...]:
+        """Columns that say which level each row belongs to."""
+        by = () if self.by is None else tuple(self.by.expression.variables)
+        return (*self.grouping.columns_needed, *by)
+
+    def _element(self, cls: str, coef: GroupCoef | None = None) -> PriorElement:
+        if coef is None:
+            return PriorElement("", self.name, default=self.defaults[cls])
+        scope = coef.scope
+        return PriorElement(
+            coef.name, self.name, scope.resp, scope.dpar, scope.nlpar, coef.default
+        )
+
+    @property
+    def variables(self) -> tuple[Var, ...]:
+        """Data and parameters of the whole block."""
+        i, name = self.index, self.name
+        out = [
+            Var(f"N_{i}", "int", lower="1", comment=f"levels of {name}"),
+            Var(f"M_{i}", "int", lower="1", comment=f"coefficients per level of {name}"),
+            *self.grouping.variables(i),
+        ]
+        if self.by is not None:
+            out += [
+                Var(f"Nby_{i}", "int", lower="1", comment=f"levels of {self.by.name}"),
+                Var(f"Jby_{i}", "int", array=(f"N_{i}",), lower="1", upper=f"Nby_{i}",
+                    comment=f"level of {self.by.name} for each level of {name}"),
+            ]
+        if self.known_covariance:
+            note = f"Cholesky factor of the known covariance between levels of {name}"
+            out.append(Var(f"Lcov_{i}", "matrix", (f"N_{i}", f"N_{i}"), comment=note))
+        if self.prior_weight:
+            note = "weights of the levels' log prior"
+            out.append(Var(f"PW_{i}", "vector", (f"N_{i}",), comment=note))
+        return tuple(out) + self._parameters()
+
+    def _parameters(self) -> tuple[Var, ...]:
+        i, par = self.index, Block.PARAMETERS
+        out: list[Var] = []
+        if self.student and self.declares_df:
+            df_prior = PriorTarget("df", (self._element("df"),))
+            out += [
+                Var(f"df_{self.df_index}", "real", lower="1", block=par, prior=df_prior,
+                    comment=f"degrees of freedom of the effects of {self.name}"),
+                Var(f"udf_{self.df_index}", "vector", (f"N_{i}",), lower="0", block=par,
+                    comment="mixing variables of the Student distribution"),
+            ]
+        sd_prior = PriorTarget("sd", tuple(self._element("sd", coef) for coef in self.coefs))
+        sd_type = ("vector", (f"M_{i}",)) if self.by is None else ("matrix", (f"M_{i}", f"Nby_{i}"))
+        out.append(
+            Var(f"sd_{i}", *sd_type, lower="0", block=par, prior=sd_prior,
+                comment=f"standard deviations of the effects of {self.name}")
+        )
+        note = "standardised effects"
+        if not self.has_cor:
+            return (*out, Var(f"z_{i}", "vector", (f"N_{i}",), (f"M_{i}",), par, comment=note))
+        cor_prior = PriorTarget("cor", (self._element("cor"),))
+        return (
+            *out,
+            Var(f"z_{i}", "matrix", (f"M_{i}", f"N_{i}"), block=par, comment=note),
+            Var(f"L_{i}", "cholesky_factor_corr", (f"M_{i}",),
+                () if self.by is None else (f"Nby_{i}",), par, prior=cor_prior,
+                comment="Cholesky factor of their correlations"),
+        )
+
+    def constants(self) -> dict[str, Any]:
+        """Sizes and known matrices."""
+        i = self.index
+        out: dict[str, Any] = {f"N_{i}": len(self.grouping.levels), f"M_{i}": len(self.coefs)}
+        if self.by is not None:
+            out |= {f"Nby_{i}": len(self.by.labels), f"Jby_{i}": self.by.codes + 1}
+        if self.cov_factor is not None:
+            out[f"Lcov_{i}"] = self.cov_factor
+        if self.prior_weights is not None:
+            out[f"PW_{i}"] = self.prior_weights
+        return out
+
+    def correlations(self, draws: Mapping[str, Array]) -> Array | None:
+        """Correlation matrices (chain, draw[, by], M, M), or None when there are none."""
+        if not self.has_cor:
+            return None
+        factor = draws[f"L_{self.index}"]
+        return factor @ np.swapaxes(factor, -1, -2)
+
+    def effects(self, draws: Mapping[str, Array]) -> Array:
+        """The effects r (chain, draw, levels, coefs): the twin of the template."""
+        i = self.index
+        sd, z = draws[f"sd_{i}"], draws[f"z_{i}"]
+        if self.has_cor:
+            factor = draws[f"L_{i}"]
+            if self.by is None:
+                r = np.einsum("cdm,cdmk,cdkn->cdnm", sd, factor, z, optimize=True)
+            else:
+                # One pass per level of `by` keeps the memory at the size of the result.
+                r = np.empty((*z.shape[:2], z.shape[3], z.shape[2]))
+                for k in range(len(self.by.labels)):
+                    at = self.by.codes == k
+                    r[:, :, at] = np.einsum(
+                        "cdm,cdmk,cdkn->cdnm", sd[..., k], factor[:, :, k], z[..., at],
+                        optimize=True,
+                    )
+        else:
+            scale = sd[..., None] if self.by is None else sd[..., self.by.codes]
+            r = np.swapaxes(scale * z, -1, -2)
+        if self.cov_factor is not None:
+            r = self.cov_factor @ r
+        if self.student:
+            df = draws[f"df_{self.df_index}"][..., None]
+            r = r * np.sqrt(df * draws[f"udf_{self.df_index}"])[..., None]
+        return r
+
+
+@dataclass(frozen=True, eq=False)
+class GroupView:
+    """The group-level term of one predictor: its columns of a `GroupEffects`."""
+
+    template: ClassVar[str] = "group.stan.jinja"
+
+    owner: GroupEffects
+    scope: Scope
+    first: int
+    design: DesignSpec
+    member_columns: tuple[MemberColumn, ...]
+    text: str
+
+    @property
+    def width(self) -> int:
+        """Number of its coefficients."""
+        return len(self.design.names) + len(self.member_columns)
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """Positions of its coefficients in the owner, from 1."""
+        return tuple(range(self.first, self.first + self.width))
+
+    def z_name(self, column: int, member: int | None = None) -> str:
+        """Stan name of a column of the design, ``Z_1_sigma_2`` or with a member ``Z_1_2_1``."""
+        tail = "" if member is None else f"_{member}"
+        return f"Z_{self.owner.index}{self.scope.suffix}_{column}{tail}"
+
+    @property
+    def summands(self) -> tuple[str, ...]:
+        """The Stan expressions that add up to its contribution, one per coefficient and member."""
+        i = self.owner.index
+        out = []
+        for column in self.columns:
+            for member in self.owner.grouping.member_indices:
+                j = f"J_{i}" if member is None else f"J_{i}_{member}"
+                if self.owner.is_single:
+                    r = f"r_{i}[{j}]"
+                elif self.owner.has_cor:
+                    r = f"r_{i}[{j}, {column}]"
+                else:
+                    r = f"r_{i}[{column}][{j}]"
+                weight = "" if member is None else f"W_{i}_{member} .* "
+                out.append(f"{weight}{r} .* {self.z_name(column, member)}")
+        return tuple(out)
+
+    @property
+    def variables(self) -> tuple[Var, ...]:
+        out = []
+        names = (*self.design.names, *(c.name for c in self.member_columns))
+        for column, name in zip(self.columns, names, strict=True):
+            for member in self.owner.grouping.member_indices:
+                note = f"{name} of {self.text}"
+                out.append(Var(self.z_name(column, member), "vector", ("N",), comment=note))
+        return tuple(out)
+
+    @property
+    def columns_needed(self) -> tuple[str, ...]:
+        """Columns that its design reads."""
+        members = (v for c in self.member_columns for e in c.expressions for v in e.variables)
+        return (*self.design.variables, *members)
+
+    def data(self, frame: pd.DataFrame, missing: str = "raise") -> dict[str, Any]:
+        """The columns of its design."""
+        plain = self.design.matrix(frame, missing=missing)
+        out: dict[str, Any] = {}
+        for position, column in enumerate(self.columns):
+            extra = position - plain.shape[1]
+            for member in self.owner.grouping.member_indices:
+                if extra < 0:
+                    values = plain[:, position]
+                else:
+                    assert member is not None  # mmc() stands inside mm() only
+                    values = self.member_columns[extra].value(frame, member, missing)
+                out[self.z_name(column, member)] = np.ascontiguousarray(values)
+        return out
+
+    def constants(self) -> dict[str, Any]:
+        """The owner has them."""
+        return {}
+
+    def eta(self, draws: Mapping[str, Array], data: Mapping[str, Any]) -> Array:
+        """Sum over coefficients (and members) of the level's effect times the design.
+
+        ``draws["r_<i>"]`` are the owner's effects (draws, levels, coefs); the codes in `data`
+        count from 1 as in Stan.
+        """
+        i = self.owner.index
+        r = draws[f"r_{i}"]
+        total: Array | float = 0.0
+        for column in self.columns:
+            for member in self.owner.grouping.member_indices:
+                codes = data[f"J_{i}" if member is None else f"J_{i}_{member}"]
+                part = r[:, codes - 1, column - 1] * data[self.z_name(column, member)]
+                if member is not None:
+                    part = part * data[f"W_{i}_{member}"]
+                total = total + part
+        return np.asarray(total)
+
+    def label(self, draws: Mapping[str, Array]) -> tuple[Labelled, ...]:
+        """The model labels all effects of a grouping factor together."""
+        return ()
+
+
+@dataclass(frozen=True, eq=False)
+class MemberColumn:
+    """A covariate that differs between the members, ``mmc(x1, x2)``."""
+
+    name: str
+    expressions: tuple[Any, ...]
+
+    def value(self, frame: pd.DataFrame, member: int, missing: str) -> Array:
+        """Values for one member (counted from 1)."""
+        values: Array = self.expressions[member - 1].value(frame, missing=missing)
+        return np.asarray(values, dtype=float)

@@ -1,0 +1,79 @@
+"""User-facing names of group-level effects: all blocks of one grouping factor together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hiermodel.terms.base import Array, Labelled
+from hiermodel.terms.group import GroupEffects
+
+
+def group_labels(
+    groups: Sequence[GroupEffects], draws: Mapping[str, Array]
+) -> tuple[Labelled, ...]:
+    """``sd_<group>``, ``cor_<group>``, ``r_<group>`` and ``df_<group>`` of every factor."""
+    by_name: dict[str, list[GroupEffects]] = {}
+    for group in groups:
+        by_name.setdefault(group.name, []).append(group)
+    out: list[Labelled] = []
+    for name, blocks in by_name.items():
+        out += _labels(name, blocks, draws)
+    return tuple(out)
+
+
+def _labels(
+    name: str, blocks: Sequence[GroupEffects], draws: Mapping[str, Array]
+) -> tuple[Labelled, ...]:
+    coefs = tuple(coef.label for block in blocks for coef in block.coefs)
+    prefixes = [coef.scope.label for block in blocks for coef in block.coefs]
+    attrs = {"group": name, "dpar": "", "resp": "", "prefixes": prefixes}
+    dim = f"{name}_coef"
+    by = blocks[0].by
+    by_dims = () if by is None else (f"{name}_by",)
+    by_coords = {} if by is None else {f"{name}_by": by.suffixes}
+    sd = np.concatenate([_sd(block, draws) for block in blocks], axis=-1)
+    out = [
+        Labelled(f"sd_{name}", sd, (*by_dims, dim), {**by_coords, dim: coefs},
+                 {**attrs, "cls": "sd"})
+    ]
+    if any(block.has_cor for block in blocks):
+        other = f"{dim}_other"
+        out.append(
+            Labelled(f"cor_{name}", _correlations(blocks, draws), (*by_dims, dim, other),
+                     {**by_coords, dim: coefs, other: coefs},
+                     {**attrs, "cls": "cor", "blocks": [len(b.coefs) for b in blocks]})
+        )
+    if blocks[0].student:
+        out.append(
+            Labelled(f"df_{name}", draws[f"df_{blocks[0].df_index}"],
+                     attrs={**attrs, "cls": "df", "prefixes": []})
+        )
+    r = np.concatenate([block.effects(draws) for block in blocks], axis=-1)
+    levels = blocks[0].grouping.levels
+    out.append(
+        Labelled(f"r_{name}", r, (name, dim), {name: levels, dim: coefs}, {**attrs, "cls": "r"})
+    )
+    return tuple(out)
+
+
+def _sd(block: GroupEffects, draws: Mapping[str, Array]) -> Array:
+    """Standard deviations (chain, draw[, by], coefs)."""
+    sd = draws[f"sd_{block.index}"]
+    return sd if block.by is None else np.swapaxes(sd, -1, -2)
+
+
+def _correlations(blocks: Sequence[GroupEffects], draws: Mapping[str, Array]) -> Array:
+    """Correlations of all coefficients; zero between blocks, which are independent a priori."""
+    total = sum(len(block.coefs) for block in blocks)
+    first = next(c for c in (block.correlations(draws) for block in blocks) if c is not None)
+    out = np.broadcast_to(np.eye(total), (*first.shape[:-2], total, total)).copy()
+    start = 0
+    for block in blocks:
+        stop = start + len(block.coefs)
+        cor = block.correlations(draws)
+        if cor is not None:
+            out[..., start:stop, start:stop] = cor
+        start = stop
+    return out

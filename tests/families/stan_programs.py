@@ -1,0 +1,143 @@
+"""Tiny Stan programs around the likelihood of one family, for comparison with NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import stanli
+
+from hiermodel.families.base import Family, StanExpr, StanMath
+from hiermodel.links import LINKS
+
+FUNCTIONS = Path(__file__).parents[2] / "stan_templates" / "functions"
+N = 14
+CATEGORIES = 4
+
+# Ranges of linear predictors whose means lie well inside the support of any density.
+_ETA = {
+    "identity": {"real": (-2, 2), "positive": (0.3, 4), "probability": (0.05, 0.95)},
+    "inverse": {"real": (0.3, 2), "positive": (0.3, 2)},
+    "sqrt": {"positive": (0.5, 2)},
+    "log": {"real": (-1, 1), "positive": (-1, 1.5), "probability": (-3, -0.05)},
+}
+# Natural-scale ranges of the other parameters.
+_OTHERS = {
+    "sigma": (0.4, 2), "nu": (1.5, 30), "alpha": (-4, 4), "shape": (0.5, 5), "phi": (0.5, 9),
+    "disc": (0.4, 2),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Parameters on link and natural scale, responses, and Stan data."""
+
+    family: Family
+    linear: dict[str, np.ndarray]
+    p: SimpleNamespace
+    y: np.ndarray
+    data: dict[str, Any]
+
+
+def eta_range(family: Family) -> tuple[float, float]:
+    link, mu = family.link("mu"), family.param("mu")
+    kind = "real" if mu.lower < 0 else "probability" if mu.upper <= 1 else "positive"
+    return _ETA.get(link, {}).get(kind, (-2, 2))
+
+
+def sample(family: Family, seed: int = 0) -> Sample:
+    """Random parameters, one per row, and responses drawn from them."""
+    rng = np.random.default_rng(seed)
+    linear: dict[str, np.ndarray] = {}
+    natural: dict[str, Any] = {}
+    if family.response == "nominal":
+        linear["mu"] = rng.uniform(-2, 2, (N, CATEGORIES))
+        natural["mu"] = linear["mu"][None]
+    else:
+        linear["mu"] = rng.uniform(*eta_range(family), N)
+        mu = linear["mu"] if family.has_thresholds else LINKS[family.link("mu")].inverse(
+            linear["mu"]
+        )
+        natural["mu"] = mu[None]
+    for param in family.params[1:]:
+        if not param.links:
+            continue
+        value = rng.uniform(*_OTHERS[param.name], N)
+        linear[param.name] = LINKS[family.link(param.name)].link(value)
+        natural[param.name] = value[None]
+    data: dict[str, Any] = {"N": N, "C": CATEGORIES}
+    if "trials" in family.additions:
+        natural["trials"] = rng.integers(1, 20, N)
+        data["trials"] = natural["trials"].tolist()
+    if family.has_thresholds:
+        natural["thresholds"] = np.sort(rng.uniform(-1.5, 1.5, CATEGORIES - 1))[None, None]
+        data["thresholds"] = natural["thresholds"][0, 0].tolist()
+    p = SimpleNamespace(**natural)
+    from hiermodel.families import evaluate
+
+    y = evaluate.random(family, rng, p)[0]
+    if family.response == "unit":
+        y = np.clip(y, 1e-6, 1 - 1e-6)
+    data["Y"] = y.tolist()
+    return Sample(family, linear, p, y, data)
+
+
+def functions_block(family: Family) -> str:
+    files = (*family.distribution.functions, *LINKS[family.link("mu")].functions)
+    text = "\n".join((FUNCTIONS / name).read_text() for name in dict.fromkeys(files))
+    return f"functions {{\n{text}\n}}\n" if text else ""
+
+
+def program(s: Sample, statements: str) -> str:
+    """A program whose parameters are the linear predictors; `statements` use ``mu`` etc."""
+    family = s.family
+    nominal = family.response == "nominal"
+    y_type = "array[N] int" if family.discrete else "vector[N]"
+    more = ["array[N] int trials;"] if "trials" in s.data else []
+    more += ["vector[C - 1] thresholds;"] if "thresholds" in s.data else []
+    declare, transform = [], []
+    for name in s.linear:
+        kind = "array[N] vector[C]" if nominal else "vector[N]"
+        declare.append(f"{kind} eta_{name};")
+        eta = StanExpr(f"eta_{name}", rows=True)
+        raw = name == "mu" and (nominal or family.has_thresholds)
+        value = eta if raw else LINKS[family.link(name)].stan_inverse(eta)
+        transform.append(f"{kind} {name} = {value.text};")
+    return (
+        functions_block(family)
+        + f"data {{ int N; int C; {y_type} Y; {' '.join(more)} }}\n"
+        + f"parameters {{ {' '.join(declare)} }}\n"
+        + f"model {{ {' '.join(transform)}\n{statements}\n}}\n"
+    )
+
+
+def stan_parameters(s: Sample) -> SimpleNamespace:
+    """The parameters as Stan text, one per row."""
+    p = SimpleNamespace(**{name: StanExpr(name, rows=True) for name in s.linear})
+    for param in s.family.params:
+        if param.fixed is not None and not hasattr(p, param.name):
+            setattr(p, param.name, StanExpr(f"{param.fixed:g}"))
+    p.trials = StanExpr("trials", rows=True)
+    p.thresholds = StanExpr("thresholds")
+    return p
+
+
+def call(family: Family, s: Sample, suffix: str, rows: bool) -> str:
+    """``target += f_suffix(Y | ...)`` for all rows at once, or in a loop."""
+    name = f"{family.distribution.name}_{suffix}"
+    args = family.arguments(stan_parameters(s), StanMath)
+    if rows:
+        inner = f"{name}(Y[n] | {', '.join(a.at('n').text for a in args)})"
+        return f"for (n in 1:N) target += {inner};"
+    return f"target += {name}(Y | {', '.join(a.text for a in args)});"
+
+
+def evaluate_stan(s: Sample, statements: str) -> tuple[float, np.ndarray]:
+    """Log density and gradient at the sample's linear predictors."""
+    model = stanli.Model(stan_code=program(s, statements), data=s.data)
+    q = np.concatenate([value.ravel() for value in s.linear.values()])
+    lp, gradient = model.log_prob_grad(q)
+    return float(lp), np.asarray(gradient)

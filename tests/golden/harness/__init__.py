@@ -1,0 +1,1 @@
+"""Tools of the reference-corpus checkers: reading R text, data, Stan text; comparing values."""
