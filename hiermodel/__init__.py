@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hiermodel import datasets
+    from hiermodel.criticism import compare
+    from hiermodel.building import default_priors, model
     from hiermodel.engines import install_cmdstan
     from hiermodel.errors import (
         CertificateError,
@@ -28,9 +30,9 @@ if TYPE_CHECKING:
         SamplingWarning,
     )
     from hiermodel.families import family, register_family
-    from hiermodel.fitting import Fit, fit, load
+    from hiermodel.fitting import Fit, default_priors, fit, load, model
     from hiermodel.formula import bf, lf, mvbf, nlf, set_rescor
-    from hiermodel.modeling import Model, default_priors, model
+    from hiermodel.modeling import Model
     from hiermodel.priors import prior
 
 __version__ = "0.1.0"
@@ -49,6 +51,7 @@ __all__ = [
     "SamplingWarning",
     "__version__",
     "bf",
+    "compare",
     "datasets",
     "default_priors",
     "family",
@@ -77,13 +80,14 @@ _HOMES = {
     "PriorError": "errors",
     "SamplingWarning": "errors",
     "bf": "formula",
-    "default_priors": "modeling",
+    "compare": "criticism",
+    "default_priors": "building",
     "family": "families",
     "fit": "fitting",
     "install_cmdstan": "engines",
     "lf": "formula",
     "load": "fitting",
-    "model": "modeling",
+    "model": "building",
     "mvbf": "formula",
     "nlf": "formula",
     "prior": "priors",
@@ -102,7 +106,8 @@ def __getattr__(name: str) -> Any:
         return value
     from hiermodel.errors import did_you_mean
 
-    raise AttributeError(f"module 'hiermodel' has no attribute {name!r}" + did_you_mean(name, __all__))
+    hint = did_you_mean(name, __all__)
+    raise AttributeError(f"module 'hiermodel' has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:

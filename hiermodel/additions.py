@@ -81,6 +81,11 @@ class Additions:
             if roles is not None and role not in roles:
                 continue
             out[var.name] = self._column(role, frame, integer=var.type == "int")
+        if f"rcens{self.suffix}" in out:
+            # Only interval-censored rows have a right end; Stan never reads the others.
+            interval = self._column("cens", frame, integer=True) == 2
+            rcens = out[f"rcens{self.suffix}"]
+            out[f"rcens{self.suffix}"] = np.where(interval, rcens, np.zeros_like(rcens))
         if self.scale_weights and f"weights{self.suffix}" in out:
             weights = out[f"weights{self.suffix}"]
             out[f"weights{self.suffix}"] = weights / weights.mean()
@@ -92,7 +97,6 @@ class Additions:
             return _censoring_codes(value, len(frame))
         column = numeric_column(value, len(frame), role)
         if role == "rcens":
-            # Only interval-censored rows have a right end; Stan never reads the others.
             column = np.where(np.isnan(column), 0.0, column)
         _check(role, column)
         if not integer:

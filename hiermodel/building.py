@@ -75,18 +75,37 @@ class _Defaults:
         return default_prior(self.name, cls, self.family, param, y=self.y, column_sd=sd)
 
 
-def build_model(
-    formula: Formula | str,
+def model(
+    formula: str | Formula,
     data: Any,
-    family: Family | str,
-    priors: Any,
-    data2: Mapping[str, Any] | None,
-    sample_prior: str,
-    normalize: bool,
-    drop_unused_levels: bool,
-    contrasts: Mapping[str, Any] | None,
+    family: str | Family = "gaussian",
+    priors: Any = None,
+    *,
+    data2: Mapping[str, Any] | None = None,
+    sample_prior: str = "no",
+    normalize: bool = True,
+    drop_unused_levels: bool = True,
+    contrasts: Mapping[str, Any] | None = None,
 ) -> Model:
-    """Resolve a formula against a data frame; see `hiermodel.model` for the arguments."""
+    """Resolve a model without fitting it; see `fit` for the arguments.
+
+    Returns
+    -------
+    Model
+        Holds no data; `Model.stan_code`, `Model.priors` and `Model.bind` show its stages.
+
+    Raises
+    ------
+    FormulaError, DataError, FamilyError, PriorError
+        For bad input; the message names the culprit.
+
+    Examples
+    --------
+    >>> import hiermodel as hm
+    >>> data = hm.datasets.load("epilepsy")
+    >>> hm.model("count ~ Trt + (1 | patient)", data, family="poisson").nobs
+    236
+    """
     whole = as_formula(formula)
     part = _single_response(whole)
     chosen = as_family(part.family if part.family is not None else family)
@@ -456,3 +475,40 @@ def _prior_argument(priors: Any) -> tuple[Any, str]:
     if isinstance(priors, (list, tuple)) and priors and isinstance(priors[0], str):
         return as_priors(priors[1:]), priors[0]
     return as_priors(priors), "brms"
+
+
+# --------------------------------------------------------------------------- public
+
+
+def default_priors(
+    formula: str | Formula,
+    data: Any,
+    family: str | Family = "gaussian",
+    priors: str = "brms",
+    **arguments: Any,
+) -> pd.DataFrame:
+    """Show the prior table of a model before anything is chosen.
+
+    Parameters
+    ----------
+    formula, data, family
+        As in `fit`.
+    priors : {"brms", "weak"}
+        The default set.
+    **arguments
+        Further arguments of `model`, such as ``data2``.
+
+    Returns
+    -------
+    DataFrame
+        One row per class, group and coefficient; an empty prior is flat, or for a specific
+        row the same as the row above it.
+
+    Examples
+    --------
+    >>> import hiermodel as hm
+    >>> data = hm.datasets.load("sleepstudy")
+    >>> hm.default_priors("reaction ~ days", data)["class"].tolist()
+    ['b', 'b', 'Intercept', 'sigma']
+    """
+    return model(formula, data, family, priors, **arguments).priors

@@ -13,20 +13,23 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel import inference_data, persistence, predict
-from hiermodel.building import build_model
+from hiermodel.building import model as make_model
 from hiermodel.engines import Draws, Engine, SamplingSettings, get_engine
 from hiermodel.errors import HiermodelError
 from hiermodel.formula import Formula
 from hiermodel.modeling import Model
+from hiermodel.posterior import posterior_dataset
 from hiermodel.postprocess import PostProcessing
-from hiermodel.predict import Prediction, PredictionOptions
+from hiermodel.predict import (
+    EXPECTATION_ROLES,
+    LIKELIHOOD_ROLES,
+    Prediction,
+    PredictionOptions,
+)
 from hiermodel.sampling import checked_sample
 
 if TYPE_CHECKING:
     from hiermodel.families.base import Family
-
-LIKELIHOOD_ROLES = ("trials", "se", "denom", "weights", "cens", "rcens", "lb", "ub")
-EXPECTATION_ROLES = ("trials", "se", "denom", "lb", "ub")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +95,7 @@ class Fit(PostProcessing):
         frame = model.rows(data)
         _check_draws(model, draws.values)
         groups = {
-            "posterior": _posterior(model, draws.values),
+            "posterior": posterior_dataset(model, draws.values),
             "observed_data": xr.Dataset(
                 {"Y": ("obs", model.response.coded(frame))}, {"obs": np.arange(len(frame))}
             ),
@@ -397,19 +400,6 @@ def _check_draws(model: Model, values: Mapping[str, np.ndarray]) -> None:
             )
 
 
-def _posterior(model: Model, values: Mapping[str, np.ndarray]) -> xr.Dataset:
-    ds = xr.Dataset()
-    for item in model.label(values):
-        coords = {k: list(v) for k, v in (item.coords or {}).items()}
-        array = xr.DataArray(
-            item.values, dims=("chain", "draw", *item.dims), coords=coords,
-            attrs=dict(item.attrs or {}),
-        )
-        ds[item.name] = array
-    sizes = next(iter(values.values())).shape[:2]
-    return ds.assign_coords(chain=np.arange(sizes[0]), draw=np.arange(sizes[1]))
-
-
 def _thinned(posterior: xr.Dataset, ndraws: int | None) -> xr.Dataset:
     """`ndraws` draws, evenly spread over all chains, as one chain."""
     total = posterior.sizes["chain"] * posterior.sizes["draw"]
@@ -514,82 +504,11 @@ def fit(
     >>> fit.ngroups()
     {'subject': 18}
     """
-    made = model(
+    made = make_model(
         formula, data, family, priors, data2=data2, sample_prior=sample_prior,
         normalize=normalize, drop_unused_levels=drop_unused_levels, contrasts=contrasts,
     )
     return fit_model(made, data, engine, certify=certify, **settings)
-
-
-def model(
-    formula: str | Formula,
-    data: Any,
-    family: str | Family = "gaussian",
-    priors: Any = None,
-    *,
-    data2: Mapping[str, Any] | None = None,
-    sample_prior: str = "no",
-    normalize: bool = True,
-    drop_unused_levels: bool = True,
-    contrasts: Mapping[str, Any] | None = None,
-) -> Model:
-    """Resolve a model without fitting it; see `fit` for the arguments.
-
-    Returns
-    -------
-    Model
-        Holds no data; `Model.stan_code`, `Model.priors` and `Model.bind` show its stages.
-
-    Raises
-    ------
-    FormulaError, DataError, FamilyError, PriorError
-        For bad input; the message names the culprit.
-
-    Examples
-    --------
-    >>> import hiermodel as hm
-    >>> data = hm.datasets.load("epilepsy")
-    >>> hm.model("count ~ Trt + (1 | patient)", data, family="poisson").nobs
-    236
-    """
-    return build_model(
-        formula, data, family, priors, data2, sample_prior, normalize, drop_unused_levels,
-        contrasts,
-    )
-
-
-def default_priors(
-    formula: str | Formula,
-    data: Any,
-    family: str | Family = "gaussian",
-    priors: str = "brms",
-    **arguments: Any,
-) -> pd.DataFrame:
-    """Show the prior table of a model before anything is chosen.
-
-    Parameters
-    ----------
-    formula, data, family
-        As in `fit`.
-    priors : {"brms", "weak"}
-        The default set.
-    **arguments
-        Further arguments of `model`, such as ``data2``.
-
-    Returns
-    -------
-    DataFrame
-        One row per class, group and coefficient; an empty prior is flat, or for a specific
-        row the same as the row above it.
-
-    Examples
-    --------
-    >>> import hiermodel as hm
-    >>> data = hm.datasets.load("sleepstudy")
-    >>> hm.default_priors("reaction ~ days", data)["class"].tolist()
-    ['b', 'b', 'Intercept', 'sigma']
-    """
-    return model(formula, data, family, priors, **arguments).priors
 
 
 def load(path: str | Path) -> Fit:
@@ -621,9 +540,6 @@ def load(path: str | Path) -> Fit:
     constant = inference_data.dataset(idata, "constant_data")
     frame, data2 = persistence.dataset_to_frame(constant)
     arguments = persistence.model_arguments(json.loads(attrs["hiermodel_model"]))
-    rebuilt = model(data=frame, data2=data2 or None, **arguments)
+    rebuilt = make_model(data=frame, data2=data2 or None, **arguments)
     provenance = json.loads(attrs["hiermodel_provenance"])
     return Fit(rebuilt, rebuilt.rows(frame), idata, provenance)
-
-
-__all__ = ["Fit", "default_priors", "fit", "fit_model", "load", "model"]

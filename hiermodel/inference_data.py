@@ -71,7 +71,8 @@ def group_names(idata: Any) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> group_names(make({"posterior": xr.Dataset(), "sample_stats": xr.Dataset()}))
+    >>> ds = xr.Dataset({"x": 1.0})
+    >>> group_names(make({"posterior": ds, "sample_stats": ds}))
     ('posterior', 'sample_stats')
     """
     if isinstance(idata, xr.DataTree):
@@ -133,7 +134,7 @@ def save(idata: Any, path: str | os.PathLike[str]) -> Path:
 
     Parameters
     ----------
-    idata : InferenceData, DataTree or mapping of str to xarray.Dataset
+    idata : InferenceData, DataTree or dict of str to xarray.Dataset
     path : path-like
         Replaced when it exists, and only once the new file is complete.
 
@@ -146,7 +147,7 @@ def save(idata: Any, path: str | os.PathLike[str]) -> Path:
     DataError
         If no netCDF-4 library is installed.
     """
-    if isinstance(idata, Mapping) and not isinstance(idata, xr.DataTree):
+    if isinstance(idata, dict):
         return write(idata, {}, path)
     return write(groups_of(idata), attributes(idata), path)
 

@@ -89,7 +89,7 @@ class Model:
     @property
     def declared(self) -> tuple[Var, ...]:
         """All variables, before priors move constants out of the parameters block."""
-        out = [Var("N", "int", lower="0", comment="rows"), self.response.var]
+        out = [Var("N", "int", lower="0", comment="rows"), *self.response.variables]
         if self.thresholds is not None:
             out += self.thresholds.variables
         out += self.response.additions.variables
@@ -194,7 +194,7 @@ class Model:
 
     def constants(self) -> dict[str, Any]:
         """Stan data that do not depend on the rows: sizes, means, prior scales."""
-        out: dict[str, Any] = {}
+        out: dict[str, Any] = dict(self.response.constants())
         for predictor in self.predictors:
             for term in predictor.terms:
                 out |= term.constants()

@@ -33,6 +33,10 @@ from hiermodel.terms.grouping import row_data
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
 
+# Addition terms that a log-likelihood, or an expectation, needs.
+LIKELIHOOD_ROLES = ("trials", "se", "denom", "weights", "cens", "rcens", "lb", "ub")
+EXPECTATION_ROLES = ("trials", "se", "denom", "lb", "ub")
+
 # Upper bound of one temporary array in a chunk of draws; some ten are alive at a time.
 _CHUNK_BYTES = 32 * 2**20
 

@@ -49,6 +49,18 @@ class Response:
         return self.expression.variables
 
     @property
+    def variables(self) -> tuple[Var, ...]:
+        """``Y`` and, for a nominal response, the number of categories."""
+        if self.family.response != "nominal":
+            return (self.var,)
+        return (self.var, Var(f"ncat{self.suffix}", "int", lower="2", comment="categories"))
+
+    def constants(self) -> dict[str, int]:
+        """What was learned: the number of categories of a nominal response."""
+        nominal = self.family.response == "nominal"
+        return {f"ncat{self.suffix}": len(self.categories)} if nominal else {}
+
+    @property
     def var(self) -> Var:
         """The declaration of ``Y``."""
         if self.family.discrete:

@@ -72,6 +72,13 @@ def plot_data(posterior: xr.Dataset, sample_stats: xr.Dataset | None) -> Any:
     return legacy().InferenceData(**groups)
 
 
+def pair_options(divergences: bool) -> dict[str, Any]:
+    """Return the option of ``plot_pair`` that marks divergent transitions."""
+    if is_modern():
+        return {"visuals": {"divergence": True}} if divergences else {}
+    return {"divergences": divergences}
+
+
 def plot(name: str, data: Any, **options: Any) -> Any:
     """Call a plot of ArviZ: ``plot_trace``, ``plot_forest`` or ``plot_pair``."""
     if is_modern():

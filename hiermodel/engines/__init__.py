@@ -6,12 +6,15 @@ Nothing heavy is imported here; each engine imports its software when it is firs
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from hiermodel.engines.base import Draws, Engine, LogDensity, PointEstimate, SamplingSettings
 from hiermodel.errors import EngineError, did_you_mean
 
 if TYPE_CHECKING:
+    from hiermodel.engines.cmdstan import install_cmdstan
+    from hiermodel.engines.diagnose import check_sampling
     from hiermodel.engines.recorded import RecordedEngine
 
 __all__ = [
@@ -19,9 +22,18 @@ __all__ = [
     "Engine",
     "LogDensity",
     "PointEstimate",
+    "RecordedEngine",
     "SamplingSettings",
+    "check_sampling",
     "get_engine",
+    "install_cmdstan",
 ]
+
+_LAZY = {
+    "RecordedEngine": "recorded",
+    "check_sampling": "diagnose",
+    "install_cmdstan": "cmdstan",
+}
 
 ENVIRONMENT_VARIABLE = "HIERMODEL_ENGINE"
 _NAMES = ("auto", "stanli", "cmdstan")
@@ -86,9 +98,7 @@ def _make(key: str) -> Engine:
     return StanliEngine()
 
 
-def __getattr__(name: str) -> type[RecordedEngine]:
-    if name == "RecordedEngine":
-        from hiermodel.engines.recorded import RecordedEngine
-
-        return RecordedEngine
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)

@@ -42,14 +42,14 @@ __all__ = [
 
 Arguments = Callable[[Any, Any], tuple[Any, ...]]
 ResponseKind = Literal[
-    "real",         # any finite number
-    "positive",     # > 0
-    "count",        # 0, 1, 2, ...
-    "binary",       # 0/1, boolean, or a factor with two levels (second = 1)
-    "trials",       # 0 .. trials
-    "unit",         # inside (0, 1)
-    "ordinal",      # ordered factor or 1, 2, ...
-    "nominal",      # factor
+    "real",  # any finite number
+    "positive",  # > 0
+    "count",  # 0, 1, 2, ...
+    "binary",  # 0/1, boolean, or a factor with two levels (second = 1)
+    "trials",  # 0 .. trials
+    "unit",  # inside (0, 1)
+    "ordinal",  # ordered factor or 1, 2, ...
+    "nominal",  # factor
 ]
 
 
@@ -184,22 +184,22 @@ class Family:
     link_mean: Callable[[Link], Callable[[Any, Any], np.ndarray]] | None = None
 
     def link(self, param: str) -> str:
-        """The link of a parameter: the one chosen, else its default."""
+        """Return the link of a parameter: the one chosen, else its default."""
         return self.links.get(param) or self.param(param).links[0]
 
     def option(self, name: str) -> Any:
-        """The value of an option (``threshold``, ``refcat``): the one chosen, else its default."""
+        """Return an option (``threshold``, ``refcat``): the one chosen, else its default."""
         if name in self.options:
             return self.options[name]
         allowed = self.choices.get(name, ())
         return allowed[0] if allowed else None
 
     def param(self, name: str) -> Param:
-        """The parameter of that name."""
+        """Return the parameter of that name."""
         return next(p for p in self.params if p.name == name)
 
     def with_links(self, links: Mapping[str, str]) -> Family:
-        """The same family with other links; parameters not named keep theirs."""
+        """Return the same family with other links; parameters not named keep theirs."""
         chosen = {**self.links, **links}
         family = replace(self, links=chosen)
         link = link_named(family.link("mu"))

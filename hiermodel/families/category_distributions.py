@@ -45,9 +45,7 @@ def cumulative_log_probs(log_f: Array, log1m_f: Array) -> Array:
     low_f, high_f = log_f[..., :-1], log_f[..., 1:]
     low_c, high_c = log1m_f[..., :-1], log1m_f[..., 1:]
     # Differences of the smaller of the two tails lose no digits.
-    middle = np.where(
-        high_f < low_c, log_diff_exp(high_f, low_f), log_diff_exp(low_c, high_c)
-    )
+    middle = np.where(high_f < low_c, log_diff_exp(high_f, low_f), log_diff_exp(low_c, high_c))
     return np.concatenate([log_f[..., :1], middle, log1m_f[..., -1:]], axis=-1)
 
 
@@ -78,7 +76,7 @@ def categorical_log_probs(eta: Array) -> Array:
 
 
 def _pick(log_probs: Array, y: Array) -> Array:
-    """The log probability of category `y` (1, 2, ...); -inf for a category there is not."""
+    """Log probability of category `y` (1, 2, ...); -inf for a category there is not."""
     y = np.asarray(y)
     shape = np.broadcast_shapes(y.shape, log_probs.shape[:-1])
     count = log_probs.shape[-1]

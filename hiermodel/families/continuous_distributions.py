@@ -48,7 +48,7 @@ def _normal_random(rng: Generator, mu: Array, sigma: Array) -> Array:
 
 
 def _finite(z: Array) -> Array:
-    """A standardised bound with infinities out of the way of ``inf * 0``."""
+    """Replace infinite standardised bounds, out of the way of ``inf * 0``."""
     return np.where(np.isfinite(z), z, 0.0)
 
 
@@ -114,17 +114,15 @@ def _student_log_prob(y: Array, nu: Array, mu: Array, sigma: Array) -> Array:
 def _student_log_cdf(y: Array, nu: Array, mu: Array, sigma: Array) -> Array:
     z = (y - mu) / sigma
     square = z * z
+    near = nu / (nu + square)
     with np.errstate(invalid="ignore"):
-        near = np.where(np.isinf(square), 0.0, nu / (nu + square))
-    far = np.where(np.isinf(square), 1.0, square / (nu + square))
+        far = np.where(np.isinf(square), 1.0, square / (nu + square))
     tail = log_betainc(nu / 2, np.broadcast_to(0.5, np.shape(near)), near, far) - np.log(2)
     return np.where(z < 0, tail, np.log1p(-np.exp(tail)))
 
 
-def _student_truncated_mean(
-    lb: Array, ub: Array, nu: Array, mu: Array, sigma: Array
-) -> Array:
-    """An antiderivative of ``t f(t)`` is ``-f(t) (nu + t^2) / (nu - 1)``."""
+def _student_truncated_mean(lb: Array, ub: Array, nu: Array, mu: Array, sigma: Array) -> Array:
+    """Use the antiderivative ``-f(t) (nu + t^2) / (nu - 1)`` of ``t f(t)``."""
     log_z = log_mass(STUDENT_T, lb, ub, nu, mu, sigma)
     edges = []
     for bound in (lb, ub):
@@ -168,9 +166,7 @@ def _skew_log_cdf_standard(z: Array, alpha: Array) -> Array:
     value = normal - 2 * special.owens_t(z, alpha)
     with np.errstate(divide="ignore", invalid="ignore"):
         out = np.array(np.log(np.maximum(value, 0.0)))
-        ratio = np.exp(
-            -0.5 * (alpha * z) ** 2 - _LOG_SQRT_2PI - special.log_ndtr(alpha * z)
-        )
+        ratio = np.exp(-0.5 * (alpha * z) ** 2 - _LOG_SQRT_2PI - special.log_ndtr(alpha * z))
         slope = alpha * ratio - z
     small = (value < 1e-4) & (slope > 0) & np.isfinite(z) & np.isfinite(alpha)
     if np.any(small):
@@ -200,7 +196,7 @@ def _skew_normal_random(rng: Generator, xi: Array, omega: Array, alpha: Array) -
 def _skew_normal_truncated_mean(
     lb: Array, ub: Array, xi: Array, omega: Array, alpha: Array
 ) -> Array:
-    """An antiderivative of ``z f(z)`` is ``sqrt(2 / pi) delta Phi(z sqrt(1 + alpha^2)) - f(z)``."""
+    """Use that ``sqrt(2 / pi) delta Phi(z sqrt(1 + alpha^2)) - f(z)`` has slope ``z f(z)``."""
     log_z = log_mass(SKEW_NORMAL, lb, ub, xi, omega, alpha)
     spread = np.sqrt(1 + np.square(alpha))
     a, b = (lb - xi) / omega, (ub - xi) / omega
@@ -229,9 +225,7 @@ SKEW_NORMAL = Distribution(
 def _gamma_log_prob(y: Array, shape: Array, rate: Array) -> Array:
     inside = np.asarray(y) > 0
     y = np.where(inside, y, 1.0)
-    log_prob = (
-        xlogy(shape, rate) - special.gammaln(shape) + (shape - 1) * np.log(y) - rate * y
-    )
+    log_prob = xlogy(shape, rate) - special.gammaln(shape) + (shape - 1) * np.log(y) - rate * y
     return _outside(y, inside, log_prob)
 
 

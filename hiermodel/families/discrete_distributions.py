@@ -128,9 +128,7 @@ def _beta_binomial_log_prob(y: Array, trials: Array, a: Array, b: Array) -> Arra
     count, good = _count(y)
     good = good & (count <= trials)
     k = np.minimum(count, trials)
-    log_prob = (
-        _log_choose(trials, k) + special.betaln(k + a, trials - k + b) - special.betaln(a, b)
-    )
+    log_prob = _log_choose(trials, k) + special.betaln(k + a, trials - k + b) - special.betaln(a, b)
     return _where(good, log_prob)
 
 
@@ -144,9 +142,7 @@ def _beta_binomial_log_sum(k: Array, trials: Array, a: Array, b: Array, step: in
         # ratio of neighbouring probabilities, at the lower one
         low = np.minimum(k, k - step)
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.log((trials - low) * (low + a)) - np.log(
-                (low + 1) * (trials - low - 1 + b)
-            )
+            ratio = np.log((trials - low) * (low + a)) - np.log((low + 1) * (trials - low - 1 + b))
         inside = (k >= 0) & (k <= trials)
         term = np.where(inside, term + step * ratio, -np.inf)
         total = np.logaddexp(total, term)
@@ -161,14 +157,10 @@ def _beta_binomial_tail(y: Array, trials: Array, a: Array, b: Array, upper: bool
     n = np.where(inside, n, 1.0)
     value = _beta_binomial_log_sum(k + 1 if upper else k, n, a, b, 1 if upper else -1)
     value = np.minimum(value, 0.0)
-    return _cumulative(
-        below, inside, value, 0.0 if upper else -np.inf, -np.inf if upper else 0.0
-    )
+    return _cumulative(below, inside, value, 0.0 if upper else -np.inf, -np.inf if upper else 0.0)
 
 
-def _beta_binomial_truncated_mean(
-    lb: Array, ub: Array, trials: Array, a: Array, b: Array
-) -> Array:
+def _beta_binomial_truncated_mean(lb: Array, ub: Array, trials: Array, a: Array, b: Array) -> Array:
     fewer = np.maximum(np.asarray(trials) - 1, 0)
     partial = log_mass(BETA_BINOMIAL, lb - 1, ub - 1, fewer, a + 1, b)
     whole = log_mass(BETA_BINOMIAL, lb, ub, trials, a, b)
@@ -234,10 +226,7 @@ def _neg_binomial_log_prob(y: Array, mu: Array, shape: Array) -> Array:
     safe = np.maximum(k, 1.0)
     choose = np.where(k > 0, -np.log(safe) - special.betaln(safe, shape), 0.0)
     log_prob = (
-        choose
-        - shape * np.log1p(mu / shape)
-        + xlogy(k, mu)
-        - xlogy(k, mu + np.asarray(shape))
+        choose - shape * np.log1p(mu / shape) + xlogy(k, mu) - xlogy(k, mu + np.asarray(shape))
     )
     return _where(good, log_prob)
 

@@ -8,6 +8,7 @@ ordinal and nominal families on the link scale. A parameter with a fixed value m
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,8 +17,10 @@ from numpy.random import Generator
 
 from hiermodel.errors import FamilyError
 from hiermodel.families.base import Distribution, Family, NumpyMath
-from hiermodel.families.numerics import Array
+from hiermodel.families.numerics import Array, log_diff_exp
 from hiermodel.families.truncation import inside, log_interval, log_mass
+
+_Test = Callable[[Array], Array]
 
 LEFT, NONE, RIGHT, INTERVAL = -1, 0, 1, 2
 
@@ -104,9 +107,7 @@ def log_prob(
     return out
 
 
-def mean(
-    family: Family, p: Any, lb: Array | None = None, ub: Array | None = None
-) -> Array:
+def mean(family: Family, p: Any, lb: Array | None = None, ub: Array | None = None) -> Array:
     """E[Y] for every draw and row, of the truncated distribution when there are bounds.
 
     Returns
@@ -166,7 +167,7 @@ def random(
     p: Any,
     lb: Array | None = None,
     ub: Array | None = None,
-    ntries: int = 5,
+    ntries: int = 25,
 ) -> Array:
     """Draw one response for every draw and row.
 
@@ -215,10 +216,8 @@ def _bounds(lb: Array | None, ub: Array | None) -> tuple[Array, Array]:
 
 
 def _columns(args: tuple[Array, ...], rows: Array, n: int) -> tuple[Array, ...]:
-    """The arguments of some rows; those that all rows share stay as they are."""
-    return tuple(
-        a[..., rows] if a.ndim and a.shape[-1] == n and n > 1 else a for a in args
-    )
+    """Take the arguments of some rows; those that all rows share stay as they are."""
+    return tuple(a[..., rows] if a.ndim and a.shape[-1] == n and n > 1 else a for a in args)
 
 
 def _censored(
@@ -244,9 +243,7 @@ def _censored(
     return out
 
 
-def _without_nan(
-    args: tuple[Array, ...], has_categories: bool
-) -> tuple[Array, tuple[Array, ...]]:
+def _without_nan(args: tuple[Array, ...], has_categories: bool) -> tuple[Array, tuple[Array, ...]]:
     """Where an argument is NaN, and arguments that a generator accepts everywhere.
 
     Arguments of ordinal and nominal densities have a category axis and may be NaN behind
@@ -296,34 +293,58 @@ def _truncate(
     return out.reshape(shape)
 
 
-def _invert(
-    dist: Distribution, u: Array, lb: Array, ub: Array, args: tuple[Array, ...]
-) -> Array:
-    """The quantile at `u` of the distribution between bounds, by bisection.
+def _invert(dist: Distribution, u: Array, lb: Array, ub: Array, args: tuple[Array, ...]) -> Array:
+    """Return the quantile at `u` of the distribution between bounds, by bisection.
 
-    It looks for the smallest y with P(lb <= Y <= y) >= u P(lb <= Y <= ub).
+    It is the smallest y with P(lb <= Y <= y) >= u P(lb <= Y <= ub), looked for in the tail
+    where the distribution function has its digits.
     """
+    assert dist.log_cdf is not None and dist.log_ccdf is not None
     if dist.discrete:
         lb, ub = np.ceil(lb), np.floor(ub)
+    below = lb - 1 if dist.discrete else lb
     with np.errstate(all="ignore"):
-        target = np.log(u) + log_mass(dist, lb, ub, *args)
+        part = np.log(u) + log_mass(dist, lb, ub, *args)
+        cdf_below, ccdf_below = dist.log_cdf(below, *args), dist.log_ccdf(below, *args)
+        lower = np.logaddexp(cdf_below, part)
+        upper = log_diff_exp(ccdf_below, np.minimum(part, ccdf_below))
+        out = np.full(u.shape, np.nan)
+        upper_tail = lower >= ccdf_below
+        for rows in (np.flatnonzero(~upper_tail), np.flatnonzero(upper_tail)):
+            rows = rows[np.isfinite(part[rows])]
+            if not len(rows):
+                continue
+            some = tuple(a[rows] for a in args)
+            if upper_tail[rows[0]]:
+                reached = _falls_to(dist.log_ccdf, some, upper[rows])
+            else:
+                reached = _rises_to(dist.log_cdf, some, lower[rows])
+            out[rows] = _bisect(dist.discrete, lb[rows], ub[rows], reached)
+    return out
 
-        def reached(y: Array) -> Array:
-            return log_mass(dist, lb, y, *args) >= target
 
-        low, high = _bracket(lb, ub, reached)
-        for _ in range(_BISECTIONS):
-            middle = np.floor((low + high) / 2) if dist.discrete else low + (high - low) / 2
-            if np.all((middle == low) | (middle == high)):
-                break
-            done = reached(middle)
-            high = np.where(done, middle, high)
-            low = np.where(done, low, middle)
-    lost = ~np.isfinite(target)
-    return np.where(lost, np.nan, high)
+def _rises_to(function: Callable[..., Array], args: tuple[Array, ...], goal: Array) -> _Test:
+    return lambda y: function(y, *args) >= goal
 
 
-def _bracket(lb: Array, ub: Array, reached: Any) -> tuple[Array, Array]:
+def _falls_to(function: Callable[..., Array], args: tuple[Array, ...], goal: Array) -> _Test:
+    return lambda y: function(y, *args) <= goal
+
+
+def _bisect(discrete: bool, lb: Array, ub: Array, reached: _Test) -> Array:
+    """Return the smallest y between the bounds for which `reached` is true."""
+    low, high = _bracket(lb, ub, reached)
+    for _ in range(_BISECTIONS):
+        middle = np.floor((low + high) / 2) if discrete else low + (high - low) / 2
+        if np.all((middle <= low) | (middle >= high)):
+            break
+        done = reached(middle)
+        high = np.where(done, middle, high)
+        low = np.where(done, low, middle)
+    return high
+
+
+def _bracket(lb: Array, ub: Array, reached: _Test) -> tuple[Array, Array]:
     """Finite numbers around the quantile, found by doubling the distance to a bound."""
     start = np.where(np.isfinite(lb), lb, np.where(np.isfinite(ub), ub, 0.0))
     # One below, so that a quantile equal to the bound can be found.

@@ -34,9 +34,7 @@ def xlogy(x: Array, y: Array) -> Array:
     return special.xlogy(x, y)
 
 
-def _patched(
-    value: Array, log_value: Array, fallback: Callable[..., Array], *args: Array
-) -> Array:
+def _patched(value: Array, log_value: Array, fallback: Callable[..., Array], *args: Array) -> Array:
     """Replace the log where `value` has (nearly) underflowed by `fallback` of the arguments."""
     args = tuple(np.broadcast_to(np.asarray(a, float), value.shape) for a in args)
     finite = np.all([np.isfinite(a) for a in args], axis=0)
@@ -53,9 +51,7 @@ def log_gammainc(a: Array, x: Array) -> Array:
     """Log of the lower regularised incomplete gamma function P(a, x)."""
     with np.errstate(divide="ignore"):
         lower = np.asarray(special.gammainc(a, x))
-        log_lower = np.where(
-            lower > 0.5, np.log1p(-special.gammaincc(a, x)), np.log(lower)
-        )
+        log_lower = np.where(lower > 0.5, np.log1p(-special.gammaincc(a, x)), np.log(lower))
     return _patched(lower, log_lower, _log_gamma_series, a, x)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from hiermodel.errors import DataError, FamilyError, did_you_mean
+from hiermodel.errors import DataError
 from hiermodel.families.base import Family
 
 Array = np.ndarray
@@ -99,31 +99,6 @@ def check_response(
         _reject(np.abs(y) > _STAN_INT_MAX, y, name, "which is too large for an integer of Stan")
     if "trials" in family.additions:
         _check_trials(family, y, trials, name)
-
-
-def reference_category(family: Family, levels: tuple[str, ...], name: str = "y") -> str:
-    """The category of a nominal response whose linear predictor is zero.
-
-    Raises
-    ------
-    FamilyError
-        If `refcat` is not a level of the response.
-
-    Examples
-    --------
-    >>> from hiermodel.families.registry import family
-    >>> reference_category(family("categorical", refcat="b"), ("a", "b"))
-    'b'
-    """
-    chosen = family.option("refcat")
-    if chosen is None:
-        return levels[0]
-    if str(chosen) not in levels:
-        raise FamilyError(
-            f"refcat {chosen!r} is not a level of the response {name!r}"
-            f"{did_you_mean(str(chosen), levels)}; its levels are {', '.join(levels)}"
-        )
-    return str(chosen)
 
 
 # ---- checks

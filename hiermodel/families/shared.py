@@ -51,15 +51,15 @@ DISC = Param(
 
 
 def positive_mu(links: tuple[str, ...]) -> Param:
-    """A mean that must be positive."""
+    """Declare a mean that must be positive."""
     return Param("mu", links, lower=0)
 
 
 def probability_mu(links: tuple[str, ...] = PROBABILITY_LINKS) -> Param:
-    """A mean that is a probability."""
+    """Declare a mean that is a probability."""
     return Param("mu", links, lower=0, upper=1)
 
 
 def real_mu(links: tuple[str, ...]) -> Param:
-    """A mean that may be any number."""
+    """Declare a mean that may be any number."""
     return Param("mu", links, lower=-np.inf)

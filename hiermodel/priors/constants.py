@@ -42,7 +42,7 @@ class FixedVar:
     def values(
         self, draws: Mapping[str, np.ndarray], sizes: Mapping[str, int], lead: tuple[int, ...]
     ) -> np.ndarray:
-        """The variable at full shape, (chain, draw, ...)."""
+        """Return the variable at full shape, (chain, draw, ...)."""
         first = self.parts[0]
         if self.whole and isinstance(first, Constant):
             value = constant_value(first.expression)
@@ -109,7 +109,9 @@ def _parts(
         raise PriorError(
             f"the thresholds {var.name!r} are ordered, so they are all constant or all free"
         )
-    free, lines, parts = [], [], []
+    free: list[Var] = []
+    lines: list[str] = []
+    parts: list[Constant | str] = []
     matrix = len(var.size) == 2
     for k, constant in enumerate(constants, start=1):
         if constant is not None:

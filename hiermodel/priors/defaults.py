@@ -24,10 +24,10 @@ Intercept, probit and the like  ``normal(0, 1)``; b ``normal(0, 0.6 / s_x)``; sd
 thresholds                     1.5 times as wide as those intercepts, around 0
 sigma                          ``exponential(1 / s_y)``
 sigma with a formula, log      Intercept ``normal(log s_y, 1)``
-other parameters, log          Intercept ``normal(0, 2)``, ``normal(2, 1)`` for ``phi``
-those formulas                 b ``normal(0, 1 / s_x)``, sd ``exponential(s_x)``
+shape, kappa                   ``lognormal(1, 1)``; with a formula, log: ``normal(1, 1)``
+phi                            ``lognormal(2, 1)``; with a formula, log: ``normal(2, 1)``
+formulas of such parameters    b ``normal(0, 1 / s_x)``, sd ``exponential(s_x)``
 cor                            ``lkj(2)``
-shape, kappa; phi              ``lognormal(1, 1)``; ``lognormal(2, 1)``
 delta                          ``normal(0, 1)``
 everything else                the default of brms where it is proper; otherwise
                                ``exponential(1)`` on (0, inf), ``normal(0, 2.5)`` on the whole

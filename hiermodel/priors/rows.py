@@ -68,7 +68,7 @@ class PriorRow:
 
 
 def element_key(cls: str, element: PriorElement) -> RowKey:
-    """The most specific row of an element."""
+    """Return the most specific row of an element."""
     e = element
     return RowKey(cls, e.coef, e.group, e.resp, e.dpar, e.nlpar)
 
@@ -111,7 +111,7 @@ def existing_rows(variables: Sequence[Var]) -> dict[RowKey, PriorRow]:
 
 
 def home_row(key: RowKey) -> RowKey:
-    """The class-wide row of an element (of its group, for classes that live in groups)."""
+    """Return the class-wide row of an element (of its group, for classes that live in groups)."""
     return key._replace(coef="", group=key.group if key.cls in GROUP_ONLY else "")
 
 
@@ -138,7 +138,7 @@ def row_bounds(
 def final_rows(
     rows: Mapping[RowKey, PriorRow], found: Mapping[RowKey, Prior]
 ) -> tuple[PriorRow, ...]:
-    """The table with the user's priors in it."""
+    """Return the table with the user's priors in it."""
     out = []
     for key, row in rows.items():
         home = home_row(key)
@@ -232,12 +232,22 @@ def _no_such_row(prior: Prior, key: RowKey, rows: Mapping[RowKey, PriorRow]) -> 
     else:
         near = _closest_row(key, rows)
         message += f"; the nearest is {near}" if near else ""
-    shown = "\n".join(f"  {row}" for row in rows)
-    return f"{message}\npriors of this model can be set for\n{shown}"
+    return f"{message}\npriors of this model can be set for\n{_listed(rows)}"
+
+
+_MAX_LISTED = 25
+
+
+def _listed(rows: Mapping[RowKey, PriorRow]) -> str:
+    lines = [f"  {row}" for row in rows]
+    if len(lines) > _MAX_LISTED:
+        more = len(lines) - _MAX_LISTED
+        lines = [*lines[:_MAX_LISTED], f"  and {more} more (see default_priors())"]
+    return "\n".join(lines)
 
 
 def _advice(key: RowKey, rows: Mapping[RowKey, PriorRow]) -> str:
-    """What is behind the usual mistakes."""
+    """Say what is behind the usual mistakes."""
     if key.cls == "b" and key.coef == "Intercept":
         meant = key._replace(cls="Intercept", coef="")
         if meant in rows:

@@ -68,7 +68,7 @@ _LINKS = frozenset({"identity", "log", "inverse", "sqrt", "1/mu^2"})
 
 
 def link_values(y: np.ndarray, link: str) -> np.ndarray:
-    """The response on the scale of a link, without what is missing or has no link value."""
+    """Return the response on the scale of a link, without what is missing or has no link value."""
     if link in ("log", "inverse", "1/mu^2"):
         y = np.where(y == 0, y + 0.1, y)
     with np.errstate(all="ignore"):

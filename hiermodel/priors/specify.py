@@ -63,7 +63,7 @@ class Priors(tuple[Prior, ...]):
 
     __slots__ = ()
 
-    def __add__(self, other: Any) -> Priors:  # type: ignore[override]
+    def __add__(self, other: Any) -> Priors:
         return Priors((*self, *as_priors(other)))
 
     def __radd__(self, other: Any) -> Priors:

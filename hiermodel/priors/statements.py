@@ -30,7 +30,7 @@ class _Density:
     vectors: frozenset[int] = frozenset()
 
     def at(self, k: int) -> _Density:
-        """The density of element `k`."""
+        """Return the density of element `k`."""
         args = tuple(f"{a}[{k}]" if i in self.vectors else a for i, a in enumerate(self.args))
         return replace(self, args=args, vectors=frozenset())
 
@@ -121,7 +121,7 @@ class _Names:
 
 
 def _structure(default: str | ScalePrior) -> tuple[object, ...] | None:
-    """What the program may depend on: everything of a default but its values."""
+    """Return what the program may depend on: all of a default but its values."""
     if isinstance(default, str):
         return None
     shape = tuple(a if isinstance(a, str) else (a.role, a.per_element) for a in default.args)
@@ -149,7 +149,9 @@ def _data_numbers(
     if len({_structure(element.default) for element in elements}) > 1:
         return _separate_numbers(var, numbers, used)
     scopes = {(e.resp, e.dpar, e.nlpar) for e in elements}
-    of, vectors, data = {}, set(), []
+    of: dict[str, str] = {}
+    vectors: set[str] = set()
+    data: list[DataItem] = []
     for role, item in numbers[0].items():
         name = of[role] = f"prior_{role}_{var.name}"
         lower = "0" if role in ("scale", "rate") else ""
@@ -167,7 +169,8 @@ def _data_numbers(
 def _separate_numbers(
     var: Var, numbers: Sequence[dict[str, DataNumber]], used: Sequence[int]
 ) -> tuple[dict[int, _Names], list[DataItem]]:
-    names, data = {}, []
+    names: dict[int, _Names] = {}
+    data: list[DataItem] = []
     for k in used:
         of = {role: f"prior_{role}_{var.name}_{k + 1}" for role in numbers[k]}
         names[k] = _Names(of)
@@ -192,21 +195,20 @@ class _Writer:
         var = self.var
         if var.array:
             loop = f"for (k in 1:{var.array[0]}) "
-            return loop + self._line(density, f"{var.name}[k]", self._elements(var.size))
+            return loop + self._line(density, f"{var.name}[k]", " * ".join(var.size))
         matrix = len(var.size) == 2
         name = f"to_vector({var.name})" if matrix else var.name
-        return self._line(density, name, self._elements(var.size))
+        # brms counts the rows of a matrix, not its elements, when it normalises a cut prior
+        # (sd with a `by` factor). That is kept so that log densities agree with published
+        # ones; it is a constant, which only marginal likelihoods can see.
+        return self._line(density, name, var.size[0] if var.size else "")
 
     def element(self, density: _Density, k: int) -> str:
-        """The statement of element (or row) `k`."""
+        """Return the statement of element (or row) `k`."""
         var = self.var
         if var.is_scalar:
             return self._line(density, var.name, "")
-        return self._line(density, f"{var.name}[{k}]", self._elements(var.size[1:]))
-
-    @staticmethod
-    def _elements(size: tuple[str, ...]) -> str:
-        return " * ".join(size)
+        return self._line(density, f"{var.name}[{k}]", " * ".join(var.size[1:]))
 
     def _line(self, density: _Density, variable: str, count: str) -> str:
         line = f"TARGET += {density.call('lpdf' if self.normalize else 'lupdf', variable)}"
@@ -245,20 +247,52 @@ def _is_vector(arg: str) -> bool:
     return arg.startswith("[") or "vector(" in arg
 
 
-def _cutting(density: _Density, support: Support, lower: str, upper: str) -> tuple[str, str]:
-    """The bounds that cut off probability; empty where they lie at or outside the support."""
-    ends: list[str] = []
-    for side, bound in enumerate((lower, upper)):
-        end = support[side]
+def _ends(density_args: Sequence[str], support: Support) -> tuple[str, str]:
+    """Return the ends of a support as text; an end may be an argument of the density."""
+    ends = []
+    for end in support:
         if isinstance(end, str):
-            end = density.args[int(end.removeprefix("argument "))]
-        value = number(bound) if bound else None
-        natural = number(end) if isinstance(end, str) else end
-        outside = bound == end or (
-            value is not None
-            and natural is not None
-            and (value <= natural if side == 0 else value >= natural)
-        )
-        ends.append("" if outside else bound)
+            end = density_args[int(end.removeprefix("argument "))]
+        ends.append(end if isinstance(end, str) else f"{end:g}")
     return ends[0], ends[1]
 
+
+def _beyond(bound: str, end: str, side: int) -> bool:
+    """Tell whether a bound lies at or outside the end of a support."""
+    value, natural = number(bound), number(end)
+    if value is None or natural is None:
+        return bound == end
+    return value <= natural if side == 0 else value >= natural
+
+
+def _cutting(density: _Density, support: Support, lower: str, upper: str) -> tuple[str, str]:
+    """Return the bounds that cut off probability; empty where they do not."""
+    low, high = _ends(density.args, support)
+    return (
+        "" if not lower or _beyond(lower, low, 0) else lower,
+        "" if not upper or _beyond(upper, high, 1) else upper,
+    )
+
+
+def support_beyond_bounds(var: Var, text: str) -> str:
+    """Bounds that a parameter lacks for its prior: ``lb=0``; empty when it has them.
+
+    Where the support of a prior is narrower than the parameter's range, the sampler walks
+    into regions of zero density.
+    """
+    call = parse_prior(text)
+    known = DENSITIES.get(call.name)
+    if known is None or var.type not in ("real", "vector", "matrix"):
+        return ""
+    missing = []
+    for side, (name, end) in enumerate(zip(("lb", "ub"), _ends(call.args, known.support),
+                                           strict=True)):
+        bound = (var.lower, var.upper)[side]
+        natural = number(end)
+        if natural is None or np.isinf(natural):
+            continue
+        value = number(bound)
+        inside = value is not None and (value >= natural if side == 0 else value <= natural)
+        if not inside and (value is not None or not bound):
+            missing.append(f"{name}={end}")
+    return ", ".join(missing)

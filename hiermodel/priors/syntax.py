@@ -204,7 +204,7 @@ def _unknown(call: PriorCall) -> str:
 
 
 def number(text: str) -> float | None:
-    """The value of numeric text, or None when it is another expression."""
+    """Return the value of numeric text, or None when it is another expression."""
     try:
         return float(text.replace(" ", ""))
     except ValueError:

@@ -13,6 +13,7 @@ from hiermodel.errors import HiermodelWarning, PriorError
 from hiermodel.priors.constants import FixedVar, fix_constants
 from hiermodel.priors.elements import Choice, check_class, parse_constant
 from hiermodel.priors.rows import (
+    CORRELATIONS,
     PriorRow,
     RowKey,
     element_key,
@@ -23,7 +24,11 @@ from hiermodel.priors.rows import (
     row_bounds,
 )
 from hiermodel.priors.specify import Prior
-from hiermodel.priors.statements import prior_statements, tag_statements
+from hiermodel.priors.statements import (
+    prior_statements,
+    support_beyond_bounds,
+    tag_statements,
+)
 from hiermodel.priors.syntax import number
 from hiermodel.stan.variables import Var
 
@@ -62,7 +67,7 @@ class ResolvedPriors:
     data: tuple[tuple[Var, Number], ...]
 
     def frame(self) -> pd.DataFrame:
-        """The table as a data frame.
+        """Return the table as a data frame.
 
         Returns
         -------
@@ -160,6 +165,7 @@ def resolve_priors(
             continue
         var = _bounded(var, found)
         choices = _choose(var, found, used)
+        _warn_support(var, choices, found)
         own, constant = fix_constants(var, choices)
         parameters += own
         fixed += [constant] if constant is not None else []
@@ -195,7 +201,7 @@ _NO_BOUNDS = ("ordered", "simplex", "cholesky_factor_corr", "corr_matrix", "posi
 
 
 def _bounded(var: Var, found: Mapping[RowKey, Prior]) -> Var:
-    """The variable with the bounds that the user asked for."""
+    """Return the variable with the bounds that the user asked for."""
     assert var.prior is not None
     cls = var.prior.cls
     default = (var.lower, var.upper)
@@ -226,6 +232,22 @@ def _warn_unused(found: Mapping[RowKey, Prior], used: set[RowKey]) -> None:
         if given.text and key not in used:
             warnings.warn(
                 f"{given} is not used: every parameter that it is for has a more specific prior",
+                HiermodelWarning,
+                stacklevel=3,
+            )
+
+
+def _warn_support(
+    var: Var, choices: Sequence[Choice], found: Mapping[RowKey, Prior]
+) -> None:
+    rows = dict.fromkeys(c.row for c in choices if c.row in found and c.constant is None)
+    for row in rows:
+        text = found[row].text
+        missing = support_beyond_bounds(var, text) if text else ""
+        if missing and row.cls not in CORRELATIONS:
+            warnings.warn(
+                f"{found[row]}: the parameter can take values where this prior has no density; "
+                f"give the class its bounds with {missing}",
                 HiermodelWarning,
                 stacklevel=3,
             )

@@ -26,7 +26,8 @@ _RESPONSE_LINKS = ("sqrt", "inverse", "1/mu^2")
 
 # Positive parameters whose default of brms is too heavy at both ends to simulate from.
 _SHAPES = {"shape": "lognormal(1, 1)", "kappa": "lognormal(1, 1)", "phi": "lognormal(2, 1)"}
-_LOG_INTERCEPTS = {"phi": "normal(2, 1)"}
+# The same on the log scale, for the intercepts of their formulas.
+_LOG_SHAPES = {"shape": "normal(1, 1)", "kappa": "normal(1, 1)", "phi": "normal(2, 1)"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,13 @@ def _intercept(
     family: Family, param: str, unit: _Unit, offset_mean: float
 ) -> str | ScalePrior:
     declared = family.param(param)
+    link = family.link(param)
+    if link == "tan_half":
+        return "student_t(1, 0, 1)"
+    if param in _SHAPES and link in ("log", "identity"):
+        return (_LOG_SHAPES if link == "log" else _SHAPES)[param]
     if param != "mu" and declared.prior_predicted not in ("", "scale"):
         return declared.prior_predicted
-    if family.link(param) == "tan_half":
-        return "student_t(1, 0, 1)"
-    if param in _LOG_INTERCEPTS and family.link(param) == "log":
-        return _LOG_INTERCEPTS[param]
     if family.has_thresholds and param == "mu":
         return f"normal(0, {1.5 * unit.intercept:g})"
     if not unit.learned:
@@ -136,7 +138,7 @@ def _unit(family: Family, param: str, y: np.ndarray | None) -> _Unit:
 
 
 def _parameter(family: Family, param: str, y: np.ndarray | None) -> str | ScalePrior:
-    """A parameter without a formula, on its natural scale."""
+    """Return the prior of a parameter without a formula, on its natural scale."""
     declared = family.param(param)
     if declared.prior == "scale":
         if y is None:
@@ -165,7 +167,7 @@ def _mean(y: np.ndarray) -> float:
 
 
 def _sd(y: np.ndarray) -> float:
-    """Standard deviation, 1 where there is none."""
+    """Return the standard deviation, 1 where there is none."""
     y = y[np.isfinite(y)]
     value = float(np.std(y, ddof=1)) if y.size > 1 else 0.0
     return value if value > 0 else 1.0

@@ -37,7 +37,7 @@ class StanExpr:
     row_text: str = ""
 
     def at(self, n: str) -> StanExpr:
-        """The expression of row `n` (a Stan index such as ``"n"``)."""
+        """Return the expression of row `n` (a Stan index such as ``"n"``)."""
         if not self.rows:
             return self
         if self.row_text:
@@ -99,7 +99,7 @@ class StanExpr:
 
 
 def as_expr(value: StanExpr | float) -> StanExpr:
-    """A number as a `StanExpr` that keeps all its digits."""
+    """Turn a number into a `StanExpr` that keeps all its digits."""
     if isinstance(value, StanExpr):
         return value
     whole = float(value).is_integer() and abs(value) < 1e9
@@ -131,7 +131,7 @@ class _StanMath:
         return lambda *args: stan_call(name, *args)
 
     def across(self, x: StanExpr) -> StanExpr:
-        """A number per row, to be combined with a vector per row: no change in Stan."""
+        """Let a number per row meet a vector per row: no change in Stan."""
         return x
 
     def log_inverse(self, link: Any, x: StanExpr) -> StanExpr:

@@ -235,7 +235,7 @@ def _draws_text(posterior: xr.Dataset, facts: Mapping[str, Any]) -> str:
 
 
 def _engine_text(facts: Mapping[str, Any]) -> str:
-    name = " ".join(str(facts[k]) for k in ("engine", "version") if facts.get(k))
+    name = " ".join(str(facts[k]) for k in ("engine", "engine_version") if facts.get(k))
     parts = [name] if name else []
     if facts.get("seed") is not None:
         parts.append(f"seed {facts['seed']}")

@@ -158,9 +158,9 @@ def ranef(
 
 def coef(
     posterior: xr.Dataset,
+    family: str = "",
     probs: Sequence[float] = PROBS,
     robust: bool = False,
-    family: str = "",
 ) -> GroupTables:
     """Summarise the coefficients of each level: population level plus group level.
 
@@ -171,12 +171,12 @@ def coef(
     ----------
     posterior : xarray.Dataset
         Labelled draws, dims (chain, draw, ...).
+    family : str
+        Name of the family; needed for ordinal families only.
     probs : sequence of float
         Quantiles, each in [0, 1].
     robust : bool
         Median and median absolute deviation instead of mean and standard deviation.
-    family : str
-        Name of the family; needed for ordinal families only.
 
     Returns
     -------

@@ -90,9 +90,9 @@ def build_groups(
     """
     blocks: dict[object, list[tuple[int, _Piece]]] = {}
     for position, (scope, expansion, default) in enumerate(requests):
-        for term in sorted(expansion.groups, key=group_name):
+        for rank, term in enumerate(sorted(expansion.groups, key=group_name)):
             for tail, piece in enumerate(_pieces(term, scope, expansion.source, default, context)):
-                key = (group_name(term), term.id) if term.id else (position, term.span, tail)
+                key = (group_name(term), term.id) if term.id else (position, rank, tail)
                 _check_same_group(blocks, term, expansion.source)
                 blocks.setdefault(key, []).append((position, piece))
     owners: list[GroupEffects] = []
@@ -253,7 +253,11 @@ def _grouping(
 
 
 def _pooled_levels(frame: pd.DataFrame, variables: Sequence[str]) -> tuple[str, ...]:
-    """Levels of all members together, ordered as one factor over the pooled values would be."""
+    """Levels of all members together: factors keep their order, other values are sorted."""
+    if all(isinstance(frame[v].dtype, pd.CategoricalDtype) for v in variables):
+        every = [level for v in variables for level in group_codes(frame, (v,))[1]]
+        order = [str(c) for v in variables for c in frame[v].cat.categories]
+        return tuple(level for level in dict.fromkeys(order) if level in set(every))
     pooled = pd.concat([frame[v].astype(object) for v in variables], ignore_index=True)
     numeric = all(pd.api.types.is_numeric_dtype(frame[v]) for v in variables)
     values = pooled.astype(float) if numeric else pooled.astype(str)

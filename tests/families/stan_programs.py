@@ -58,8 +58,10 @@ def sample(family: Family, seed: int = 0) -> Sample:
         natural["mu"] = linear["mu"][None]
     else:
         linear["mu"] = rng.uniform(*eta_range(family), N)
-        mu = linear["mu"] if family.has_thresholds else LINKS[family.link("mu")].inverse(
+        mu = (
             linear["mu"]
+            if family.has_thresholds
+            else LINKS[family.link("mu")].inverse(linear["mu"])
         )
         natural["mu"] = mu[None]
     for param in family.params[1:]:

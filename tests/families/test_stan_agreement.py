@@ -22,9 +22,7 @@ from .stan_programs import (
 
 PAIRS = [(name, link) for name in family_names() for link in as_family(name).param("mu").links]
 CDFS = [name for name in family_names() if "cens" in as_family(name).additions]
-FUSED = [
-    (name, k) for name in family_names() for k in range(len(as_family(name).fused))
-]
+FUSED = [(name, k) for name in family_names() for k in range(len(as_family(name).fused))]
 
 
 def close(stan: float, numpy: float) -> None:
@@ -91,11 +89,11 @@ def test_glm_densities(name: str, k: int) -> None:
     s = sample(fam, seed=13)
     p = stan_parameters(s)
     p.mu = StanExpr("eta_mu", rows=True)
-    for name in s.linear.keys() - {"mu"}:
+    for other in s.linear.keys() - {"mu"}:
         # these densities are for models whose other parameters have no formula
-        s.linear[name][:] = s.linear[name][0]
-        getattr(s.p, name)[:] = getattr(s.p, name)[0, 0]
-        setattr(p, name, StanExpr(f"{name}[1]"))
+        s.linear[other][:] = s.linear[other][0]
+        getattr(s.p, other)[:] = getattr(s.p, other)[0, 0]
+        setattr(p, other, StanExpr(f"{other}[1]"))
     # a design of one empty column: the linear predictor goes in as the intercept
     inner = ["rep_matrix(0, N, 1)", "eta_mu", "rep_vector(0, 1)"]
     first = [a.text for a in fused.glm_first(p, StanMath)]

@@ -86,7 +86,9 @@ def _density_problems(code: str, data: dict[str, Any], case: Mapping[str, Any]) 
     full = stanli.Model(mir=mir, data=data)
     if full.n_unconstrained != case["n_unconstrained"]:
         return [f"n_unconstrained {full.n_unconstrained}, recorded {case['n_unconstrained']}"]
-    prior = full if data["prior_only"] == 1 else stanli.Model(mir=mir, data=data | {"prior_only": 1})
+    prior = full
+    if data["prior_only"] != 1:
+        prior = stanli.Model(mir=mir, data=data | {"prior_only": 1})
     problems: list[str] = []
     for number, point in enumerate(case["points"], 1):
         problems += _point_problems(full, prior, case, point, number)

@@ -7,7 +7,6 @@ code) is translated here, and read with `harness.rtext`: nothing is evaluated.
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -23,8 +22,9 @@ for _folder in (Path(__file__).resolve().parent, Path(__file__).resolve().parent
     if str(_folder) not in sys.path:
         sys.path.append(str(_folder))
 
-import hiermodel as hm  # noqa: E402
 from harness import frames, rtext  # noqa: E402
+
+import hiermodel as hm  # noqa: E402
 
 _PRIOR_ARGUMENTS = ("prior", "class", "coef", "group", "resp", "dpar", "nlpar", "lb", "ub")
 _LF_OPTIONS = ("center", "cmc", "sparse", "decomp", "loop")
@@ -49,8 +49,8 @@ class ModelCall:
 
     def default_priors(self) -> pd.DataFrame:
         """The table of default priors, as if no prior had been given."""
-        accepted = inspect.signature(hm.default_priors).parameters
-        kept = {k: v for k, v in self.options.items() if k in accepted and k != "priors"}
+        chosen = ("priors", "sample_prior", "normalize", "stanvars")
+        kept = {k: v for k, v in self.options.items() if k not in chosen}
         return hm.default_priors(self.formula, self.data, family=self.family, **kept)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from hiermodel.priors.defaults import scale_prior
 from hiermodel.priors.specify import Prior, prior
@@ -42,8 +43,14 @@ def response(case: Case) -> np.ndarray | None:
     """The response of a case, None when it is a category or is not stored in full."""
     family = case["call"]["family"]
     values = case["standata"]["Y"].get("values")
-    categories = "threshold" in family or family["name"] == "categorical"
-    return None if values is None or categories else np.array(values, dtype=float)
+    if "threshold" in family or family["name"] == "categorical":
+        return None
+    if values is None:
+        # Long responses are stored in the data set only.
+        lhs = case["call"]["formula"].removeprefix("bf(").split("~")[0].strip()
+        path = next((GOLDEN / "data").glob(f"{case['data'][0]}.csv*"))
+        values = pd.read_csv(path)[lhs]
+    return np.array(values, dtype=float)
 
 
 def link_of(case: Case, dpar: str) -> str:
@@ -56,9 +63,10 @@ def link_of(case: Case, dpar: str) -> str:
 def user_priors(case: Case) -> list[Prior]:
     """The user's priors; brms writes bounds as text, empty both for none and for not given."""
     # Which bounds were typed is to be seen in the call only.
-    calls = re.split(r"(?:set_)?prior\(", case["call"]["prior_r"] or "")[-len(case["call"]["prior"]):]
+    rows = case["call"]["prior"]
+    calls = re.split(r"(?:set_)?prior\(", case["call"]["prior_r"] or "")[-len(rows) :]
     out = []
-    for row, call in zip(case["call"]["prior"], calls, strict=False):
+    for row, call in zip(rows, calls, strict=False):
         bounds = {k: row[k] for k in ("lb", "ub") if row[k] or re.search(rf'\b{k} *= *""', call)}
         fields = {k: row[k] for k in ("coef", "group", "resp", "dpar", "nlpar", "tag")}
         out.append(prior(row["prior"], row["class"], **fields, **bounds))

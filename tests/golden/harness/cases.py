@@ -61,17 +61,26 @@ def index(folder: Path) -> dict[str, dict[str, str]]:
         return {row["id"]: row for row in csv.DictReader(handle)}
 
 
-def select(folder: Path, selection: Selection) -> list[Path]:
+def select(folder: Path, selection: Selection, name: str = "cases") -> list[Path]:
     """Files of the selected cases, in order of their ids.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the cases in ``cases`` and perhaps an ``index.csv``.
+    selection : Selection
+    name : str
+        Sub-folder to prefer to ``cases`` where it exists.
 
     Raises
     ------
     FileNotFoundError
         When the folder holds no cases, or an id does not exist.
     """
-    files = {path.stem: path for path in sorted((folder / "cases").glob("*.json"))}
+    where = folder / name if (folder / name).is_dir() else folder / "cases"
+    files = {path.stem: path for path in sorted(where.glob("*.json"))}
     if not files:
-        raise FileNotFoundError(f"no cases in {folder / 'cases'}")
+        raise FileNotFoundError(f"no cases in {where}")
     unknown = [one for one in selection.ids if one not in files]
     if unknown:
         raise FileNotFoundError(f"no such case in {folder}: {', '.join(unknown)}")

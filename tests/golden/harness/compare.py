@@ -53,7 +53,7 @@ def close(ours: Any, recorded: Any, relative: float, scale: float = 1.0) -> np.n
     a, b = np.asarray(ours, dtype=float), np.asarray(recorded, dtype=float)
     with np.errstate(invalid="ignore"):
         near = np.abs(a - b) <= relative * np.maximum(scale, np.abs(b))
-    return near | (a == b) | (np.isnan(a) & np.isnan(b))
+    return (near & np.isfinite(b)) | (a == b) | (np.isnan(a) & np.isnan(b))
 
 
 def difference(name: str, ours: Any, recorded: Any, relative: float, scale: float = 1.0) -> str:

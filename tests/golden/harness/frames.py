@@ -31,11 +31,11 @@ def _load(name: str, data_dir: Path) -> pd.DataFrame:
         path = path.with_name(path.name + ".gz")
     if meta["kind"] == "matrix":
         values = pd.read_csv(path, header=None).to_numpy(float)
-        return pd.DataFrame(values, index=meta.get("rownames") or None, columns=meta.get("colnames") or None)
+        rows, columns = meta.get("rownames") or None, meta.get("colnames") or None
+        return pd.DataFrame(values, index=rows, columns=columns)
     # Everything is read as text: a factor's level "1.0" must not become the number 1.
     raw = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    columns = {c["name"]: typed(raw[c["name"]], c) for c in meta["columns"]}
-    return pd.DataFrame(columns)
+    return pd.DataFrame({c["name"]: typed(raw[c["name"]], c) for c in meta["columns"]})
 
 
 def typed(column: pd.Series, info: Mapping[str, Any]) -> pd.Series:

@@ -18,6 +18,7 @@ _OPEN = {"(": ")", "[": "]", "{": "}"}
 _CALL = re.compile(r"\s*([A-Za-z.][\w.]*(?:::[A-Za-z.][\w.]*)?)\s*\(")
 _NAMED = re.compile(r"\s*(?:`([^`]+)`|\"([^\"]+)\"|([A-Za-z.][\w.]*))\s*=(?!=)(.*)", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?\s*(\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)(L?)$")
+_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'", re.DOTALL)
 _ESCAPE = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "'": "'", "`": "`", "r": "\r"}
 _WORDS: dict[str, bool | float | None] = {
     "TRUE": True,
@@ -154,7 +155,7 @@ def read_value(text: str) -> RValue:
         if number[2] or number[1].isdigit():
             return sign * int(float(number[1]))
         return sign * float(number[1])
-    if len(text) >= 2 and text[0] in "\"'" and text[-1] == text[0] and not list(_characters(text)):
+    if _STRING.fullmatch(text):
         return _unescape(text[1:-1])
     if is_call(text) and (call := read_call(text)).function in ("c", "list"):
         names = [name for name, _ in call.arguments]

@@ -1,0 +1,201 @@
+"""Where conditional effects are computed: typical values, and grids along one or two variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from hiermodel.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    from hiermodel.fitting import Fit
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A column that predictors use: ``numeric``, or a factor (of any kind) with its levels."""
+
+    name: str
+    kind: str
+    levels: tuple[str, ...]
+
+    @property
+    def is_factor(self) -> bool:
+        """True when it has levels."""
+        return self.kind != "numeric"
+
+
+def predictor_variables(fit: Fit) -> dict[str, Variable]:
+    """Return the columns of population-level terms by name."""
+    return {
+        str(name): Variable(str(name), kind, tuple(str(v) for v in levels or ()))
+        for name, kind, levels in fit.predictor_columns()
+    }
+
+
+def level_values(column: pd.Series, levels: Sequence[str]) -> list[Any]:
+    """Return values of a column that stand for these levels, in its own type."""
+    values = _categories(column)
+    by_text = {level_text(value): value for value in values}
+    if pd.api.types.is_bool_dtype(column):
+        # R spells the levels of a boolean FALSE and TRUE.
+        return [level.lower() == "true" for level in levels]
+    return [by_text.get(level, level) for level in levels]
+
+
+def level_text(value: Any) -> str:
+    """Return the label of a level; whole numbers without a decimal point."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _categories(column: pd.Series) -> list[Any]:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return list(column.cat.categories)
+    return sorted(column.dropna().unique().tolist())
+
+
+def is_number(column: pd.Series) -> bool:
+    """Return True for a column of numbers; booleans are a factor."""
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
+
+
+def typical_row(fit: Fit) -> dict[str, Any]:
+    """Return typical values: the mean of numbers, the first level of factors.
+
+    A number of trials is one, so that expectations are proportions; a number of thresholds is
+    its rounded median; truncation bounds of counts stay whole.
+    """
+    frame, variables = fit.frame, predictor_variables(fit)
+    row: dict[str, Any] = {}
+    for name in frame.columns:
+        column, variable = frame[name], variables.get(str(name))
+        if variable is not None and variable.is_factor and variable.levels:
+            row[str(name)] = level_values(column, variable.levels[:1])[0]
+        elif is_number(column):
+            row[str(name)] = float(column.mean())
+        else:
+            values = _categories(column)
+            row[str(name)] = values[0] if values else None
+    for role, expression in fit.model.response.additions.values.items():
+        for name in expression.variables:
+            if name in row and is_number(frame[name]):
+                row[name] = _addition_value(role, frame[name], fit.model.family.discrete)
+    return row
+
+
+def _addition_value(role: str, column: pd.Series, discrete: bool) -> float:
+    if role == "trials":
+        return 1.0
+    if role == "thres":
+        return float(np.round(column.median()))
+    if role == "cens":
+        return 0.0
+    mean = float(column.mean())
+    return float(np.round(mean)) if discrete and role in ("lb", "ub", "rcens") else mean
+
+
+def condition_rows(
+    fit: Fit, conditions: pd.DataFrame | Mapping[str, Any] | None
+) -> list[tuple[str, dict[str, Any]]]:
+    """Return label and values of each condition that the user asks for.
+
+    Parameters
+    ----------
+    fit : Fit
+    conditions : DataFrame, mapping or None
+        A row per condition, or one value or a list of values per column. A column ``cond__``
+        holds labels.
+
+    Raises
+    ------
+    DataError
+        A column that the data do not have.
+    """
+    if conditions is None:
+        return [("1", {})]
+    if isinstance(conditions, Mapping):
+        lists = {k: v if _is_list(v) else [v] for k, v in conditions.items()}
+        rows = [dict(zip(lists, values, strict=True)) for values in product(*lists.values())]
+        table = pd.DataFrame(rows, columns=list(lists))
+    else:
+        table = pd.DataFrame(conditions)
+    if len(table) == 0:
+        raise DataError("conditions must have at least one row")
+    known = [str(c) for c in fit.frame.columns]
+    for name in table.columns:
+        if name != "cond__" and str(name) not in known:
+            raise DataError(f"condition {name!r} is not in the data{did_you_mean(str(name), known)}")
+    out = []
+    for row in table.to_dict("records"):
+        label = row.pop("cond__", None)
+        values = {str(k): v for k, v in row.items()}
+        text = " & ".join(f"{k} = {number_text(v)}" for k, v in values.items()) or "1"
+        out.append((str(label) if label is not None else text, values))
+    return out
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple | np.ndarray | pd.Series | range)
+
+
+def number_text(value: Any) -> str:
+    """Return a value as a short label."""
+    if isinstance(value, float | int | np.number) and not isinstance(value, bool):
+        return f"{float(value):.4g}"
+    return str(value)
+
+
+def along(
+    fit: Fit, variable: Variable, resolution: int, second: bool, given: Sequence[Any] | None
+) -> list[Any]:
+    """Return the values of a variable in a grid.
+
+    All levels of a factor; numbers from the lowest to the highest observed one, or, as the
+    `second` variable, the mean and one standard deviation below and above it.
+    """
+    column = fit.frame[variable.name]
+    if given is not None:
+        return list(given)
+    if variable.is_factor:
+        return level_values(column, variable.levels)
+    numbers = column.to_numpy(dtype=float)
+    if second:
+        return [float(numbers.mean() + k * numbers.std(ddof=1)) for k in (-1.0, 0.0, 1.0)]
+    return [float(v) for v in np.linspace(numbers.min(), numbers.max(), resolution)]
+
+
+def grid_frame(
+    fit: Fit,
+    base: Mapping[str, Any],
+    values: Mapping[str, Sequence[Any]],
+    conditions: Sequence[tuple[str, Mapping[str, Any]]],
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return new data on a grid, and the label of each row's condition.
+
+    The last variable of `values` changes fastest, conditions slowest. Columns have the types of
+    the training data.
+    """
+    rows: list[dict[str, Any]] = []
+    labels: list[str] = []
+    for label, condition in conditions:
+        for point in product(*values.values()):
+            rows.append({**base, **condition, **dict(zip(values, point, strict=True))})
+            labels.append(label)
+    frame = pd.DataFrame(rows, columns=list(base))
+    for name in frame.columns:
+        original = fit.frame[name]
+        if isinstance(original.dtype, pd.CategoricalDtype):
+            known = original.cat.categories
+            extra = [v for v in frame[name].dropna().unique() if v not in known]
+            categories = [*known, *extra]
+            frame[name] = pd.Categorical(frame[name], categories, ordered=original.cat.ordered)
+        elif pd.api.types.is_bool_dtype(original) and not frame[name].isna().any():
+            frame[name] = frame[name].astype(bool)
+    return frame, labels

@@ -1,0 +1,259 @@
+"""Hypotheses about parameters, written as arithmetic on their names.
+
+The text is read by the parser of formulas and walked as a tree; nothing is evaluated as code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from hiermodel.errors import FormulaError, did_you_mean
+from hiermodel.flatnames import FlatName, columns, flat_names
+from hiermodel.formula.syntax import Binary, Call, Name, Node, Number, Paren, Unary, names
+from hiermodel.summary.html import frame_html, page
+from hiermodel.summary.statistics import describe
+from hiermodel.summary.text import frame_text
+
+if TYPE_CHECKING:
+    from hiermodel.fitting import Fit
+
+Array = np.ndarray
+
+_SIGNS = re.compile(r"<=|>=|==|=|<|>")
+_PLAIN_NAME = re.compile(r"[A-Za-z][\w.]*\Z")
+_FUNCTIONS: Mapping[str, Callable[[Array], Array]] = {
+    "exp": np.exp,
+    "log": np.log,
+    "log1p": np.log1p,
+    "log10": np.log10,
+    "log2": np.log2,
+    "expm1": np.expm1,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "plogis": special.expit,
+    "inv_logit": special.expit,
+    "qlogis": special.logit,
+    "logit": special.logit,
+    "pnorm": special.ndtr,
+    "Phi": special.ndtr,
+}
+_OPERATORS: Mapping[str, Callable[[Array, Array], Array]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "^": np.power,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hypotheses:
+    """Evaluated hypotheses.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        A row per hypothesis: ``Estimate`` and ``Est.Error`` of left minus right side,
+        ``CI.Lower``, ``CI.Upper``, ``Evid.Ratio`` (posterior odds of a one-sided hypothesis),
+        ``Post.Prob`` and ``Star``.
+    draws : pandas.DataFrame
+        Draws of left minus right side, a column per hypothesis.
+    alpha : float
+
+    Examples
+    --------
+    >>> fit.hypothesis("days > 0").table.loc["(days) > 0", "Post.Prob"]  # doctest: +SKIP
+    """
+
+    table: pd.DataFrame
+    draws: pd.DataFrame
+    alpha: float
+
+    def _note(self) -> str:
+        two, one = 100 * (1 - self.alpha), 100 * (1 - 2 * self.alpha)
+        return (
+            f"Intervals hold {two:g} % for '=' and {one:g} % for one-sided hypotheses. "
+            "* marks what they, or the posterior probability, decide."
+        )
+
+    def __repr__(self) -> str:
+        return f"{frame_text(self.table, indent='')}\n{self._note()}"
+
+    def _repr_html_(self) -> str:
+        return page("Hypotheses", [frame_html(self.table, note=self._note())])
+
+
+def hypothesis(
+    fit: Fit,
+    hypotheses: str | Sequence[str],
+    *,
+    cls: str = "b",
+    group: str = "",
+    alpha: float = 0.05,
+    robust: bool = False,
+) -> Hypotheses:
+    """Evaluate hypotheses such as ``"days > 0"`` or ``"exp(a) = 2 * b"``.
+
+    Parameters
+    ----------
+    fit : Fit
+    hypotheses : str or sequence of str
+        Two sides with ``<``, ``>`` or ``=`` between. Names are flat names, with or without
+        what `cls` and `group` put in front: ``days`` or ``b_days``.
+    cls, group : str
+        Class of the parameters meant: ``"b"``, or ``"sd"`` and ``"cor"`` with a `group`, or
+        ``""`` for whole flat names only.
+    alpha : float
+        Error of the intervals: 1 - alpha for ``=``, 1 - 2 alpha for one-sided ones.
+    robust : bool
+        Median and median absolute deviation instead of mean and standard deviation.
+
+    Returns
+    -------
+    Hypotheses
+
+    Raises
+    ------
+    FormulaError
+        A text that cannot be read, or a parameter that the model does not have.
+    ValueError
+        `alpha` outside (0, 0.5).
+
+    Notes
+    -----
+    The evidence ratio of ``=`` would need draws from the prior and is missing.
+
+    Examples
+    --------
+    >>> fit.hypothesis(["days > 0", "days = 10"])  # doctest: +SKIP
+    >>> fit.hypothesis("Intercept > days", cls="sd", group="subject")  # doctest: +SKIP
+    """
+    if not 0.0 < alpha < 0.5:
+        raise ValueError(f"alpha must lie between 0 and 0.5, got {alpha!r}")
+    texts = [hypotheses] if isinstance(hypotheses, str) else list(hypotheses)
+    posterior = fit.posterior
+    known = {entry.name: entry for entry in flat_names(posterior)}
+    prefix = f"{cls}_{group}__" if cls and group else (f"{cls}_" if cls else "")
+
+    def draw(entries: Sequence[FlatName]) -> Array:
+        return columns(posterior, entries).reshape(-1, len(entries))
+
+    rows: dict[str, list[object]] = {}
+    draws: dict[str, Array] = {}
+    for text in texts:
+        left, sign, right = _sides(text)
+        value = _value(left, known, prefix, draw) - _value(right, known, prefix, draw)
+        label = _label(left, sign, right)
+        rows[label] = _row(np.asarray(value), sign, alpha, robust)
+        draws[label] = np.asarray(value)
+    names_ = ["Estimate", "Est.Error", "CI.Lower", "CI.Upper", "Evid.Ratio", "Post.Prob", "Star"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=names_)
+    return Hypotheses(table, pd.DataFrame(draws), alpha)
+
+
+def _sides(text: str) -> tuple[str, str, str]:
+    signs = list(_SIGNS.finditer(text))
+    if len(signs) != 1:
+        what = "no sign" if not signs else "more than one sign"
+        span = signs[1].span() if len(signs) > 1 else None
+        raise FormulaError(
+            f"the hypothesis has {what}: write two sides with <, > or = between, "
+            "such as 'days > 0'",
+            text,
+            span,
+        )
+    left, right = text[: signs[0].start()].strip(), text[signs[0].end() :].strip()
+    if not left or not right:
+        raise FormulaError("the hypothesis lacks a side: compare with 0 at least", text)
+    return left, signs[0].group()[0], right
+
+
+def _label(left: str, sign: str, right: str) -> str:
+    sides = [re.sub(r"\s+", "", side) for side in (left, right)]
+    minus = "" if sides[1] == "0" else f"-({sides[1]})"
+    return f"({sides[0]}){minus} {sign} 0"
+
+
+def _row(value: Array, sign: str, alpha: float, robust: bool) -> list[object]:
+    lower = alpha / 2 if sign == "=" else alpha
+    numbers = describe(value[:, None], (lower, 1 - lower), robust)[0].tolist()
+    if sign == "=":
+        decided = not numbers[2] <= 0.0 <= numbers[3]
+        return [*numbers, np.nan, np.nan, "*" if decided else ""]
+    prob = float(np.mean(value > 0 if sign == ">" else value < 0))
+    odds = prob / (1 - prob) if prob < 1 else np.inf
+    return [*numbers, odds, prob, "*" if prob > 1 - alpha else ""]
+
+
+def _value(
+    side: str,
+    known: Mapping[str, FlatName],
+    prefix: str,
+    draw: Callable[[Sequence[FlatName]], Array],
+) -> Array:
+    """Draws of one side of a hypothesis."""
+    from hiermodel.formula import parse_expression
+
+    node = parse_expression(_quoted(side, known, prefix))
+    used = names(node)
+    entries = [_lookup(name, known, prefix, side) for name in used]
+    values = draw(entries) if entries else np.empty((1, 0))
+    scope = {name: values[:, i] for i, name in enumerate(used)}
+    return np.asarray(_evaluate(node, scope, side), dtype=float)
+
+
+def _quoted(side: str, known: Mapping[str, FlatName], prefix: str) -> str:
+    """Put names that hold brackets, colons or spaces into backticks, the longest first."""
+    short = [name.removeprefix(prefix) for name in known if prefix and name.startswith(prefix)]
+    special_names = {n for n in (*known, *short) if not _PLAIN_NAME.match(n)}
+    side = re.sub(r"\[[^\]]*\]", lambda m: re.sub(r"\s*,\s*", ",", m.group()), side)
+    present = [n for n in special_names if n in side]
+    if not present:
+        return side
+    either = "|".join(re.escape(n) for n in sorted(present, key=len, reverse=True))
+    return re.sub(rf"(?<![\w.:`])(?:{either})(?![\w.`])", lambda m: f"`{m.group()}`", side)
+
+
+def _lookup(name: str, known: Mapping[str, FlatName], prefix: str, side: str) -> FlatName:
+    for candidate in (prefix + name, name):
+        if candidate in known:
+            return known[candidate]
+    options = [n.removeprefix(prefix) for n in known if n.startswith(prefix)] + list(known)
+    raise FormulaError(
+        f"the model has no parameter {prefix + name!r}{did_you_mean(name, options)}; "
+        "fit.to_frame().columns has all names",
+        side,
+    )
+
+
+def _evaluate(node: Node, scope: Mapping[str, Array], side: str) -> Array:
+    match node:
+        case Number(value=value):
+            return np.asarray(float(value))
+        case Name(value=name):
+            return scope[name]
+        case Paren(inner=inner):
+            return _evaluate(inner, scope, side)
+        case Unary(op="-", operand=operand):
+            return -_evaluate(operand, scope, side)
+        case Unary(op="+", operand=operand):
+            return _evaluate(operand, scope, side)
+        case Binary(op=op, left=left, right=right) if op in _OPERATORS:
+            return _OPERATORS[op](_evaluate(left, scope, side), _evaluate(right, scope, side))
+        case Call(function=function, arguments=(argument,)):
+            name = function.rsplit(".", 1)[-1]
+            if name in _FUNCTIONS:
+                return _FUNCTIONS[name](_evaluate(argument.value, scope, side))
+            raise FormulaError(
+                f"a hypothesis cannot call {function}(){did_you_mean(name, _FUNCTIONS)}; "
+                f"it can call {', '.join(_FUNCTIONS)}",
+                side,
+            )
+    raise FormulaError("a hypothesis is arithmetic on parameters: + - * / ^ and functions", side)

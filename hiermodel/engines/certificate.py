@@ -1,0 +1,203 @@
+"""The certificate: before sampling, the engine's density is compared with the model's own.
+
+The log density with the likelihood minus the log density without it (``prior_only``) is the
+log-likelihood as the engine computes it. The model's NumPy twins compute the same number without
+the engine. Priors and Jacobians cancel, so the two agree to rounding, or one of them is wrong.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hiermodel.engines.base import LogDensity
+from hiermodel.engines.inits import declared_shape
+from hiermodel.errors import CertificateError, EngineError
+from hiermodel.stan.variables import Var
+
+TOLERANCE = 1e-8
+GRADIENT_TOLERANCE = 1e-5
+
+# Half-widths of the box that points come from; a smaller one when the density is not finite.
+_SCALES = (1.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.001, 0.0)
+_STEPS = (1e-3, 1e-4, 1e-5)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Proof that the engine's density is the model's, as shown in the summary.
+
+    Attributes
+    ----------
+    points : int
+        Points at which the two were compared.
+    max_error : float
+        Largest difference of the log-likelihoods, relative to their size.
+    max_gradient_error : float
+        Largest difference of a directional derivative from the gradient, likewise.
+    seconds : float
+    """
+
+    points: int
+    max_error: float
+    max_gradient_error: float
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """True when the log-likelihoods and the gradients agree."""
+        return self.max_error <= TOLERANCE and self.max_gradient_error <= GRADIENT_TOLERANCE
+
+    def __str__(self) -> str:
+        """One line for the summary."""
+        return (
+            f"log density equals the model's at {self.points} points (largest relative "
+            f"difference {self.max_error:.0e}; gradient {self.max_gradient_error:.0e})"
+        )
+
+
+def certify_density(
+    full: LogDensity,
+    prior_only: LogDensity,
+    numpy_log_lik: Callable[[Mapping[str, np.ndarray]], float],
+    parameters: Sequence[Var],
+    data: Mapping[str, Any],
+    *,
+    points: int = 3,
+    seed: int = 1,
+    subject: str = "this model",
+) -> Certificate:
+    """Compare an engine's log density with the model's NumPy log-likelihood.
+
+    Parameters
+    ----------
+    full, prior_only : LogDensity
+        The same program with ``prior_only`` 0 and 1.
+    numpy_log_lik : callable
+        Takes the declared parameters (each of its declared shape) and returns the sum of the
+        pointwise log-likelihood.
+    parameters : sequence of Var
+    data : mapping of str to Any
+        Stan data, for the shapes of parameters of size zero.
+    points : int
+    seed : int
+    subject : str
+        What is being fitted, for the message: family and terms.
+
+    Returns
+    -------
+    Certificate
+
+    Raises
+    ------
+    CertificateError
+        If they differ by more than 1e-8 relative, or if a derivative along a random direction
+        differs from the gradient by more than 1e-5.
+    EngineError
+        If no point with a finite density is found.
+    """
+    started = time.perf_counter()
+    rng = np.random.default_rng(seed)
+    worst, worst_gradient = 0.0, 0.0
+    for number, (q, lp, gradient) in enumerate(_points(full, prior_only, points, rng), start=1):
+        engine_value = lp - prior_only.value_and_grad(q)[0]
+        numpy_value = float(numpy_log_lik(_parameters_at(full, q, parameters, data)))
+        error = _relative(engine_value - numpy_value, numpy_value)
+        if not error <= TOLERANCE:
+            raise _mismatch(subject, number, engine_value, numpy_value, error)
+        worst = max(worst, error)
+        gradient_error = _gradient_error(full, q, lp, gradient, rng)
+        if not gradient_error <= GRADIENT_TOLERANCE:
+            raise _wrong_gradient(subject, number, gradient_error)
+        worst_gradient = max(worst_gradient, gradient_error)
+    return Certificate(points, worst, worst_gradient, time.perf_counter() - started)
+
+
+def _points(
+    full: LogDensity, prior_only: LogDensity, points: int, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, float, np.ndarray]]:
+    """Random points at which both densities and the gradient are finite."""
+    for _ in range(points):
+        for scale in _SCALES:
+            q = rng.uniform(-1, 1, full.dim) * scale
+            lp, gradient = full.value_and_grad(q)
+            finite = np.isfinite(lp) and np.isfinite(gradient).all()
+            if finite and np.isfinite(prior_only.value_and_grad(q)[0]):
+                yield q, lp, gradient
+                break
+        else:
+            raise EngineError(
+                "the log density is not finite anywhere near the origin, so that the engine's "
+                "density could not be checked nor a start be found; rescale the predictors and "
+                "check the response against the family"
+            )
+
+
+def _parameters_at(
+    density: LogDensity, q: np.ndarray, parameters: Sequence[Var], data: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    found = density.constrain(q[np.newaxis]) if density.dim else {}
+    values: dict[str, np.ndarray] = {}
+    for var in parameters:
+        if var.name in found:
+            values[var.name] = found[var.name][0]
+        else:
+            values[var.name] = np.empty(declared_shape(var, data) or (0,))
+    return values
+
+
+def _relative(difference: float, size: float) -> float:
+    error = abs(difference) / max(1.0, abs(size))
+    return error if np.isfinite(error) else np.inf
+
+
+def _gradient_error(
+    density: LogDensity, q: np.ndarray, lp: float, gradient: np.ndarray, rng: np.random.Generator
+) -> float:
+    """Relative difference of a five-point derivative along a random direction; best step."""
+    if density.dim == 0:
+        return 0.0
+    direction = rng.standard_normal(density.dim)
+    direction /= np.linalg.norm(direction)
+    slope = float(gradient @ direction)
+
+    def along(step: float) -> float:
+        return density.value_and_grad(q + step * direction)[0]
+
+    errors = []
+    for step in _STEPS:
+        near, far = along(step) - along(-step), along(2 * step) - along(-2 * step)
+        difference = (8 * near - far) / (12 * step) - slope
+        # What rounding of the log density alone does to the quotient is no fault.
+        noise = 10 * np.finfo(float).eps * abs(lp) / step
+        errors.append(_relative(max(0.0, abs(difference) - noise), slope))
+        if errors[-1] <= GRADIENT_TOLERANCE:
+            break
+    return min(errors)
+
+
+def _mismatch(
+    subject: str, number: int, engine: float, numpy: float, error: float
+) -> CertificateError:
+    return CertificateError(
+        f"the embedded engine computes another density than the model states, for {subject}: "
+        f"at point {number} its log-likelihood is {engine:.10g}, that of the model {numpy:.10g} "
+        f"(relative difference {error:.1e}, allowed {TOLERANCE:.0e}). {_ADVICE}"
+    )
+
+
+def _wrong_gradient(subject: str, number: int, error: float) -> CertificateError:
+    return CertificateError(
+        f"the gradient of the embedded engine does not belong to its log density, for {subject}: "
+        f"at point {number} a directional derivative differs by {error:.1e} (relative, allowed "
+        f"{GRADIENT_TOLERANCE:.0e}). {_ADVICE}"
+    )
+
+
+_ADVICE = (
+    "No draws were taken. Use engine='cmdstan', and please report this with the formula and family"
+)

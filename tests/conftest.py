@@ -1,0 +1,67 @@
+"""What all tests share: a headless matplotlib, the CmdStan marker, the data of the first example."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+# Before anything imports matplotlib.
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _has_cmdstan() -> bool:
+    import cmdstanpy
+
+    try:
+        cmdstanpy.cmdstan_path()
+    except ValueError:
+        return False
+    return True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    marked = [item for item in items if "cmdstan" in item.keywords]
+    if marked and not _has_cmdstan():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="no installation of CmdStan"))
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder of the whole reference corpus, which lies beside the checkout when there is one."""
+    folder = ROOT.parent / "shared" / "golden"
+    if not folder.is_dir():
+        pytest.skip("the reference corpus is not beside this checkout")
+    return folder
+
+
+@pytest.fixture
+def sleepstudy() -> pd.DataFrame:
+    from hiermodel import datasets
+
+    return datasets.load("sleepstudy")
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    yield
+    import sys
+
+    # Only when a test drew something: importing pyplot here would slow every test.
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

@@ -1,0 +1,191 @@
+"""Likelihood with additions, means and random draws, over the registry of families."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from hiermodel.errors import FamilyError
+from hiermodel.families import evaluate
+from hiermodel.families.registry import as_family, family, family_names
+from hiermodel.families.truncation import log_mass
+
+from .stan_programs import sample
+
+ALL = family_names()
+CENSORED = [name for name in ALL if "cens" in as_family(name).additions]
+
+
+def repeated(name: str, times: int) -> tuple[SimpleNamespace, np.ndarray]:
+    """Parameters of a sample with `times` draws of each."""
+    s = sample(as_family(name), seed=21)
+    p = SimpleNamespace(
+        **{k: v if k == "trials" else np.repeat(v, times, axis=0) for k, v in vars(s.p).items()}
+    )
+    return p, s.y
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_mean_agrees_with_random_draws(name: str) -> None:
+    fam = as_family(name)
+    p, _ = repeated(name, 4000)
+    if name == "student":
+        p.nu = np.maximum(p.nu, 4.0)
+    draws = evaluate.random(fam, np.random.default_rng(3), p)
+    expected = evaluate.mean(fam, p)
+    if fam.response in ("ordinal", "nominal"):
+        assert expected.shape[:2] == draws.shape
+        np.testing.assert_allclose(expected.sum(axis=-1), 1)
+        share = np.stack([(draws == k + 1).mean(axis=0) for k in range(expected.shape[-1])], -1)
+        np.testing.assert_allclose(share, expected[0], atol=0.04)
+        return
+    error = draws.std(axis=0) / np.sqrt(len(draws))
+    z = (draws.mean(axis=0) - expected[0]) / error
+    assert np.abs(z).max() < 4.5
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_same_seed_same_draws(name: str) -> None:
+    fam = as_family(name)
+    p, _ = repeated(name, 3)
+    first = evaluate.random(fam, np.random.default_rng(8), p)
+    np.testing.assert_array_equal(first, evaluate.random(fam, np.random.default_rng(8), p))
+
+
+@pytest.mark.parametrize("name", [n for n in ALL if as_family(n).discrete])
+def test_probabilities_of_all_values_sum_to_one(name: str) -> None:
+    fam = as_family(name)
+    s = sample(fam, seed=2)
+    first = 1 if fam.response in ("ordinal", "nominal") else 0
+    total = sum(
+        np.exp(evaluate.log_prob(fam, np.full(s.y.shape, v), s.p)) for v in range(first, 600)
+    )
+    np.testing.assert_allclose(total, 1, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", CENSORED)
+def test_censoring(name: str) -> None:
+    fam = as_family(name)
+    s = sample(fam, seed=4)
+    n = len(s.y)
+    y = np.full(n, 0.3) if fam.response == "unit" else np.full(n, 1.0)
+    upper = y + (0.4 if fam.response == "unit" else 2)
+    cdf, cdf_upper, ccdf = (
+        np.exp(evaluate.log_prob(fam, at, s.p, cens=np.full(n, code)))
+        for at, code in ((y, -1), (upper, -1), (y, 1))
+    )
+    np.testing.assert_allclose(cdf + ccdf, 1, rtol=1e-10)
+    interval = evaluate.log_prob(fam, y, s.p, cens=np.full(n, 2), rcens=upper)
+    np.testing.assert_allclose(np.exp(interval), cdf_upper - cdf, rtol=1e-8, atol=1e-12)
+    mixed = np.resize([0, -1, 1, 2], n)
+    out = evaluate.log_prob(fam, y, s.p, cens=mixed, rcens=upper)
+    np.testing.assert_allclose(out[:, mixed == 0], evaluate.log_prob(fam, y, s.p)[:, mixed == 0])
+    np.testing.assert_allclose(out[:, mixed == 2], interval[:, mixed == 2])
+
+
+BOUNDS = {"unit": (0.2, 0.7), "positive": (0.5, 2.5), "real": (-0.5, 1.5)}
+
+
+@pytest.mark.parametrize("name", CENSORED)
+def test_truncation(name: str) -> None:
+    fam = as_family(name)
+    p, _ = repeated(name, 1000)
+    lb, ub = BOUNDS.get(fam.response, (1, 4))
+    draws = evaluate.random(fam, np.random.default_rng(6), p, lb=lb, ub=ub, ntries=2)
+    assert draws.min() >= lb and draws.max() <= ub
+    if fam.discrete:
+        assert (draws == lb).any()
+    possible = np.isfinite(log_mass(fam.distribution, lb, ub, *evaluate.arguments(fam, p)))[0]
+    expected = evaluate.mean(fam, p, lb, ub)
+    error = draws.std(axis=0) / np.sqrt(len(draws)) + 1e-9
+    z = (draws.mean(axis=0) - expected[0]) / error
+    assert np.abs(z[possible]).max() < 4.5
+
+
+@pytest.mark.parametrize("name", CENSORED)
+def test_truncated_mean_by_summing(name: str) -> None:
+    """The closed forms equal sums over the density, with one bound and with two."""
+    fam = as_family(name)
+    s = sample(fam, seed=9)
+    for lb, ub in ((BOUNDS.get(fam.response, (1, 4))), (BOUNDS.get(fam.response, (1, 4))[0], None)):
+        if fam.discrete:
+            values = np.arange(lb, 3000 if ub is None else ub + 1)
+            weight = np.exp(evaluate.log_prob(fam, values[:, None], s.p))
+        else:
+            if ub is None:
+                continue
+            nodes, base = np.polynomial.legendre.leggauss(200)
+            values = lb + (ub - lb) * (nodes + 1) / 2
+            weight = np.exp(evaluate.log_prob(fam, values[:, None], s.p)) * base[:, None]
+        total = weight.sum(axis=0)
+        good = total > 0
+        expected = (weight * values[:, None]).sum(axis=0)[good] / total[good]
+        mean = evaluate.truncated_mean(fam, s.p, lb, np.inf if ub is None else ub)
+        np.testing.assert_allclose(mean[0][good], expected, rtol=1e-7)
+
+
+def test_truncated_likelihood_subtracts_the_mass() -> None:
+    p = SimpleNamespace(mu=np.full((1, 1), 2.5))
+    out = evaluate.log_prob(as_family("poisson"), np.array([1, 3]), p, lb=np.array([1, 2]))
+    mass = [1 - stats.poisson(2.5).pmf(0), 1 - stats.poisson(2.5).cdf(1)]
+    np.testing.assert_allclose(np.exp(out[0]), stats.poisson(2.5).pmf([1, 3]) / mass)
+
+
+def test_far_truncation_is_exact() -> None:
+    p = SimpleNamespace(mu=np.zeros((2000, 1)), sigma=np.ones((1, 1)))
+    draws = evaluate.random(as_family("gaussian"), np.random.default_rng(1), p, lb=30.0)
+    # beyond 30 a normal is an exponential with rate near 30
+    assert draws.min() >= 30
+    mean = evaluate.mean(as_family("gaussian"), p, lb=30.0)[0, 0]
+    assert mean == pytest.approx(30 + 1 / 30 - 2 / 30**3, abs=1e-5)
+    assert draws.mean() == pytest.approx(mean, abs=0.004)
+    counts = SimpleNamespace(mu=np.full((500, 1), 2.0))
+    far = evaluate.random(as_family("poisson"), np.random.default_rng(1), counts, lb=60)
+    assert far.dtype == np.int64 and far.min() == 60
+
+
+def test_weights_multiply_everything() -> None:
+    p = SimpleNamespace(mu=np.zeros((1, 2)), sigma=np.ones((1, 1)))
+    y, weights = np.array([0.3, 1.0]), np.array([2.0, 0.5])
+    plain = evaluate.log_prob(as_family("gaussian"), y, p, lb=0.0)
+    weighted = evaluate.log_prob(as_family("gaussian"), y, p, lb=0.0, weights=weights)
+    np.testing.assert_allclose(weighted, plain * weights)
+
+
+def test_fixed_parameters_are_filled_in() -> None:
+    p = SimpleNamespace(mu=np.full((1, 3), 2.0))
+    y = np.array([0, 1, 2])
+    geometric = evaluate.log_prob(as_family("geometric"), y, p)
+    np.testing.assert_allclose(np.exp(geometric[0]), (1 / 3) * (2 / 3) ** y)
+    p.shape = np.full((1, 1), 2.0)
+    assert not np.allclose(evaluate.log_prob(as_family("geometric"), y, p), geometric)
+
+
+def test_ordinal_link_changes_mean_and_likelihood_alike() -> None:
+    p = SimpleNamespace(mu=np.full((1, 1), 0.4), thresholds=np.array([[[-1.0, 0.2]]]))
+    for link in as_family("cumulative").param("mu").links:
+        fam = family("cumulative", link=link)
+        logs = [evaluate.log_prob(fam, np.array([k]), p)[0, 0] for k in (1, 2, 3)]
+        np.testing.assert_allclose(np.exp(logs), evaluate.mean(fam, p)[0, 0])
+
+
+def test_nan_parameters_give_nan_draws() -> None:
+    p = SimpleNamespace(mu=np.array([[1.0, np.nan]]))
+    draws = evaluate.random(as_family("poisson"), np.random.default_rng(0), p)
+    assert np.isfinite(draws[0, 0]) and np.isnan(draws[0, 1])
+    nothing = SimpleNamespace(mu=np.full((1, 2), np.nan))
+    assert np.isnan(evaluate.random(as_family("poisson"), np.random.default_rng(0), nothing)).all()
+    p = SimpleNamespace(mu=np.array([[0.1, np.nan]]), thresholds=np.array([[[0.0, 1.0]]]))
+    draws = evaluate.random(as_family("sratio"), np.random.default_rng(0), p)
+    assert np.isfinite(draws[0, 0]) and np.isnan(draws[0, 1])
+
+
+def test_family_without_distribution_function() -> None:
+    p = SimpleNamespace(mu=np.zeros((1, 1)), thresholds=np.array([[[0.0]]]))
+    with pytest.raises(FamilyError, match=r"'sratio' has no distribution function for cens\(\)"):
+        evaluate.log_prob(as_family("sratio"), np.array([1]), p, cens=np.array([1]))
+    with pytest.raises(FamilyError, match="mean of a truncated 'sratio'"):
+        evaluate.mean(as_family("sratio"), p, lb=1)

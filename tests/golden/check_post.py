@@ -1,0 +1,168 @@
+"""Check what the package computes after sampling against a folder of reference cases.
+
+Usage: ``python tests/golden/check_post.py DIR [ID ...] [--group core] [--features TAG,...]
+[--data DIR] [-v]``
+
+A fit is made of the case's own draws (``Fit.from_draws``); every reference that has a counterpart
+in the package is compared. References without one are listed as pending, which is no failure. The
+data sets are looked for in ``DIR/data``, ``DIR/../golden/data``, or where ``--data`` says.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_HERE = Path(__file__).resolve().parent
+for _folder in (_HERE, _HERE.parents[1]):
+    if str(_folder) not in sys.path:
+        sys.path.append(str(_folder))
+
+from harness import post_exact, post_random, post_tables  # noqa: E402
+from harness.cases import (  # noqa: E402
+    CaseResult,
+    arguments,
+    fail_usage,
+    guarded,
+    read_case,
+    reason,
+    report,
+    select,
+    selection,
+)
+from harness.post import Pending, PostCase  # noqa: E402
+
+Check = Callable[[PostCase, str], list[str]]
+
+CHECKS: dict[str, Check] = {
+    "linpred": post_exact.prediction,
+    "epred": post_exact.prediction,
+    "log_lik": post_exact.prediction,
+    "log_lik_resp": post_exact.prediction,
+    "linpred_thres": post_exact.prediction,
+    "dpars": post_exact.dpars,
+    "nlpars": post_exact.nlpars,
+    "linpred_new": post_exact.prediction,
+    "epred_new": post_exact.prediction,
+    "epred_new_population": post_exact.prediction,
+    "epred_new_no_autocor": post_exact.prediction,
+    "log_lik_new": post_exact.prediction,
+    "dpars_new": post_exact.dpars,
+    "linpred_new_moments_draw1": post_random.moments_of_random_linpred,
+    "newdata_new_level": post_random.new_level,
+    "newdata_na_group": post_exact.missing_group,
+    "newdata_na_factor": post_exact.missing_rows,
+    "newdata_na_numeric": post_exact.missing_rows,
+    "predict_draw1": post_random.predictive,
+    "fixef": post_tables.fixef,
+    "VarCorr": post_tables.varcorr,
+    "ranef": post_tables.group_table,
+    "coef": post_tables.group_table,
+    "loo": post_tables.elpd,
+    "waic": post_tables.elpd,
+    "variables": post_tables.variables,
+}
+
+# Keys of a case that are no references.
+_FACTS = frozenset(
+    {"id", "golden_id", "title", "features", "data", "call", "chains", "draws_per_chain", "n_obs",
+     "rows", "draws", "newdata", "responses", "oracle_note", "log_lik_new_response", "group"}
+)  # fmt: skip
+
+# References that are wrong, by family: the case carries an `oracle_note` that says why.
+_ORACLE_ERRORS: dict[str, tuple[str, ...]] = {
+    "com_poisson": ("log_lik", "log_lik_new", "epred", "epred_new", "predict_draw1", "loo", "waic"),
+    "hurdle_negbinomial": ("predict_draw1",),
+}
+_TRUNCATED_COUNTS = ("log_lik", "log_lik_new", "epred", "epred_new", "loo", "waic")
+
+
+def check_case(case: Mapping[str, Any], data_dir: Path | str) -> CaseResult:
+    """Compare every reference of a case.
+
+    Parameters
+    ----------
+    case : mapping
+        The case as read from its JSON file.
+    data_dir : Path
+        The folder with the data sets.
+
+    Returns
+    -------
+    CaseResult
+        `pending` holds references that the package has no counterpart for.
+
+    Raises
+    ------
+    Exception
+        Whatever building the model or the fit raises.
+    """
+    post = PostCase(case, Path(data_dir))
+    _ = post.fit
+    problems: list[str] = []
+    pending: list[str] = []
+    notes: list[str] = []
+    wrong = _oracle_errors(case)
+    for key in case:
+        if key in _FACTS or not _usable(case[key]):
+            continue
+        if key in wrong:
+            notes.append(f"{key} not compared: {'; '.join(case['oracle_note'])}")
+            continue
+        check = CHECKS.get(key)
+        try:
+            problems += check(post, key) if check else _pending(key)
+        except (Pending, NotImplementedError):
+            pending.append(key)
+        except Exception as error:  # one crash must not hide the other references
+            problems.append(f"{key}: {reason(error)}")
+    return CaseResult(case["id"], not problems, tuple(problems), tuple(pending), tuple(notes))
+
+
+def _pending(key: str) -> list[str]:
+    raise Pending(key)
+
+
+def _usable(reference: Any) -> bool:
+    """False for a reference that brms refused to give."""
+    return not (isinstance(reference, Mapping) and set(reference) == {"not_available"})
+
+
+def _oracle_errors(case: Mapping[str, Any]) -> tuple[str, ...]:
+    note = " ".join(case.get("oracle_note") or ())
+    if not note:
+        return ()
+    if "truncated counts" in note:
+        return _TRUNCATED_COUNTS
+    name = (case["call"]["family"] or {}).get("name")
+    return _ORACLE_ERRORS.get(name, ()) if isinstance(name, str) else ()
+
+
+def data_folder(folder: Path, given: Path | None) -> Path:
+    """Where the data sets are."""
+    candidates = [given] if given else [folder / "data", folder / ".." / "golden" / "data"]
+    for candidate in candidates:
+        if candidate is not None and candidate.is_dir():
+            return candidate
+    raise FileNotFoundError(f"no data sets beside {folder}; say where they are with --data")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    options = arguments(__doc__.splitlines()[0], argv)
+    try:
+        files = select(options.folder, selection(options), "cases_post")
+        data_dir = data_folder(options.folder, options.data)
+    except FileNotFoundError as error:
+        return fail_usage(error)
+
+    def check(path: Path) -> CaseResult:
+        return guarded(lambda: check_case(read_case(path), data_dir), path.stem, options.verbose)
+
+    return report((check(path) for path in files), options.verbose)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

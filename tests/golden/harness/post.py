@@ -1,0 +1,128 @@
+"""What a post-processing case needs: the fit made of its draws, its rows, its new data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from translate import case_to_model
+
+import hiermodel as hm
+from harness import compare, frames
+
+# Stored numbers have 12 significant digits; what is computed from them cannot be closer.
+EXACT = 1e-8
+
+
+class Pending(Exception):
+    """A reference that the package has no counterpart for yet."""
+
+
+@dataclass(frozen=True)
+class PostCase:
+    """A case with its model and data; everything derived is made once, on demand."""
+
+    case: Mapping[str, Any]
+    data_dir: Path
+
+    @cached_property
+    def _built(self) -> tuple[Any, pd.DataFrame]:
+        return case_to_model(self.case, self.data_dir)
+
+    @property
+    def model(self) -> Any:
+        """The model of the case."""
+        return self._built[0]
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Its data."""
+        return self._built[1]
+
+    @cached_property
+    def draws(self) -> dict[str, np.ndarray]:
+        """Draws of the declared parameters, (chain, draw, ...)."""
+        return {
+            name: compare.array(entry["values"], entry["shape"])
+            for name, entry in self.case["draws"].items()
+        }
+
+    @cached_property
+    def fit(self) -> Any:
+        """The fit made of all draws."""
+        return hm.Fit.from_draws(self.model, self.frame, self.draws)
+
+    def repeated(self, times: int) -> Any:
+        """A fit whose every draw is the first draw of the first chain."""
+        first = {
+            name: np.broadcast_to(values[0, 0], (1, times, *values.shape[2:])).copy()
+            for name, values in self.draws.items()
+        }
+        return hm.Fit.from_draws(self.model, self.frame, first)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Positions (from 0) of the rows that large references keep."""
+        return np.asarray(self.case["rows"], dtype=int) - 1
+
+    def newdata(self, key: str, with_response: bool = False) -> pd.DataFrame:
+        """New data of the case: ``newdata``, ``newdata_new_level``, ..."""
+        out = frames.newdata(self.case[key]["columns"])
+        if with_response:
+            response = frames.newdata(self.case.get("log_lik_new_response") or {})
+            out = out.drop(columns=[c for c in response if c in out]).join(response)
+        return out
+
+
+def method(fit: Any, name: str) -> Callable[..., Any]:
+    """A method of the fit.
+
+    Raises
+    ------
+    Pending
+        When the fit does not have it.
+    """
+    found = getattr(fit, name, None)
+    if found is None:
+        raise Pending(name)
+    return found  # type: ignore[no-any-return]
+
+
+def by_response(reference: Mapping[str, Any]) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
+    """References of a multivariate model come by response, others stand alone."""
+    leaves = ("shape", "same_as", "not_available", "random", "mean", "rows", "estimates")
+    if any(key in reference for key in leaves):
+        yield None, reference
+        return
+    for name, inner in reference.items():
+        if isinstance(inner, Mapping):
+            yield name, inner
+
+
+def stored(reference: Mapping[str, Any]) -> np.ndarray | None:
+    """The values of a reference, None when it has none."""
+    if "shape" not in reference or "values" not in reference:
+        return None
+    return compare.array(reference["values"], reference["shape"])
+
+
+def per_draw(result: xr.DataArray) -> np.ndarray:
+    """Values (sample, obs, ...): chain 1 first, as the references have them."""
+    values = result.transpose("chain", "draw", ...).to_numpy().astype(float)
+    return values.reshape(-1, *values.shape[2:])
+
+
+def exact(name: str, result: xr.DataArray, expected: np.ndarray, rows: np.ndarray | None) -> str:
+    """One line when the result differs from the reference; `rows` picks training rows."""
+    ours = per_draw(result)
+    if rows is not None:
+        ours = ours[:, rows[: expected.shape[1]]]
+    spread = np.abs(expected[np.isfinite(expected)])
+    scale = float(np.clip(np.median(spread), 1e-6, 1.0)) if spread.size else 1.0
+    return compare.difference(name, ours, expected, EXACT, scale)

@@ -1,0 +1,188 @@
+"""Random references: moments over 4000 calls, compared within Monte Carlo error.
+
+The first draw is repeated, so that one call gives a sample of the same distribution. The
+standard error of every statistic, whatever its distribution, is estimated from batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness import compare
+from harness.post import PostCase, by_response, method, per_draw
+from harness.post_exact import must_refuse, population
+
+SAMPLES = 4000
+BATCHES = 40
+# With 40 batches a t statistic beyond 6 has probability 5e-7; about 2000 are looked at.
+STANDARD_ERRORS = 6.0
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+Statistic = Callable[[np.ndarray], np.ndarray]
+
+
+def standard_error(sample: np.ndarray, statistic: Statistic, theirs: int) -> np.ndarray:
+    """Standard error of the difference to an equal statistic of `theirs` other values."""
+    batches = np.array_split(sample, BATCHES)
+    own = np.std([statistic(batch) for batch in batches], axis=0, ddof=1) / np.sqrt(BATCHES)
+    return np.asarray(own * np.sqrt(1.0 + len(sample) / theirs))
+
+
+def agrees(
+    name: str,
+    sample: np.ndarray,
+    statistic: Statistic,
+    expected: np.ndarray,
+    theirs: int,
+    slack: float = 0.0,
+) -> str:
+    """One line when a statistic of the sample (S, ...) is too far from the expected value."""
+    ours = statistic(sample)
+    allowed = STANDARD_ERRORS * standard_error(sample, statistic, theirs) + slack
+    off = np.abs(ours - expected)
+    bad = ~(off <= allowed)
+    if not bad.any():
+        return ""
+    at = np.unravel_index(int(np.argmax(np.where(bad, off / (allowed + 1e-300), -1))), off.shape)
+    return (
+        f"{name}[{', '.join(str(int(i)) for i in at)}]: {ours[at]:.6g}, recorded {expected[at]:.6g}"
+        f" (allowed difference {allowed[at]:.3g})"
+    )
+
+
+def predictive(post: PostCase, key: str) -> list[str]:
+    """Moments, quantiles or probabilities of ``posterior_predict`` at the first draw."""
+    lines: list[str] = []
+    repeated = post.repeated(SAMPLES)
+    references = post.case[key]
+    pairs = [(None, references)] if "moments" in references else list(references.items())
+    for resp, reference in pairs:
+        if "moments" not in reference:
+            continue
+        extra = {"resp": resp} if resp else {}
+        sample = per_draw(method(repeated, "posterior_predict")(seed=1, **extra))
+        sample = sample[:, np.asarray(reference["rows"], dtype=int) - 1]
+        label = f"{key} ({resp})" if resp else key
+        lines += _moments(label, sample, reference["moments"], reference["draws"])
+    return lines
+
+
+def _moments(
+    name: str, sample: np.ndarray, moments: Mapping[str, Any], theirs: int
+) -> list[str]:
+    lines = []
+    integer = bool(np.all(sample == np.round(sample)))
+    if not _heavy_tailed(sample, moments):
+        for statistic, function in (("mean", _mean), ("sd", _sd)):
+            expected = compare.array(moments[statistic])
+            lines.append(agrees(f"{name} {statistic}", sample, function, expected, theirs))
+    if "quantiles" in moments:
+        expected = compare.array(moments["quantiles"]).reshape(-1, len(QUANTILES))
+        slack = 1.0 if integer else 0.0
+        lines.append(agrees(f"{name} quantiles", sample, _quantiles, expected, theirs, slack))
+    if "support" in moments and not _nested(moments["support"]):
+        support = compare.array(moments["support"])
+        expected = compare.array(moments["prob"]).reshape(sample.shape[1], len(support))
+        lines.append(_probabilities(name, sample, support, expected, theirs))
+    return [line for line in lines if line]
+
+
+def _nested(values: Any) -> bool:
+    return bool(values) and isinstance(values[0], list)
+
+
+def _heavy_tailed(sample: np.ndarray, moments: Mapping[str, Any]) -> bool:
+    """Mean and sd say nothing when few values dominate them (they may not even exist)."""
+    low, high = np.quantile(sample, [0.25, 0.75], axis=0)
+    theirs = compare.array(moments["sd"])
+    spread = np.maximum(sample.std(axis=0), np.nan_to_num(theirs, nan=np.inf))
+    return bool(np.any((high > low) & (spread > 10 * (high - low))))
+
+
+def _mean(sample: np.ndarray) -> np.ndarray:
+    return np.asarray(sample.mean(axis=0))
+
+
+def _sd(sample: np.ndarray) -> np.ndarray:
+    return np.asarray(sample.std(axis=0, ddof=1))
+
+
+def _quantiles(sample: np.ndarray) -> np.ndarray:
+    return np.quantile(sample, QUANTILES, axis=0).T
+
+
+def _correlation(sample: np.ndarray) -> np.ndarray:
+    return np.array([np.corrcoef(sample[:, 0], sample[:, 1])[0, 1]])
+
+
+def _probabilities(
+    name: str, sample: np.ndarray, support: np.ndarray, expected: np.ndarray, theirs: int
+) -> str:
+    ours = (sample[:, :, None] == support).mean(axis=0)
+    pooled = (ours * len(sample) + expected * theirs) / (len(sample) + theirs)
+    error = np.sqrt(pooled * (1 - pooled) * (1 / len(sample) + 1 / theirs))
+    off = np.abs(ours - expected) - STANDARD_ERRORS * error - 2.0 / theirs
+    if not (off > 0).any():
+        return ""
+    row, value = np.unravel_index(int(np.argmax(off)), off.shape)
+    return (
+        f"{name}: P(Y = {support[value]:g}) of row {row + 1} is {ours[row, value]:.4f}, "
+        f"recorded {expected[row, value]:.4f}"
+    )
+
+
+def new_level(post: PostCase, key: str) -> list[str]:
+    """A new level: refused without permission; with it, drawn in one of two ways."""
+    newdata, reference = post.newdata(key), post.case[key]
+    lines = population(post, newdata, reference, key)
+    if reference.get("error_if_not_allowed"):
+        lines += must_refuse(post, newdata, key)
+    for way in ("uncertainty", "gaussian"):
+        moments = reference.get(f"linpred_{way}_draw1") or {}
+        for resp, inner in by_response(moments):
+            if "mean" in inner:
+                lines += _new_level_moments(post, newdata, f"{key} {way}", way, resp, inner)
+    return lines
+
+
+def _new_level_moments(
+    post: PostCase, newdata: Any, name: str, way: str, resp: str | None, moments: Mapping[str, Any]
+) -> list[str]:
+    extra = {"resp": resp} if resp else {}
+    result = method(post.repeated(SAMPLES), "posterior_linpred")(
+        newdata, allow_new_levels=True, sample_new_levels=way, seed=1, **extra
+    )
+    sample = per_draw(result)
+    # Columns of a categorical model are the rows within each category.
+    sample = sample.reshape(len(sample), sample.shape[1], -1).swapaxes(1, 2).reshape(SAMPLES, -1)
+    theirs = int(moments["draws"])
+    mean, sd = compare.array(moments["mean"]), compare.array(moments["sd"])
+    lines = [
+        agrees(f"{name} mean", sample, _mean, mean, theirs, 1e-8),
+        agrees(f"{name} sd", sample, _sd, sd, theirs, 1e-8),
+    ]
+    if moments.get("cor12") not in (None, "NA", "NaN") and sample[:, :2].std(axis=0).min() > 0:
+        cor = np.array([compare.number(moments["cor12"])])
+        lines.append(agrees(f"{name} correlation", sample, _correlation, cor, theirs, 1e-8))
+    return [line for line in lines if line]
+
+
+def moments_of_random_linpred(post: PostCase, key: str) -> list[str]:
+    """Linear predictors that are random for new rows: moments at the first draw."""
+    newdata = post.newdata("newdata")
+    lines: list[str] = []
+    for resp, moments in by_response(post.case[key]):
+        if "mean" not in moments:
+            continue
+        extra = {"resp": resp} if resp else {}
+        repeated = post.repeated(SAMPLES)
+        sample = per_draw(method(repeated, "posterior_linpred")(newdata, seed=1, **extra))
+        # The jitter of an exact Gaussian process is a matter of taste: hence the slack.
+        mean, sd = compare.array(moments["mean"]), compare.array(moments["sd"])
+        theirs = int(moments.get("draws", SAMPLES))
+        lines.append(agrees(f"{key} mean", sample, _mean, mean, theirs, 1e-2))
+        lines.append(agrees(f"{key} sd", sample, _sd, sd, theirs, 1e-2))
+    return [line for line in lines if line]
