@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hiermodel import datasets
-    from hiermodel.criticism import compare
     from hiermodel.building import default_priors, model
+    from hiermodel.criticism import compare
     from hiermodel.engines import install_cmdstan
     from hiermodel.errors import (
         CertificateError,

@@ -296,14 +296,14 @@ def _response(
     variable = "".join(c for c in name if c.isalnum())
     value = expression.value(frame)
     categories: tuple[str, ...] = ()
+    levels: tuple[str, ...] | None = None
     if family.response == "nominal":
         categories = nominal_categories(value, family.option("refcat"))
-    elif family.response == "ordinal":
-        codes, levels = code_response(family, value)
-        categories = tuple(levels) if levels else tuple(
-            str(k) for k in range(1, int(np.max(codes)) + 1)
-        )
-    return Response(name, variable, expression, family, additions, categories, "")
+    else:
+        codes, levels = code_response(family, value, name=name)
+        if family.response == "ordinal":
+            categories = levels or tuple(str(k) for k in range(1, int(np.max(codes)) + 1))
+    return Response(name, variable, expression, family, additions, categories, levels, "")
 
 
 def _thresholds(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.additions import Additions
-from hiermodel.errors import DataError
+from hiermodel.errors import DataError, did_you_mean
 from hiermodel.expressions import FactorValue, LearnedExpression
 from hiermodel.families import check_response, code_response
 from hiermodel.families.base import Family
@@ -31,7 +31,9 @@ class Response:
         Name for Stan and for multivariate suffixes.
     expression : LearnedExpression
     categories : tuple of str
-        Levels of a nominal or ordinal response, reference first for nominal ones.
+        Categories of a nominal or ordinal response, reference first for nominal ones.
+    levels : tuple of str, optional
+        Labels that were coded, for responses that are factors.
     additions : Additions
     """
 
@@ -41,6 +43,7 @@ class Response:
     family: Family
     additions: Additions
     categories: tuple[str, ...]
+    levels: tuple[str, ...] | None
     suffix: str
 
     @property
@@ -80,7 +83,8 @@ class Response:
     def _codes(self, value: Any) -> Array:
         if self.family.response == "nominal":
             return _nominal_codes(value, self.categories, self.name)
-        return np.asarray(code_response(self.family, value)[0])
+        coded, _ = code_response(self.family, value, name=self.name, levels=self.levels)
+        return np.asarray(coded)
 
 
 def factor_labels(value: Any) -> Array:
@@ -126,7 +130,10 @@ def nominal_categories(value: Any, reference: str | None) -> tuple[str, ...]:
     if reference is None:
         return tuple(levels)
     if str(reference) not in levels:
-        raise DataError(f"refcat {reference!r} is not one of the categories {', '.join(levels)}")
+        raise DataError(
+            f"refcat {reference!r} is not one of the categories {', '.join(levels)}"
+            f"{did_you_mean(str(reference), levels)}"
+        )
     return (str(reference), *(level for level in levels if level != str(reference)))
 
 

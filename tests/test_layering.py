@@ -175,7 +175,9 @@ def test_architecture_page_names_every_unit() -> None:
     assert missing == []
 
 
-def test_the_checker_sees_an_arrow_that_points_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_checker_sees_an_arrow_that_points_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = tmp_path / "hiermodel"
     (package / "formula").mkdir(parents=True)
     culprit = package / "formula" / "bad.py"

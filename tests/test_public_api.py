@@ -15,7 +15,9 @@ import pytest
 
 import hiermodel as hm
 
-HEAVY = ("pandas", "xarray", "arviz", "matplotlib", "cmdstanpy", "stanli", "scipy", "formulaic", "jinja2")
+HEAVY = {
+    "arviz", "cmdstanpy", "jinja2", "matplotlib", "numpy", "pandas", "scipy", "stanli", "xarray"
+}
 EXPECTED = """
     CertificateError DataError EngineError FamilyError Fit FormulaError HiermodelError
     HiermodelWarning Model PriorError SamplingWarning __version__ bf compare datasets default_priors
@@ -69,7 +71,7 @@ def _imported_by(statement: str) -> set[str]:
 
 
 def test_import_loads_nothing_heavy() -> None:
-    assert _imported_by("import hiermodel; dir(hiermodel)").isdisjoint({*HEAVY, "numpy"})
+    assert _imported_by("import hiermodel; dir(hiermodel)").isdisjoint(HEAVY)
 
 
 def test_building_a_model_loads_no_engine_and_no_plots() -> None:

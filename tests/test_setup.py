@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -102,8 +103,6 @@ def test_source_archive_can_build_and_test(built: Path) -> None:
 
 def test_every_imported_package_is_a_dependency(root: Path) -> None:
     """What the package imports is what it declares, in both directions."""
-    import ast
-
     declared = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
     names = {text.split(">")[0].lower() for text in declared}
     imported = set()
@@ -114,8 +113,7 @@ def test_every_imported_package_is_a_dependency(root: Path) -> None:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 imported.add(node.module.split(".")[0])
     # The parts of ArviZ 1.x come with it; the netCDF backend is found by xarray by its name.
-    parts_of_arviz = {"arviz_base", "arviz_stats", "arviz_plots"}
-    optional = {"IPython"}
-    third_party = imported - set(sys.stdlib_module_names) - {"hiermodel"} - parts_of_arviz - optional
+    ours = {"hiermodel", "arviz_base", "arviz_stats", "arviz_plots"}
+    third_party = imported - set(sys.stdlib_module_names) - ours
     assert third_party <= names
     assert names - third_party <= {"h5netcdf", "h5py"}

@@ -91,16 +91,22 @@ class ChainProgress:
             self.update(chain, self.iterations)
 
     @contextmanager
-    def reading_stdout(self) -> Iterator[None]:
-        """Take the lines that the engine prints to ``sys.stdout``; let all others through."""
-        with redirect_stdout(_Lines(self, sys.stdout)):
-            yield
+    def reading_stdout(self, swallow: bool = False) -> Iterator[list[str]]:
+        """Take the lines that the engine prints to ``sys.stdout``.
+
+        Other lines go through, as other threads may print meanwhile; with `swallow` they are
+        kept from the screen. Yields the list of these lines.
+        """
+        lines = _Lines(self, None if swallow else sys.stdout)
+        with redirect_stdout(lines):
+            yield lines.others
 
 
 class _Lines(io.TextIOBase):
     """Text stream that splits what is written into lines and sorts them."""
 
-    def __init__(self, progress: ChainProgress, through: TextIO) -> None:
+    def __init__(self, progress: ChainProgress, through: TextIO | None) -> None:
+        self.others: list[str] = []
         self._progress = progress
         self._through = through
         self._rest = ""
@@ -121,10 +127,13 @@ class _Lines(io.TextIOBase):
         if step:
             self._progress.update(int(step[1]), int(step[2]), step[3])
         elif not _NOISE.match(line):
-            self._through.write(line + "\n")
+            self.others.append(line)
+            if self._through is not None:
+                self._through.write(line + "\n")
 
     def flush(self) -> None:
-        self._through.flush()
+        if self._through is not None:
+            self._through.flush()
 
 
 def _tqdm() -> Any:

@@ -13,21 +13,11 @@ from hiermodel.engines.inits import checked_inits
 from hiermodel.engines.laplace import laplace_points
 from hiermodel.engines.progress import ChainProgress
 from hiermodel.engines.settings import DEFAULT_RADIUS, SamplingSettings
-from hiermodel.engines.stanli_density import STAY, StanliDensity, collect
+from hiermodel.engines.stan_data import collect, named_stats
+from hiermodel.engines.stanli_density import STAY, StanliDensity
 from hiermodel.errors import EngineError
 from hiermodel.stan.variables import Var
 
-# stanli's columns of sampler statistics under ArviZ's names.
-_STATS = {
-    "lp__": "lp",
-    "accept_stat__": "acceptance_rate",
-    "stepsize__": "step_size",
-    "treedepth__": "tree_depth",
-    "n_leapfrog__": "n_steps",
-    "divergent__": "diverging",
-    "energy__": "energy",
-}
-_INTEGER_STATS = ("tree_depth", "n_steps")
 # Stan tries as often to find a start of finite density before it gives up.
 _ATTEMPTS = 100
 
@@ -217,16 +207,7 @@ def _stats(raw: np.ndarray) -> dict[str, np.ndarray]:
     """Name stanli's ``(chain, draw, column)`` statistics as ArviZ does."""
     import stanli
 
-    stats: dict[str, np.ndarray] = {}
-    for column, label in enumerate(stanli.SAMPLER_COLUMNS):
-        name = _STATS.get(label, label.rstrip("_"))
-        values = np.ascontiguousarray(raw[:, :, column])
-        if name == "diverging":
-            values = values.astype(bool)
-        elif name in _INTEGER_STATS:
-            values = values.astype(np.int64)
-        stats[name] = values
-    return stats
+    return named_stats({name: raw[:, :, i] for i, name in enumerate(stanli.SAMPLER_COLUMNS)})
 
 
 def _starts(density: StanliDensity, settings: SamplingSettings) -> np.ndarray | None:

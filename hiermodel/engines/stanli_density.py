@@ -1,15 +1,15 @@
-"""Programs built by stanli: data as JSON, log density, and the maps between the scales."""
+"""Programs built by stanli: their log density, and the maps between the scales."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from hiermodel.engines.inits import declared_shape
 from hiermodel.engines.source import without_model
+from hiermodel.engines.stan_data import collect, to_json
 from hiermodel.errors import EngineError
 from hiermodel.stan.variables import Var
 
@@ -29,26 +29,6 @@ STAY: Mapping[str, Any] = {
 }
 
 
-def to_json(data: Mapping[str, Any]) -> str:
-    """Write Stan data as JSON.
-
-    Examples
-    --------
-    >>> to_json({"N": 2, "y": np.array([1.5, 2.0]), "X": np.zeros((2, 0)), "flag": True})
-    '{"N": 2, "y": [1.5, 2.0], "X": [[], []], "flag": 1}'
-    """
-    return json.dumps({name: _plain(value) for name, value in data.items()})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (bool, np.bool_)):
-        return int(value)
-    if isinstance(value, (int, float, str)):
-        return value
-    array = np.asarray(value)
-    return (array.astype(int) if array.dtype == bool else array).tolist()
-
-
 def build(code: str, data: Mapping[str, Any], seed: int = 1) -> Any:
     """Build a ``stanli.Model``; what stanc or the data check says comes as `EngineError`."""
     import stanli
@@ -63,33 +43,6 @@ def _explain(message: str) -> str:
     if "rror in '" in message:
         return f"the Stan program was refused by stanc:\n{message.strip()}"
     return f"stanli refused the program with these data: {message.strip()}"
-
-
-def collect(
-    names: Iterable[str],
-    arrays: Mapping[str, np.ndarray],
-    leading: tuple[int, ...],
-    parameters: Sequence[Var],
-    data: Mapping[str, Any],
-) -> dict[str, np.ndarray]:
-    """Select variables by name, adding the ones of size zero, which have no columns.
-
-    Raises
-    ------
-    EngineError
-        If a parameter with elements did not come back.
-    """
-    declared = {var.name: var for var in parameters}
-    values: dict[str, np.ndarray] = {}
-    for name in names:
-        if name in arrays:
-            values[name] = arrays[name]
-        elif name in declared:
-            shape = declared_shape(declared[name], data)
-            if shape is not None and 0 not in shape:
-                raise EngineError(f"the engine gave back no draws of parameter {name!r}")
-            values[name] = np.empty((*leading, *(shape or (0,))))
-    return values
 
 
 class StanliDensity:

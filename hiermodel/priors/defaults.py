@@ -34,10 +34,11 @@ everything else                the default of brms where it is proper; otherwise
                                line, uniform on an interval
 =============================  =============================================================
 
-A column that does not vary (``s_x = 0``: the intercept of ``0 + Intercept``) takes the prior of the
-intercept. The scales follow Gabry & Goodrich (rstanarm, "Prior Distributions") and Capretto et al.
-(2022, Bambi). Offsets are taken off the location of an intercept. Numbers are rounded to three
-digits and reach the program as Stan data.
+The softplus and squareplus links count as identity. A column that does not vary (``s_x = 0``: the
+intercept of ``0 + Intercept``) gets a prior around 0 that reaches the level of the response. The
+scales follow Gabry & Goodrich (rstanarm, "Prior Distributions") and Capretto et al. (2022, Bambi).
+Offsets are taken off the location of an intercept. Numbers are rounded to three digits and reach
+the program as Stan data.
 """
 
 from __future__ import annotations

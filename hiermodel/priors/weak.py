@@ -23,6 +23,8 @@ _PROBABILITY_LINKS = {
     "softit": (1.5, 1.0),
 }
 _RESPONSE_LINKS = ("sqrt", "inverse", "1/mu^2")
+# These approach the identity for all but small values.
+_NEAR_IDENTITY = ("identity", "softplus", "squareplus")
 
 # Positive parameters whose default of brms is too heavy at both ends to simulate from.
 _SHAPES = {"shape": "lognormal(1, 1)", "kappa": "lognormal(1, 1)", "phi": "lognormal(2, 1)"}
@@ -124,7 +126,7 @@ def _unit(family: Family, param: str, y: np.ndarray | None) -> _Unit:
         return _Unit(0.0, wide, 1.0, 1.0)
     if y is None:
         return _Unit(0.0, 2.5, 2.5, 1.0)
-    if link == "identity":
+    if link in _NEAR_IDENTITY:
         middle = _mean(link_values(y, family.scale_link or "identity"))
         return _Unit(middle, 2.5 * spread, 2.5 * spread, spread, True)
     level = link_values(np.array([_mean(y)]), link)

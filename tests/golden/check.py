@@ -11,6 +11,7 @@ and the log density (with gradient norm) at the stored points. One line a case; 
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,13 @@ from harness.cases import (  # noqa: E402
     select,
     selection,
 )
-from translate import case_to_call  # noqa: E402
+from hiermodel.errors import HiermodelWarning  # noqa: E402
+from translate import ModelCall, case_to_call  # noqa: E402
 
 LP_TOLERANCE = 1e-8
-GRADIENT_TOLERANCE = 1e-6
+# Stan's derivative of std_normal_lcdf is an approximation good to about 1e-6, so that two right
+# programs for a probit model may differ by that.
+GRADIENT_TOLERANCE = 1e-5
 
 
 def check_case(case: Mapping[str, Any], data_dir: Path | str) -> CaseResult:
@@ -59,7 +63,13 @@ def check_case(case: Mapping[str, Any], data_dir: Path | str) -> CaseResult:
     Exception
         Whatever translating or building the model raises; `main` reports it as a failure.
     """
-    call = case_to_call(case, data_dir)
+    with warnings.catch_warnings():
+        # Rows with missing values are dropped with a warning, as they should be.
+        warnings.simplefilter("ignore", HiermodelWarning)
+        return _check(case, case_to_call(case, data_dir))
+
+
+def _check(case: Mapping[str, Any], call: ModelCall) -> CaseResult:
     model = call.model()
     data = dict(model.bind(call.data))
     code = model.stan_code

@@ -52,7 +52,8 @@ def test_read_value(text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x", "'it''s'", "1 + 2", "system('ls')", "c(x)", '"open', "f(1", "", "__import__('os')"]
+    "text",
+    ["x", "'it''s'", "1 + 2", "system('ls')", "c(x)", '"open', "f(1", "", "__import__('os')"],
 )
 def test_read_value_refuses_everything_that_is_no_literal(text: str) -> None:
     with pytest.raises(rtext.RTextError):
@@ -274,8 +275,15 @@ def test_smooth_bases_are_known_up_to_sign() -> None:
     np.testing.assert_array_equal(aligned["Zs_1_1"], basis)
 
 
+def test_right_ends_count_for_interval_censored_rows_only() -> None:
+    recorded = {"cens": _entry([0, 2], [2], "int"), "rcens": _entry([0.0, 5.0], [2])}
+    assert compare.data_problems({"cens": [0, 2], "rcens": [3.0, 5.0]}, recorded) == []
+    assert compare.data_problems({"cens": [0, 2], "rcens": [0.0, 4.0]}, recorded)
+
+
 def test_parameter_problems() -> None:
-    declared = stan_text.declarations("parameters { vector<lower=0>[K] sd_1; real b; }", "parameters")
+    program = "parameters { vector<lower=0>[K] sd_1; real b; }"
+    declared = stan_text.declarations(program, "parameters")
     recorded: list[dict[str, Any]] = [
         {"name": "sd_1", "dims": [2], "lower": 0, "upper": None},
         {"name": "b", "dims": [], "lower": None, "upper": None},

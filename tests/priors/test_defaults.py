@@ -96,6 +96,8 @@ def test_weak_is_proper_for_every_family_and_link(name, link):
             variables.append(_var(param.name, param.name, [PriorElement(default=free)], **bounds))
             middle = 0.5 if math.isfinite(param.upper) else 1.5
             values[param.name] = middle
+        if not param.links:
+            continue  # it cannot have a formula
         b = [
             PriorElement(f"x{k}", dpar=s[1:], default=default("b", param.name, column_sd=sd))
             for k, sd in enumerate((0.0, 0.5, 20.0, None))

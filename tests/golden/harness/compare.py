@@ -18,7 +18,7 @@ REAL_TOLERANCE = 1e-10
 # Data of brms that a program needs only for its own bookkeeping: sizes that follow from other
 # data, or values that brms puts in the list without declaring them.
 _BOOKKEEPING = re.compile(
-    r"(K|Kc|NC|M|disc|sigma|nbasis|knots|nb|ngrthres|grainsize|prior_only|nresp|nrescor|Ks|Ksp"
+    r"(K|Kc|NC|M|ncat|disc|sigma|nbasis|knots|nb|ngrthres|grainsize|prior_only|nresp|nrescor|Ks|Ksp"
     r"|Imo|Jmo|Kgp|nJ|Nme|Mme|Kma|Kar|max_lag)(_.*)?$"
 )
 # The basis of a smooth is known up to the sign of each column.
@@ -82,10 +82,26 @@ def data_problems(ours: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[
     problems: list[str] = []
     for name, entry in recorded.items():
         if name in ours:
-            problems += entry_problems(name, ours[name], entry)
+            value, entry = _where_it_counts(name, ours[name], entry, recorded)
+            problems += entry_problems(name, value, entry)
         elif demanded(name, entry):
             problems.append(f"data {name}: missing")
     return problems
+
+
+def _where_it_counts(
+    name: str, value: Any, entry: Mapping[str, Any], recorded: Mapping[str, Any]
+) -> tuple[Any, Mapping[str, Any]]:
+    """Leave out elements that no program reads: right ends of what is not interval-censored."""
+    stem, _, resp = name.partition("_")
+    cens = recorded.get(f"cens_{resp}" if resp else "cens")
+    if stem != "rcens" or cens is None or "values" not in entry or "values" not in cens:
+        return value, entry
+    expected, got = array(entry["values"]), np.asarray(value, dtype=float)
+    if got.shape != expected.shape:
+        return value, entry
+    unread = array(cens["values"]) != 2
+    return np.where(unread, expected, got), entry
 
 
 def demanded(name: str, entry: Mapping[str, Any]) -> bool:

@@ -1,0 +1,235 @@
+"""The timed pieces. Each runs in a process of its own: ``python benchmarks/workers.py NAME [ARG]``.
+
+A worker prints one JSON object. Times are wall-clock seconds inside the process, memory is
+bytes; the runner measures the wall time of whole processes.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+FORMULA = "reaction ~ days + (days | subject)"
+
+
+def peak_rss() -> int:
+    """Largest resident size so far, in bytes (Linux counts in KiB, macOS in bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+# ------------------------------------------------------------------------------------- cold start
+
+
+def sleepstudy_hiermodel() -> dict[str, Any]:
+    """Import, load, fit 4 x 1000 draws, print the summary."""
+    import hiermodel as hm
+
+    data = hm.datasets.load("sleepstudy")
+    print(hm.fit(FORMULA, data, engine="stanli", seed=1, progress=False), file=sys.stderr)
+    return {}
+
+
+def sleepstudy_stanli() -> dict[str, Any]:
+    """Do the least that anyone could: the same program and data, sampled by the engine alone."""
+    import stanli
+
+    with open(sys.argv[2], encoding="utf-8") as stream:
+        given = json.load(stream)
+    model = stanli.compile(given["code"]).with_data(given["data"])
+    fit = model.sample(chains=4, warmup=1000, samples=1000, seed=1, parallel_chains=2)
+    print(fit.draws("b").mean(), file=sys.stderr)
+    return {}
+
+
+def sleepstudy_statsmodels() -> dict[str, Any]:
+    """Fit the same model by REML, which gives no posterior."""
+    import pandas as pd
+    import statsmodels.formula.api as smf
+
+    data = pd.read_csv(sys.argv[2])
+    mixed = smf.mixedlm("reaction ~ days", data, groups=data["subject"], re_formula="~ days")
+    print(mixed.fit().summary(), file=sys.stderr)
+    return {}
+
+
+def sleepstudy_bambi() -> dict[str, Any]:
+    """Fit the same model with Bambi and PyMC."""
+    import arviz as az
+    import bambi as bmb
+    import pandas as pd
+
+    data = pd.read_csv(sys.argv[2])
+    model = bmb.Model("reaction ~ days + (days | subject)", data)
+    draws = model.fit(chains=4, draws=1000, tune=1000, cores=2, random_seed=1, progressbar=False)
+    print(az.summary(draws), file=sys.stderr)
+    return {}
+
+
+# --------------------------------------------------------------------------------------- overhead
+
+
+def _grouped_frame(rows: int, levels: int, seed: int = 1) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(seed)
+    group = rng.integers(levels, size=rows)
+    x = rng.normal(size=rows)
+    effects = rng.normal(size=(levels, 2)) * 0.5
+    y = 1 + 0.5 * x + effects[group, 0] + effects[group, 1] * x + rng.normal(size=rows)
+    labels = np.char.add("g", np.arange(levels).astype(str))
+    return pd.DataFrame({"y": y, "x": x, "g": pd.Categorical.from_codes(group, labels)})
+
+
+def overhead() -> dict[str, Any]:
+    """Time a fit against the engine alone, same program, data, seed and process."""
+    import hiermodel as hm
+    from hiermodel.engines import SamplingSettings, get_engine
+
+    rows, draws = int(sys.argv[2]), int(sys.argv[3])
+    if rows == 0:
+        formula, data = FORMULA, hm.datasets.load("sleepstudy")
+    else:
+        formula, data = "y ~ x + (x | g)", _grouped_frame(rows, 50)
+    settings: dict[str, Any] = {"draws": draws, "warmup": draws, "seed": 1, "progress": False}
+    engine = get_engine("stanli")
+    # A first short run, so that neither side pays for imports.
+    str(hm.fit(formula, data.head(200), chains=1, draws=20, warmup=20, seed=1, engine=engine,
+               progress=False))
+
+    started = time.perf_counter()
+    str(hm.fit(formula, data, engine=engine, **settings))
+    total = time.perf_counter() - started
+
+    model = hm.model(formula, data)
+    code, bound = model.stan_code, model.bind(data)
+    started = time.perf_counter()
+    engine.sample(code, bound, model.parameters, SamplingSettings(**settings))
+    return {"total": total, "engine": time.perf_counter() - started}
+
+
+# ------------------------------------------------------------------------------------------- bind
+
+
+def _traced(call: Callable[[], Any]) -> tuple[Any, float, int]:
+    """Result, seconds (of a run without tracing) and peak bytes of a call."""
+    started = time.perf_counter()
+    call()
+    seconds = time.perf_counter() - started
+    tracemalloc.start()
+    result = call()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return result, seconds, peak
+
+
+def bind_hiermodel() -> dict[str, Any]:
+    """Make the Stan data of ``x + (x | g)``."""
+    import hiermodel as hm
+
+    data = _grouped_frame(int(sys.argv[2]), 1000)
+    model = hm.model("y ~ x + (x | g)", data)
+    bound, seconds, peak = _traced(lambda: model.bind(data))
+    held = sum(getattr(value, "nbytes", 0) for value in bound.values())
+    return {"seconds": seconds, "peak": peak, "result": held}
+
+
+def bind_formulaic() -> dict[str, Any]:
+    """Make the design of ``x`` and the sparse indicator columns of ``g`` and ``g:x``."""
+    import formulaic
+
+    data = _grouped_frame(int(sys.argv[2]), 1000)
+    population = formulaic.Formula("1 + x")
+    group = formulaic.Formula("0 + g + g:x")
+
+    def call() -> tuple[Any, Any]:
+        return (
+            population.get_model_matrix(data, output="numpy"),
+            group.get_model_matrix(data, output="sparse"),
+        )
+
+    (dense, sparse), seconds, peak = _traced(call)
+    held = dense.nbytes + sparse.data.nbytes + sparse.indices.nbytes + sparse.indptr.nbytes
+    return {"seconds": seconds, "peak": peak, "result": held}
+
+
+def bind_formulae() -> dict[str, Any]:
+    """Make the design matrices of Bambi's formula package."""
+    from formulae import design_matrices
+
+    data = _grouped_frame(int(sys.argv[2]), 1000)
+    made, seconds, peak = _traced(lambda: design_matrices("y ~ x + (x | g)", data))
+    held = made.common.design_matrix.nbytes + made.group.design_matrix.nbytes
+    return {"seconds": seconds, "peak": peak, "result": held}
+
+
+# ------------------------------------------------------------------------------------ predictions
+
+
+def _random_draws(levels: int, draws: int) -> dict[str, Any]:
+    """Draws of the declared parameters of ``y ~ x + (x | g)``: memory does not depend on values."""
+    import numpy as np
+
+    rng = np.random.default_rng(2)
+    lead = (4, draws // 4)
+    factor = np.broadcast_to(np.eye(2), (*lead, 2, 2))
+    return {
+        "b": rng.normal(size=(*lead, 1)),
+        "Intercept": rng.normal(size=lead),
+        "sigma": np.exp(rng.normal(size=lead)),
+        "sd_1": np.exp(rng.normal(size=(*lead, 2))),
+        "z_1": rng.normal(size=(*lead, 2, levels)),
+        "L_1": factor,
+    }
+
+
+def predictions_hiermodel() -> dict[str, Any]:
+    """Expectations for many rows: peak memory beyond the result."""
+    import hiermodel as hm
+
+    rows, draws = int(sys.argv[2]), int(sys.argv[3])
+    data = _grouped_frame(rows, 100)
+    model = hm.model("y ~ x + (x | g)", data)
+    fit = hm.Fit.from_draws(model, data, _random_draws(100, draws))
+    fit.posterior_epred(data.head(10))
+    before = peak_rss()
+    started = time.perf_counter()
+    expected = fit.posterior_epred(data)
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "result": expected.nbytes, "beyond": peak_rss() - before - expected.nbytes}
+
+
+def predictions_numpy() -> dict[str, Any]:
+    """Do the same by the formula as one writes it down, all draws at once."""
+    import numpy as np
+
+    rows, draws = int(sys.argv[2]), int(sys.argv[3])
+    data = _grouped_frame(rows, 100)
+    x, codes = data["x"].to_numpy(), data["g"].cat.codes.to_numpy()
+    rng = np.random.default_rng(2)
+    intercept, slope = rng.normal(size=(2, draws, 1))
+    r = rng.normal(size=(draws, 100, 2))
+    before = peak_rss()
+    started = time.perf_counter()
+    expected = intercept + slope * x + r[:, codes, 0] + r[:, codes, 1] * x
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, "result": expected.nbytes, "beyond": peak_rss() - before - expected.nbytes}
+
+
+WORKERS: dict[str, Callable[[], dict[str, Any]]] = {
+    worker.__name__: worker
+    for worker in (
+        sleepstudy_hiermodel, sleepstudy_stanli, sleepstudy_statsmodels, sleepstudy_bambi,
+        overhead, bind_hiermodel, bind_formulaic, bind_formulae,
+        predictions_hiermodel, predictions_numpy,
+    )
+}
+
+if __name__ == "__main__":
+    print(json.dumps(WORKERS[sys.argv[1]]()))
