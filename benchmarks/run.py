@@ -133,12 +133,14 @@ def bench_overhead(quick: bool) -> list[Row]:
     """Everything but the sampler: fit, labels and summary minus the engine's own run."""
     small = report("overhead", 0, 200 if quick else 1000)
     large = report("overhead", 2_000 if quick else 20_000, 200)
+    beyond = small["total"] - small["engine"]
     share = 100 * (large["total"] / large["engine"] - 1)
+    alone = "engine alone"
     return [
-        Row("overhead", "sleepstudy, fit minus engine", small["total"] - small["engine"], "s", 0.5),
-        Row("overhead", "sleepstudy, fit", small["total"], "s", None, "engine alone", small["engine"]),
+        Row("overhead", "sleepstudy, fit minus engine", beyond, "s", 0.5),
+        Row("overhead", "sleepstudy, fit", small["total"], "s", None, alone, small["engine"]),
         Row("overhead", "large model, beyond the engine", share, "%", 20),
-        Row("overhead", "large model, fit", large["total"], "s", None, "engine alone", large["engine"]),
+        Row("overhead", "large model, fit", large["total"], "s", None, alone, large["engine"]),
     ]
 
 
@@ -158,10 +160,9 @@ def bench_bind(quick: bool) -> list[Row]:
             print("(bind: formulae is compared with --quick only, its matrices are dense)")
             continue
         other = report(f"bind_{package}", n)
-        rows += [
-            Row("bind", f"time against {package}", own["seconds"], "s", None, package, other["seconds"]),
-            Row("bind", f"peak against {package}", own["peak"] / GB, "GB", None, package, other["peak"] / GB),
-        ]
+        for measure, key, scale, unit in (("time", "seconds", 1.0, "s"), ("peak", "peak", GB, "GB")):
+            value, rival = own[key] / scale, other[key] / scale
+            rows.append(Row("bind", f"{measure} against {package}", value, unit, None, package, rival))
     return rows
 
 
@@ -169,12 +170,11 @@ def bench_predictions(quick: bool) -> list[Row]:
     """Compute 4000 draws of expectations for 100,000 rows."""
     n, draws = (10_000, 4000) if quick else (100_000, 4000)
     own, other = report("predictions_hiermodel", n, draws), report("predictions_numpy", n, draws)
-    label = "plain NumPy"
+    what, label = f"{draws} draws x {n:,} rows", "plain NumPy"
+    beyond, rival = own["beyond"] / GB, other["beyond"] / GB
     return [
-        Row("predictions", f"{draws} draws x {n:,} rows, memory beyond", own["beyond"] / GB, "GB", 1.0,
-            label, other["beyond"] / GB),
-        Row("predictions", f"{draws} draws x {n:,} rows, time", own["seconds"], "s", None,
-            label, other["seconds"]),
+        Row("predictions", f"{what}, memory beyond", beyond, "GB", 1.0, label, rival),
+        Row("predictions", f"{what}, time", own["seconds"], "s", None, label, other["seconds"]),
     ]
 
 

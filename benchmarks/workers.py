@@ -202,7 +202,8 @@ def predictions_hiermodel() -> dict[str, Any]:
     started = time.perf_counter()
     expected = fit.posterior_epred(data)
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "result": expected.nbytes, "beyond": peak_rss() - before - expected.nbytes}
+    beyond = peak_rss() - before - expected.nbytes
+    return {"seconds": seconds, "result": expected.nbytes, "beyond": beyond}
 
 
 def predictions_numpy() -> dict[str, Any]:
@@ -219,7 +220,8 @@ def predictions_numpy() -> dict[str, Any]:
     started = time.perf_counter()
     expected = intercept + slope * x + r[:, codes, 0] + r[:, codes, 1] * x
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "result": expected.nbytes, "beyond": peak_rss() - before - expected.nbytes}
+    beyond = peak_rss() - before - expected.nbytes
+    return {"seconds": seconds, "result": expected.nbytes, "beyond": beyond}
 
 
 WORKERS: dict[str, Callable[[], dict[str, Any]]] = {

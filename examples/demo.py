@@ -24,8 +24,10 @@ def draw(fit: hm.Fit, data: pd.DataFrame, path: Path) -> None:
     band = expected.quantile([0.025, 0.5, 0.975], dim=["chain", "draw"])
     lower, middle, upper = (band.sel(quantile=q).to_numpy() for q in (0.025, 0.5, 0.975))
 
-    figure, axes = plt.subplots(3, 6, figsize=(11, 6), sharex=True, sharey=True, layout="constrained")
-    for axis, (subject, rows) in zip(axes.flat, data.groupby("subject", observed=True), strict=True):
+    figure, axes = plt.subplots(3, 6, figsize=(11, 6), sharex=True, sharey=True)
+    figure.set_layout_engine("constrained")
+    subjects = data.groupby("subject", observed=True)
+    for axis, (subject, rows) in zip(axes.flat, subjects, strict=True):
         at, days = rows.index, rows["days"]
         axis.fill_between(days, lower[at], upper[at], color="#4878d0", alpha=0.25, lw=0)
         axis.plot(days, middle[at], color="#4878d0", lw=1.5)

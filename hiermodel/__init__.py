@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         SamplingWarning,
     )
     from hiermodel.families import family, register_family
-    from hiermodel.fitting import Fit, default_priors, fit, load, model
+    from hiermodel.fitting import Fit, fit, load
     from hiermodel.formula import bf, lf, mvbf, nlf, set_rescor
     from hiermodel.modeling import Model
     from hiermodel.priors import prior

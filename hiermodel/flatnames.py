@@ -32,7 +32,7 @@ class FlatName(NamedTuple):
 
     name: str
     variable: str
-    index: tuple[int, ...]
+    at: tuple[int, ...]
 
 
 def attribute(array: xr.DataArray, name: str) -> str:
@@ -195,7 +195,7 @@ def flat_names(
     Returns
     -------
     list of FlatName
-        ``(name, variable, index)``; the draws are ``posterior[variable].values[:, :, *index]``.
+        ``(name, variable, at)``; the draws are ``posterior[variable].values[:, :, *at]``.
 
     Examples
     --------
@@ -239,7 +239,7 @@ def columns(posterior: xr.Dataset, names: Sequence[FlatName]) -> np.ndarray:
         if values.ndim == 2:
             out[:, :, positions] = values[:, :, None]
             continue
-        index = np.array([names[p].index for p in positions]).T
+        index = np.array([names[p].at for p in positions]).T
         out[:, :, positions] = values[(slice(None), slice(None), *index)]
     return out
 

@@ -32,7 +32,7 @@ _BACKENDS: Mapping[Literal["h5netcdf", "netcdf4"], tuple[str, ...]] = {
 
 
 def uses_datatree() -> bool:
-    """True when the installed ArviZ is of the 1.x line, whose object is a DataTree."""
+    """Tell whether the installed ArviZ is of the 1.x line, whose object is a DataTree."""
     return int(metadata.version("arviz").split(".")[0]) >= 1
 
 
@@ -63,7 +63,8 @@ def make(groups: Mapping[str, xr.Dataset], attrs: Mapping[str, Any] | None = Non
         return tree
     from arviz import InferenceData
 
-    return InferenceData(attrs=dict(attrs or {}), **groups)
+    arguments: dict[str, Any] = dict(groups)
+    return InferenceData(attrs=dict(attrs or {}), **arguments)
 
 
 def group_names(idata: Any) -> tuple[str, ...]:
@@ -81,7 +82,7 @@ def group_names(idata: Any) -> tuple[str, ...]:
 
 
 def has_group(idata: Any, group: str) -> bool:
-    """True when `idata` has a group of that name."""
+    """Tell whether `idata` has a group of that name."""
     return group in group_names(idata)
 
 

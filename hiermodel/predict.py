@@ -59,7 +59,8 @@ class Prediction:
     ----------
     draws : mapping of str to ndarray
         Posterior with one leading draws axis; ``r_<i>`` are the effects of owner i, extended
-        by new levels, with zeros where `re_formula` leaves effects out.
+        by new levels, with zeros where `re_formula` leaves out some of them; owners that it
+        leaves out altogether are absent.
     data : mapping of str to ndarray
         Row data of the linear predictors, named as in Stan.
     """
@@ -133,7 +134,9 @@ def prepare(
     data: dict[str, Any] = {}
     new_draws: dict[str, _NewLevelPicks] = {}
     for group in model.groups:
-        plan, r = _group_draws(model, group, posterior, frame, included, options, rng, new_draws)
+        if not included[group.index]:
+            continue
+        plan, r = _group_draws(group, posterior, frame, included, options, rng, new_draws)
         draws[f"r_{group.index}"] = r
         data |= row_data(group.grouping, group.index, plan.codes, frame, missing="pass")
     for predictor in model.predictors:
@@ -203,7 +206,6 @@ class _NewLevelPicks:
 
 
 def _group_draws(
-    model: Model,
     group: GroupEffects,
     posterior: xr.Dataset,
     frame: pd.DataFrame,
@@ -214,10 +216,6 @@ def _group_draws(
 ) -> tuple[LevelPlan, Array]:
     """Level codes and effects (draws, levels + new levels, coefs) of one owner."""
     keep = included[group.index]
-    size = posterior.sizes["chain"] * posterior.sizes["draw"]
-    if not keep:
-        zeros = tuple(np.zeros(len(frame), dtype=np.int64) for _ in group.grouping.members)
-        return LevelPlan(zeros, (), ()), np.zeros((size, 1, len(group.coefs)))
     members = len(group.grouping.members)
     by_codes = group.by.row_codes(frame, members) if group.by is not None else None
     plan = plan_levels(group, frame, options.allow_new_levels, by_codes)
@@ -321,7 +319,8 @@ def linpred(
         raise HiermodelError("incl_thres=True needs an ordinal family, which has thresholds")
     name = f"threshold{model.thresholds.suffix}"
     table = model.thresholds.table(prediction.draws[name], prediction.threshold_codes)
-    return table - out[:, :, None]
+    distance: Array = table - out[:, :, None]
+    return -distance if model.family.rising else distance
 
 
 def _predictor(model: Model, name: str) -> Any:

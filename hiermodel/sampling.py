@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hiermodel.engines import Draws, Engine, SamplingSettings, check_sampling
+from hiermodel.engines import Draws, Engine, SamplingSettings
 from hiermodel.engines.certificate import Certificate, certify_density
+from hiermodel.engines.diagnose import check_sampling
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predict import LIKELIHOOD_ROLES, log_lik, prepare

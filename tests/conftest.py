@@ -1,4 +1,4 @@
-"""What all tests share: a headless matplotlib, the CmdStan marker, the data of the first example."""
+"""What all tests share: a headless matplotlib, the CmdStan marker, a few fixtures."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def golden() -> Path:
-    """The folder of the whole reference corpus, which lies beside the checkout when there is one."""
+    """The folder of the whole reference corpus, beside the checkout when there is one."""
     folder = ROOT.parent / "shared" / "golden"
     if not folder.is_dir():
         pytest.skip("the reference corpus is not beside this checkout")

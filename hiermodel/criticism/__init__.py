@@ -1,6 +1,7 @@
 """Checking and comparing fits: loo, waic, posterior predictive checks."""
 
-from hiermodel.criticism.elpd import Elpd, compare, loo, loo_of, waic, waic_of
+from hiermodel.criticism.comparison import compare
+from hiermodel.criticism.elpd import Elpd, loo, loo_of, waic, waic_of
 from hiermodel.criticism.ppc import PPCheck, pp_check, pp_check_data
 
 __all__ = [

@@ -1,25 +1,23 @@
 """The few ArviZ functions that hiermodel calls, the same on both lines of ArviZ.
 
-ArviZ 0.23 (Python 3.11) is one package that works on `InferenceData`; ArviZ 1 (Python 3.12 and
-later) is split into `arviz_stats` and `arviz_plots` and works on xarray's `DataTree`. All are
-imported when called: importing ArviZ takes longer than fitting a small model.
+ArviZ 0.23 (Python 3.11) is one package; ArviZ 1 (Python 3.12 and later) is split into
+`arviz_stats` and `arviz_plots`. `inference_data` says which line it is and makes the container.
+All are imported when called: importing ArviZ takes longer than fitting a small model.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from hiermodel import inference_data
 
-@cache
-def is_modern() -> bool:
-    """Return True on the line of ArviZ 1, which is split into several packages."""
-    return importlib.util.find_spec("arviz_stats") is not None
+is_modern = cache(inference_data.uses_datatree)
 
 
 @cache
@@ -27,8 +25,7 @@ def legacy() -> Any:
     """Import ArviZ 0.23 without its announcement of version 1."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        import arviz
-    return arviz
+        return import_module("arviz")
 
 
 def psis(log_lik: np.ndarray, tail: int) -> tuple[np.ndarray, np.ndarray]:
@@ -52,8 +49,7 @@ def psis(log_lik: np.ndarray, tail: int) -> tuple[np.ndarray, np.ndarray]:
     # the other down, so aim at the middle.
     n_draws = log_lik.shape[1]
     if is_modern():
-        from arviz_stats.base import array_stats
-
+        array_stats = import_module("arviz_stats.base").array_stats
         reff = n_draws * (3.0 / (tail + 0.5)) ** 2
         weights, k = array_stats.psislw(log_lik, r_eff=reff, axis=-1)
     else:
@@ -67,9 +63,7 @@ def plot_data(posterior: xr.Dataset, sample_stats: xr.Dataset | None) -> Any:
     groups = {"posterior": posterior}
     if sample_stats is not None and "diverging" in sample_stats:
         groups["sample_stats"] = sample_stats[["diverging"]]
-    if is_modern():
-        return xr.DataTree.from_dict(groups)
-    return legacy().InferenceData(**groups)
+    return inference_data.make(groups)
 
 
 def pair_options(divergences: bool) -> dict[str, Any]:
@@ -82,8 +76,7 @@ def pair_options(divergences: bool) -> dict[str, Any]:
 def plot(name: str, data: Any, **options: Any) -> Any:
     """Call a plot of ArviZ: ``plot_trace``, ``plot_forest`` or ``plot_pair``."""
     if is_modern():
-        import arviz_plots
-
+        arviz_plots = import_module("arviz_plots")
         modern = {"plot_trace": "plot_trace_dist"}.get(name, name)
         options.setdefault("backend", "matplotlib")
         return getattr(arviz_plots, modern)(data, **options)

@@ -1,4 +1,4 @@
-"""Expected log predictive density: `loo`, `waic` and `compare`.
+"""Expected log predictive density: `loo` and `waic`.
 
 Definitions of Vehtari, Gelman and Gabry (2017), Practical Bayesian model evaluation using
 leave-one-out cross-validation and WAIC, Statistics and Computing 27, 1413-1432, and Vehtari,
@@ -10,7 +10,6 @@ importance weights come from ArviZ.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -106,7 +105,7 @@ class Elpd:
             what, limit = "Pareto k", self.k_threshold
         if not self.problems:
             return f"All {what} are at most {limit:.2g}: the estimate can be trusted."
-        advice = "prefer loo()" if self.pareto_k is None else "prefer kfold() for these"
+        advice = "prefer loo()" if self.pareto_k is None else "these are doubtful, see .pareto_k"
         return f"{self.problems} of {n} {what} are above {limit:.2g}: {advice}."
 
     def __repr__(self) -> str:
@@ -321,9 +320,9 @@ def _result(
     return Elpd(
         kind=kind,
         elpd=float(elpd.sum()),
-        se=_sum_se(elpd),
+        se=sum_se(elpd),
         p=float(penalty.sum()),
-        p_se=_sum_se(penalty),
+        p_se=sum_se(penalty),
         pointwise=labelled(elpd, f"elpd_{kind}"),
         p_pointwise=labelled(penalty, f"p_{kind}"),
         pareto_k=None if k is None else labelled(k, "pareto_k"),
@@ -331,87 +330,6 @@ def _result(
     )
 
 
-def _sum_se(values: np.ndarray) -> float:
+def sum_se(values: np.ndarray) -> float:
+    """Return the standard error of a sum of independent contributions."""
     return float(np.sqrt(len(values) * values.var(ddof=1))) if len(values) > 1 else float("nan")
-
-
-def compare(
-    fits: Mapping[str, Fit | Elpd], criterion: Literal["loo", "waic"] = "loo"
-) -> pd.DataFrame:
-    """Compare models by their expected log predictive density, best first.
-
-    Parameters
-    ----------
-    fits : mapping of str to Fit or Elpd
-        Models of the same observations.
-    criterion : {"loo", "waic"}
-        What is estimated for each fit; results of `loo` or `waic` are taken as they are.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per model: ``elpd``, ``se``, ``p``, difference to the best model ``elpd_diff`` with
-        its standard error ``se_diff``, and ``weight``, the stacking weight of Yao, Vehtari,
-        Simpson and Gelman (2018), Bayesian Analysis 13, 917-1007.
-
-    Raises
-    ------
-    DataError
-        Fewer than two models, or models of different observations.
-
-    Examples
-    --------
-    >>> hm.compare({"slopes": fit1, "intercepts": fit2})  # doctest: +SKIP
-    """
-    if len(fits) < 2:
-        raise DataError("compare() takes at least two models: compare({'a': fit_a, 'b': fit_b})")
-    results = {
-        name: fit if isinstance(fit, Elpd) else (loo(fit) if criterion == "loo" else waic(fit))
-        for name, fit in fits.items()
-    }
-    _check_comparable(results)
-    table = np.stack([r.pointwise.values for r in results.values()])
-    weights = _stacking_weights(table)
-    best = int(np.argmax(table.sum(axis=1)))
-    differences = table - table[best]
-    frame = pd.DataFrame(
-        {
-            "elpd": [r.elpd for r in results.values()],
-            "se": [r.se for r in results.values()],
-            "p": [r.p for r in results.values()],
-            "elpd_diff": differences.sum(axis=1),
-            "se_diff": [_sum_se(d) for d in differences],
-            "weight": weights,
-        },
-        index=pd.Index(list(results), name="model"),
-    )
-    return frame.sort_values("elpd", ascending=False, kind="stable")
-
-
-def _check_comparable(results: Mapping[str, Elpd]) -> None:
-    first, *others = results.items()
-    for name, result in others:
-        if result.kind != first[1].kind:
-            raise DataError(f"{first[0]!r} is {first[1].kind} and {name!r} is {result.kind}")
-        if result.pointwise.size != first[1].pointwise.size:
-            raise DataError(
-                f"models are comparable on the same observations only: {first[0]!r} has "
-                f"{first[1].pointwise.size} and {name!r} has {result.pointwise.size}"
-            )
-
-
-def _stacking_weights(elpd: np.ndarray, most: int = 20_000) -> np.ndarray:
-    """Weights (K,) on the simplex that maximise sum_i log sum_k w_k exp(elpd[k, i]).
-
-    The fixed-point iteration of a mixture with known components: each step raises the
-    (concave) objective and stays on the simplex.
-    """
-    density = np.exp(elpd - elpd.max(axis=0))
-    weights = np.full(len(elpd), 1.0 / len(elpd))
-    for _ in range(most):
-        new = weights * (density / (weights @ density)).mean(axis=1)
-        change = float(np.abs(new - weights).max())
-        weights = new
-        if change < 1e-9:
-            break
-    return weights

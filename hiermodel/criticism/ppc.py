@@ -1,4 +1,4 @@
-"""Posterior predictive checks: does the model replicate the data?"""
+"""Posterior predictive checks, which ask whether the model replicates the data."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def pp_check(
 
 
 def _resolve(type: str, group: str | None) -> tuple[str, bool]:
-    """The kind behind a type, and whether it is grouped."""
+    """Return the kind behind a type, and whether it is grouped."""
     name = type.removesuffix("_grouped")
     if name not in KINDS:
         known = type_names()
@@ -218,7 +218,8 @@ def _group_labels(fit: Fit, group: str) -> list[str]:
     column = _column(fit, group, "group")
     if column.nunique() > _MOST_GROUPS:
         raise DataError(
-            f"group {group!r} has {column.nunique()} values; at most {_MOST_GROUPS} panels are drawn"
+            f"group {group!r} has {column.nunique()} values, more than the {_MOST_GROUPS} panels "
+            "that are drawn"
         )
     return [str(v) for v in column]
 

@@ -101,13 +101,13 @@ def _sources(data: Replications) -> list[tuple[int, Array]]:
 
 
 def dens_overlay(data: Replications) -> pd.DataFrame:
-    """Densities: ``draw`` (0 is the data), ``x``, ``value``."""
+    """Compute densities: ``draw`` (0 is the data), ``x``, ``value``."""
     grid = _grid(data)
     return _curves(data, grid, partial(density, grid=grid))
 
 
 def ecdf_overlay(data: Replications) -> pd.DataFrame:
-    """Empirical distribution functions: ``draw`` (0 is the data), ``x``, ``value``."""
+    """Compute empirical distribution functions: ``draw`` (0 is the data), ``x``, ``value``."""
     grid = np.unique(np.concatenate([data.y, _grid(data)]))
 
     def ecdf(values: Array) -> Array:
@@ -124,14 +124,14 @@ def _curves(data: Replications, grid: Array, curve: Callable[[Array], Array]) ->
 
 
 def hist(data: Replications) -> pd.DataFrame:
-    """Histograms: ``draw`` (0 is the data), left ends ``x``, ``width``, counts ``value``."""
+    """Compute histograms: ``draw`` (0 is the data), left ends ``x``, ``width``, counts ``value``."""
     edges = np.histogram_bin_edges(np.concatenate([data.y, data.yrep.ravel()]), _HIST_BINS)
     parts = [_histogram(s, values, edges) for s, values in _sources(data)]
     return pd.concat(parts, ignore_index=True)
 
 
 def error_hist(data: Replications) -> pd.DataFrame:
-    """Histograms of data minus replication: ``draw``, left ends ``x``, ``width``, ``value``."""
+    """Compute histograms of data minus replication: ``draw``, ``x``, ``width``, ``value``."""
     errors = data.y - data.yrep
     edges = np.histogram_bin_edges(errors, _HIST_BINS)
     parts = [_histogram(s, row, edges) for s, row in enumerate(errors, start=1)]
@@ -145,7 +145,7 @@ def _histogram(draw: int, values: Array, edges: Array) -> pd.DataFrame:
 
 
 def bars(data: Replications) -> pd.DataFrame:
-    """Counts of each value: ``value``, ``observed``, ``median``, ``lower``, ``upper`` (90 %)."""
+    """Count each value: ``value``, ``observed``, and ``median``, ``lower``, ``upper`` (90 %)."""
     if np.any(data.y != np.round(data.y)):
         raise DataError("bars are for whole numbers; use type='hist' for this response")
     low = int(min(data.y.min(), data.yrep.min()))
@@ -164,7 +164,7 @@ def _counts(values: Array, low: int, n: int) -> Array:
 
 
 def rootogram(data: Replications) -> pd.DataFrame:
-    """As `bars`, on the scale of square roots, which shows the small counts of the tails."""
+    """Count as `bars`, on the scale of square roots, which shows the small counts of the tails."""
     table = bars(data)
     counts = ["observed", "median", "lower", "upper"]
     return table.assign(**{c: np.sqrt(table[c]) for c in counts})
@@ -189,14 +189,15 @@ def stat_value(stat: Stat, values: Array) -> Array:
 
 
 def stat(data: Replications) -> pd.DataFrame:
-    """A statistic of each replication: ``draw``, ``value``; ``observed`` is that of the data."""
+    """Compute a statistic: ``draw``, ``value`` of the replication, ``observed`` of the data."""
     value = stat_value(data.stats[0], data.yrep)
     observed = float(stat_value(data.stats[0], data.y))
-    return pd.DataFrame({"draw": np.arange(1, len(value) + 1), "value": value, "observed": observed})
+    draws = np.arange(1, len(value) + 1)
+    return pd.DataFrame({"draw": draws, "value": value, "observed": observed})
 
 
 def stat_2d(data: Replications) -> pd.DataFrame:
-    """Two statistics: ``draw``, ``x``, ``value``; draw 0 is the data."""
+    """Compute two statistics: ``draw``, ``x``, ``value``; draw 0 is the data."""
     if len(data.stats) != 2:
         raise DataError("stat_2d takes two statistics: stat=('mean', 'sd')")
     first, second = (
@@ -207,7 +208,7 @@ def stat_2d(data: Replications) -> pd.DataFrame:
 
 
 def intervals(data: Replications) -> pd.DataFrame:
-    """Per observation ``x``, ``y``, ``median``, 50 % interval ``lower``/``upper`` and 90 %."""
+    """Compute intervals: ``x``, ``y``, ``median``, ``lower``/``upper`` (50 %) and ``outer`` (90 %)."""
     probs = (_OUTER[0], _INNER[0], 0.5, _INNER[1], _OUTER[1])
     far_low, low, middle, high, far_high = np.quantile(data.yrep, probs, axis=0)
     columns = {
@@ -218,12 +219,12 @@ def intervals(data: Replications) -> pd.DataFrame:
 
 
 def scatter_avg(data: Replications) -> pd.DataFrame:
-    """Per observation the mean replication ``x`` and the data ``value``."""
+    """Pair the mean replication ``x`` of each observation with the data ``value``."""
     return pd.DataFrame({"x": data.yrep.mean(axis=0), "value": data.y})
 
 
 def error_scatter_avg(data: Replications) -> pd.DataFrame:
-    """Per observation the mean error ``x`` (data minus replication) and the data ``value``."""
+    """Pair the mean error ``x`` (data minus replication) with the data ``value``."""
     return pd.DataFrame({"x": data.y - data.yrep.mean(axis=0), "value": data.y})
 
 

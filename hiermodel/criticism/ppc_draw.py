@@ -87,11 +87,13 @@ def _hists(ax: Axes, table: pd.DataFrame, first: bool) -> None:
 
 
 def _bars(ax: Axes, table: pd.DataFrame, first: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     ax.bar(table["value"], table["observed"], width=0.8, color=_REP, alpha=0.6, label="data")
     ends = np.stack([table["median"] - table["lower"], table["upper"] - table["median"]])
     ax.errorbar(table["value"], table["median"], yerr=ends, fmt="o", ms=4, color=_DATA,
                 label="replications, 90 %")  # fmt: skip
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if first:
         ax.legend(frameon=False)
 

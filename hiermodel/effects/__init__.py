@@ -1,6 +1,7 @@
 """Effects of variables on the response, and hypotheses about parameters."""
 
-from hiermodel.effects.conditional import ConditionalEffects, Effect, conditional_effects
+from hiermodel.effects.conditional import conditional_effects
 from hiermodel.effects.hypothesis import Hypotheses, hypothesis
+from hiermodel.effects.result import ConditionalEffects, Effect
 
 __all__ = ["ConditionalEffects", "Effect", "Hypotheses", "conditional_effects", "hypothesis"]

@@ -18,7 +18,7 @@ from hiermodel.summary.html import page
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from hiermodel.effects.conditional import ConditionalEffects, Effect
+    from hiermodel.effects.result import ConditionalEffects, Effect
 
 _COLUMNS = 3
 _DODGE = 0.5
@@ -104,7 +104,7 @@ def _levels(panel: Panel) -> list[str]:
 
 
 def _series(panel: Panel) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The parts of a panel with a colour of their own, and their labels."""
+    """Yield the parts of a panel with a colour of their own, and their labels."""
     if "effect2__" not in panel.frame:
         yield "", panel.frame
         return

@@ -131,7 +131,8 @@ def condition_rows(
     known = [str(c) for c in fit.frame.columns]
     for name in table.columns:
         if name != "cond__" and str(name) not in known:
-            raise DataError(f"condition {name!r} is not in the data{did_you_mean(str(name), known)}")
+            hint = did_you_mean(str(name), known)
+            raise DataError(f"condition {name!r} is not in the data{hint}")
     out = []
     for row in table.to_dict("records"):
         label = row.pop("cond__", None)

@@ -328,7 +328,7 @@ def _compile(source: Path, options: Mapping[str, bool]) -> None:
 def _inits(
     settings: SamplingSettings, parameters: Sequence[Var], data: Mapping[str, Any]
 ) -> float | list[dict[str, Any]] | None:
-    """Starting values as CmdStanPy takes them; what a dict leaves out CmdStan draws itself."""
+    """Give starting values to CmdStanPy; what a dict leaves out CmdStan draws itself."""
     checked = checked_inits(settings, parameters, data)
     if checked is None:
         return None if settings.init is None else settings.init_radius

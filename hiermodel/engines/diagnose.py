@@ -113,8 +113,8 @@ def _tree_depth(draws: Draws, settings: SamplingSettings) -> str:
         return ""
     return (
         f"{count} of {depth.size} transitions after warmup reached the maximum tree depth of "
-        f"{settings.max_treedepth}: the sampler was slow, not wrong. Try "
-        f"max_treedepth={settings.max_treedepth + 2}, predictors of similar scale, or tighter priors."
+        f"{settings.max_treedepth}: the sampler was slow, not wrong. Try max_treedepth="
+        f"{settings.max_treedepth + 2}, predictors of similar scale, or tighter priors."
     )
 
 
@@ -134,7 +134,7 @@ def _energy(draws: Draws) -> str:
 
 
 def _of_values(draws: Draws, names: Iterable[str]) -> tuple[Callable[[], str], ...]:
-    """Checks that share one pass over all parameters."""
+    """Make the checks that share one pass over all parameters."""
     labels, stacked = _columns(draws, names)
     if not labels:
         return ()

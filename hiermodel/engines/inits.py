@@ -85,7 +85,7 @@ def declared_shape(var: Var, data: Mapping[str, Any]) -> tuple[int, ...] | None:
 def checked_inits(
     settings: SamplingSettings, parameters: Sequence[Var], data: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], ...] | None:
-    """Starting values as arrays of the declared shapes, one dict per chain.
+    """Check starting values and give them the declared shapes, one dict per chain.
 
     Parameters
     ----------
@@ -137,6 +137,5 @@ def _checked_value(
         return array.reshape(shape)
     wanted = "a single number" if shape == () else f"an array of shape {shape}"
     raise EngineError(
-        f"init of {name!r} must be {wanted} ({by_name[name].stan_type}), "
-        f"got shape {array.shape}"
+        f"init of {name!r} must be {wanted} ({by_name[name].stan_type}), got shape {array.shape}"
     )

@@ -6,7 +6,7 @@ import numbers
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -120,16 +120,36 @@ class SamplingSettings:
             return None
         return tuple(self.init)  # type: ignore[arg-type]
 
+    @classmethod
+    def of(cls, **options: Any) -> SamplingSettings:
+        """Build settings from keywords; an unknown one is an error that names the nearest.
+
+        Raises
+        ------
+        EngineError
+
+        Examples
+        --------
+        >>> SamplingSettings.of(chains=2, seed=1).chains
+        2
+        """
+        _refuse_unknown(options)
+        return cls(**options)
+
     def replace(self, **changes: Any) -> SamplingSettings:
         """Copy with changes; an unknown setting is an error that names the nearest."""
-        for name in changes:
-            if name not in self.__slots__:
-                options = self.__slots__
-                raise EngineError(
-                    f"unknown sampling setting {name!r}{did_you_mean(name, options)}; "
-                    f"known are {', '.join(options)}"
-                )
+        _refuse_unknown(changes)
         return replace(self, **changes)
+
+
+def _refuse_unknown(options: Mapping[str, Any]) -> None:
+    known = [field.name for field in fields(SamplingSettings)]
+    for name in options:
+        if name not in known:
+            raise EngineError(
+                f"unknown sampling setting {name!r}{did_you_mean(name, known)}; known are "
+                + ", ".join(known)
+            )
 
 
 def _whole(name: str, value: Any, least: int, most: int | None = None) -> int:
@@ -143,10 +163,9 @@ def _whole(name: str, value: Any, least: int, most: int | None = None) -> int:
 
 
 def _fraction(value: Any) -> float:
-    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not 0 < value < 1:
-        raise EngineError(
-            f"adapt_delta must lie between 0 and 1 (for example 0.95), got {value!r}"
-        )
+    good = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not good or not 0 < value < 1:
+        raise EngineError(f"adapt_delta must lie between 0 and 1 (for example 0.95), got {value!r}")
     return float(value)
 
 

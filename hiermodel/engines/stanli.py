@@ -215,9 +215,7 @@ def _starts(density: StanliDensity, settings: SamplingSettings) -> np.ndarray | 
     inits = checked_inits(settings, density.parameters, density.data)
     if inits is None:
         return None
-    return np.stack(
-        [_start(density, init, settings, chain) for chain, init in enumerate(inits)]
-    )
+    return np.stack([_start(density, init, settings, chain) for chain, init in enumerate(inits)])
 
 
 def _start(

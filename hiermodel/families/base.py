@@ -156,6 +156,8 @@ class Family:
         Parameters that ``rate()`` multiplies, on the natural scale.
     ordered_thresholds : bool
         True for ordinal families whose thresholds must increase.
+    rising : bool
+        True for ordinal families that compare ``mu - threshold``, not ``threshold - mu``.
     links, options : mapping
         What the user chose; see `link` and `option`.
     choices : mapping
@@ -177,6 +179,7 @@ class Family:
     scale_link: str | None = None
     scaled_by_rate: tuple[str, ...] = ()
     ordered_thresholds: bool = False
+    rising: bool = False
     links: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

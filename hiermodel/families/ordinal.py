@@ -75,6 +75,7 @@ def _ordinal(
         additions=frozenset({"thres", "cat"}),
         fused=fused,
         ordered_thresholds=ordered,
+        rising=rising,
         choices={"threshold": _THRESHOLDS},
         options={"threshold": _THRESHOLDS[0]},
         link_arguments=with_link,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,10 @@ class Summary:
     def __str__(self) -> str:
         parts = [f"{title_text(self.title)}\n{fields_text(self.fields)}"]
         parts += [f"{heading}\n{frame_text(t)}" for heading, t in self.tables.items()]
-        parts += [f"! {text}" for text in self.warnings]
+        parts += [
+            textwrap.fill(text, 88, initial_indent="! ", subsequent_indent="  ")
+            for text in self.warnings
+        ]
         return "\n\n".join(parts)
 
     def __repr__(self) -> str:
@@ -178,7 +182,7 @@ def _section_rank(heading: str) -> int:
 
 
 def _row_name(array: xr.DataArray, entry: FlatName) -> str:
-    """The name inside its section: ``sd(Intercept)`` rather than ``sd_subject__Intercept``."""
+    """Return the name inside its section: ``sd(Intercept)`` for ``sd_subject__Intercept``."""
     cls, group = variable_class(array), attribute(array, "group")
     if cls in ("b", "threshold"):
         return entry.name.removeprefix("b_")
@@ -201,7 +205,7 @@ def _title(fit: Fit) -> str:
 
 
 def _links(fit: Fit) -> str:
-    """The links of the parameters that have coefficients; ``mu`` always."""
+    """Return the links of the parameters that have coefficients; ``mu`` always."""
     family = fit.model.family
     predicted = {attribute(fit.posterior[v], "dpar") for v in fit.posterior.data_vars
                  if variable_class(fit.posterior[v]) in ("b", "sd")}  # fmt: skip
@@ -260,11 +264,10 @@ def _warnings(fit: Fit, tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
         texts.append(f"R-hat above {_RHAT_LIMIT} for {_listed(high)}: run more warmup and draws")
     if not told_ess:
         limit = _ESS_PER_CHAIN * n_chains
-        low = {n: None for c in DIAGNOSTICS[1:] for n in _rows_where(tables, c, lambda v: v < limit)}
+        found = (_rows_where(tables, c, lambda v: v < limit) for c in DIAGNOSTICS[1:])
+        low = list(dict.fromkeys(name for names in found for name in names))
         if low:
-            texts.append(
-                f"effective sample size below {limit} for {_listed(list(low))}: run more draws"
-            )
+            texts.append(f"effective sample size below {limit} for {_listed(low)}: run more draws")
     return tuple(texts)
 
 

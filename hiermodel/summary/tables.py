@@ -5,7 +5,7 @@ All take the labelled posterior, so they serve a fit, a loaded file or draws fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd

@@ -34,7 +34,7 @@ def cell(value: object, column: str, digits: int) -> str:
     if column in _COUNTS:
         return f"{number:.0f}"
     if column == _RHAT:
-        return f"{number:.2f}" if number < 1.005 or number >= 1.095 else f"{number:.3f}"
+        return f"{number:.3f}"
     if abs(number) >= 1e7:
         return f"{number:.3e}"
     return f"{number:.{digits}f}"

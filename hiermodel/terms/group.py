@@ -280,11 +280,13 @@ class GroupView:
     def eta(self, draws: Mapping[str, Array], data: Mapping[str, Any]) -> Array:
         """Sum over coefficients (and members) of the level's effect times the design.
 
-        ``draws["r_<i>"]`` are the owner's effects (draws, levels, coefs); the codes in `data`
-        count from 1 as in Stan.
+        ``draws["r_<i>"]`` are the owner's effects (draws, levels, coefs), absent when a
+        prediction leaves them out; the codes in `data` count from 1 as in Stan.
         """
         i = self.owner.index
-        r = draws[f"r_{i}"]
+        r = draws.get(f"r_{i}")
+        if r is None:
+            return np.zeros((1, 1))
         total: Array | float = 0.0
         for column in self.columns:
             for member in self.owner.grouping.member_indices:

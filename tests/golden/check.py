@@ -35,8 +35,9 @@ from harness.cases import (  # noqa: E402
     select,
     selection,
 )
-from hiermodel.errors import HiermodelWarning  # noqa: E402
 from translate import ModelCall, case_to_call  # noqa: E402
+
+from hiermodel.errors import HiermodelWarning  # noqa: E402
 
 LP_TOLERANCE = 1e-8
 # Stan's derivative of std_normal_lcdf is an approximation good to about 1e-6, so that two right

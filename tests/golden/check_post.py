@@ -34,6 +34,7 @@ from harness.cases import (  # noqa: E402
     selection,
 )
 from harness.post import Pending, PostCase  # noqa: E402
+
 from hiermodel.errors import HiermodelWarning  # noqa: E402
 
 Check = Callable[[PostCase, str], list[str]]

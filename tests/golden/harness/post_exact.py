@@ -97,7 +97,10 @@ def nlpars(post: PostCase, key: str) -> list[str]:
 
 
 def missing_rows(post: PostCase, key: str) -> list[str]:
-    """New rows with a missing factor (all its dummies zero) or number (a missing result)."""
+    """New rows with a missing factor (all its dummies zero) or number (a missing result).
+
+    The references are predictions of the population level.
+    """
     newdata = post.newdata(key)
     lines: list[str] = []
     for resp, reference in by_response(post.case[key]["linpred"]):
@@ -105,7 +108,7 @@ def missing_rows(post: PostCase, key: str) -> list[str]:
         if expected is None:
             continue
         extra = {"resp": resp} if resp else {}
-        result = method(post.fit, "posterior_linpred")(newdata, **extra)
+        result = method(post.fit, "posterior_linpred")(newdata, re_formula="none", **extra)
         lines.append(exact(_named(f"{key} linpred", resp), result, expected, None))
     return [line for line in lines if line]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,12 @@ from harness import compare
 from harness.post import EXACT, PostCase, by_response, method, stored
 
 _STATISTICS = ("Estimate", "Est.Error", "Q2.5", "Q97.5")
-# Names that brms keeps beside the draws of parameters.
-_NOT_DRAWS = frozenset({"lp__"})
+# Names that brms keeps beside what people look at: log densities, and thresholds on the centred
+# scale. A parameter that is fixed for want of a formula is no draw either.
+_NOT_DEMANDED = re.compile(
+    r"(lp__|lprior|Intercept(_\w+)?\[[\w.]+(,\d+)?\]|(first_)?Intercept(_stz\S*)?|delta_stz\S*)$"
+)
+_PERHAPS_FIXED = frozenset({"disc", "sigma"})
 
 
 def _available(reference: Mapping[str, Any]) -> bool:
@@ -141,7 +146,9 @@ def elpd(post: PostCase, key: str) -> list[str]:
 
 
 def variables(post: PostCase, key: str) -> list[str]:
-    """Flat names of the draws: all that brms has must be there."""
+    """Flat names of the draws: those of brms must be there."""
     ours = set(map(str, method(post.fit, "to_frame")().columns))
-    lacking = [name for name in post.case[key] if name not in ours | _NOT_DRAWS]
+    fixed = _PERHAPS_FIXED - set(post.draws)
+    wanted = [n for n in post.case[key] if n not in fixed and not _NOT_DEMANDED.match(n)]
+    lacking = [name for name in wanted if name not in ours]
     return [f"{key}: missing {', '.join(lacking[:6])} ({len(lacking)} names)"] if lacking else []
