@@ -54,12 +54,20 @@ class Row:
         return text
 
 
+def run(command: Sequence[str]) -> str:
+    """Standard output of a process; its errors are shown when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command[:4])} failed:\n{done.stderr}")
+    return done.stdout
+
+
 def wall(command: Sequence[str], repeats: int = 1) -> float:
     """Median wall time of a cold process, in seconds."""
     times = []
     for _ in range(repeats):
         started = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
+        run(command)
         times.append(time.perf_counter() - started)
     return statistics.median(times)
 
@@ -76,8 +84,7 @@ def worker(name: str, *arguments: Any) -> list[str]:
 
 def report(name: str, *arguments: Any) -> dict[str, Any]:
     """What a worker prints."""
-    done = subprocess.run(worker(name, *arguments), check=True, capture_output=True, text=True)
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, Any] = json.loads(run(worker(name, *arguments)).splitlines()[-1])
     return result
 
 
@@ -160,9 +167,10 @@ def bench_bind(quick: bool) -> list[Row]:
             print("(bind: formulae is compared with --quick only, its matrices are dense)")
             continue
         other = report(f"bind_{package}", n)
-        for measure, key, scale, unit in (("time", "seconds", 1.0, "s"), ("peak", "peak", GB, "GB")):
+        for what, key, scale, unit in (("time", "seconds", 1.0, "s"), ("peak", "peak", GB, "GB")):
             value, rival = own[key] / scale, other[key] / scale
-            rows.append(Row("bind", f"{measure} against {package}", value, unit, None, package, rival))
+            name = f"{what} against {package}"
+            rows.append(Row("bind", name, value, unit, None, package, rival))
     return rows
 
 

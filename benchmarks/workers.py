@@ -41,7 +41,7 @@ def sleepstudy_stanli() -> dict[str, Any]:
 
     with open(sys.argv[2], encoding="utf-8") as stream:
         given = json.load(stream)
-    model = stanli.compile(given["code"]).with_data(given["data"])
+    model = stanli.Model(stan_code=given["code"], data=json.dumps(given["data"]))
     fit = model.sample(chains=4, warmup=1000, samples=1000, seed=1, parallel_chains=2)
     print(fit.draws("b").mean(), file=sys.stderr)
     return {}

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
         SamplingWarning,
     )
     from hiermodel.families import family, register_family
-    from hiermodel.fitting import Fit, fit, load
+    from hiermodel.fitted import Fit
+    from hiermodel.fitting import fit, load
     from hiermodel.formula import bf, lf, mvbf, nlf, set_rescor
     from hiermodel.modeling import Model
     from hiermodel.priors import prior
@@ -72,7 +73,7 @@ _HOMES = {
     "DataError": "errors",
     "EngineError": "errors",
     "FamilyError": "errors",
-    "Fit": "fitting",
+    "Fit": "fitted",
     "FormulaError": "errors",
     "HiermodelError": "errors",
     "HiermodelWarning": "errors",

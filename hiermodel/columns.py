@@ -1,8 +1,11 @@
 from __future__ import annotations
+
 import re
 from dataclasses import dataclass
-import numpy as np, pandas as pd
-from hiermodel.errors import FormulaError
+
+import numpy as np
+import pandas as pd
+
 from hiermodel.expressions import FactorValue, learn
 from hiermodel.formula.parse import deparse
 from hiermodel.formula.syntax import names as node_names

@@ -1,11 +1,15 @@
 from __future__ import annotations
-from dataclasses import dataclass, replace
-from typing import Any
-import numpy as np, pandas as pd
-from hiermodel.errors import DataError, FormulaError, did_you_mean
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hiermodel.errors import DataError, FormulaError
 from hiermodel.formula.parse import deparse
 from hiermodel.formula.syntax import *
-from hiermodel.schema import Schema, Contrast, treatment, poly as poly_contrast, level_label
+from hiermodel.schema import Contrast, Schema, level_label, treatment
+from hiermodel.schema import poly as poly_contrast
 
 
 @dataclass(frozen=True, eq=False)

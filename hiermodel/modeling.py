@@ -28,7 +28,7 @@ from hiermodel.terms.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from hiermodel.engines import Engine
-    from hiermodel.fitting import Fit
+    from hiermodel.fitted import Fit
 
 PRIOR_ONLY = Var("prior_only", "int", lower="0", upper="1", comment="1: leave out the likelihood")
 

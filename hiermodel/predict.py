@@ -253,7 +253,7 @@ def _whole_factor(group: GroupEffects, posterior: xr.Dataset) -> GroupDraws:
 # --------------------------------------------------------------------------- parameters
 
 
-def parameters(prediction: Prediction, at: slice, trials: bool = True) -> SimpleNamespace:
+def parameters(prediction: Prediction, at: slice) -> SimpleNamespace:
     """All parameters of the family on their natural scale, draws x rows."""
     model = prediction.model
     draws = prediction.part(at)
@@ -365,7 +365,9 @@ def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
     family = prediction.model.family
 
     def one(at: slice) -> Array:
-        return evaluate.random(family, rng, parameters(prediction, at), **_bounds(prediction))
+        bounds = _bounds(prediction)
+        p = parameters(prediction, at)
+        return evaluate.random(family, rng, p, lb=bounds.get("lb"), ub=bounds.get("ub"))
 
     return _evaluate(prediction, one)
 

@@ -208,8 +208,12 @@ def with_defaults(
     population = predictor.population
     matrix = functools.cache(lambda: population.design.matrix(frame))
     skipped = int(population.has_intercept)
+
+    def column(k: int) -> Array:
+        return matrix()[:, k]
+
     priors = tuple(
-        default_b(lambda k=k: matrix()[:, k + skipped]) for k in range(len(population.coefs))
+        default_b(functools.partial(column, k + skipped)) for k in range(len(population.coefs))
     )
     term = replace(population, default_b=priors, default_intercept=default_intercept)
     return replace(predictor, terms=(term, *predictor.terms[1:]))

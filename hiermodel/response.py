@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.additions import Additions
-from hiermodel.errors import DataError, did_you_mean
-from hiermodel.expressions import FactorValue, LearnedExpression
+from hiermodel.errors import DataError, FormulaError, did_you_mean
+from hiermodel.expressions import FactorValue, LearnedExpression, learn
 from hiermodel.families import check_response, code_response
 from hiermodel.families.base import Family
+from hiermodel.formula import deparse
+from hiermodel.formula.syntax import ParsedFormula
+from hiermodel.schema import Schema
 from hiermodel.stan.variables import Var
 
 Array = np.ndarray
@@ -140,3 +143,23 @@ def nominal_categories(value: Any, reference: str | None) -> tuple[str, ...]:
 def category_parameter(category: str) -> str:
     """Name of the linear predictor of a category: ``muversicolor``."""
     return "mu" + re.sub(r"[^A-Za-z0-9]", "", category)
+
+
+def learn_response(
+    main: ParsedFormula, family: Family, additions: Additions, frame: pd.DataFrame, schema: Schema
+) -> Response:
+    if main.response is None:
+        raise FormulaError("the formula has no response: write 'y ~ x'", main.source, (0, 1))
+    expression = learn(main.response, frame, schema, main.source)
+    name = deparse(main.response)
+    variable = "".join(c for c in name if c.isalnum())
+    value = expression.value(frame)
+    categories: tuple[str, ...] = ()
+    levels: tuple[str, ...] | None = None
+    if family.response == "nominal":
+        categories = nominal_categories(value, family.option("refcat"))
+    else:
+        codes, levels = code_response(family, value, name=name)
+        if family.response == "ordinal":
+            categories = levels or tuple(str(k) for k in range(1, int(np.max(codes)) + 1))
+    return Response(name, variable, expression, family, additions, categories, levels, "")

@@ -1,10 +1,13 @@
 from __future__ import annotations
-from collections.abc import Mapping, Sequence
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-import numpy as np, pandas as pd
-from hiermodel.errors import DataError, FormulaError, did_you_mean
-from hiermodel.formula.syntax import Name, Node, walk
+
+import numpy as np
+import pandas as pd
+
+from hiermodel.errors import FormulaError, did_you_mean
+from hiermodel.formula.syntax import Name, walk
 
 
 @dataclass(frozen=True, eq=False)

@@ -106,11 +106,14 @@ def test_callable_has_a_numpydoc_docstring(name: str) -> None:
     text = inspect.getdoc(getattr(hm, name)) or ""
     assert text.splitlines()[0].endswith((".", ")")), "the first line is one sentence"
     assert "Examples\n--------\n" in text and ">>> " in text
-    if inspect.isfunction(value := getattr(hm, name)) and inspect.signature(value).parameters:
-        assert "Parameters\n----------\n" in text
-    if inspect.isfunction(value):
-        for parameter in inspect.signature(value).parameters:
-            assert parameter in text, f"the parameter {parameter!r} is not described"
+    value = getattr(hm, name)
+    if not inspect.isfunction(value) or not inspect.signature(value).parameters:
+        return
+    if "see `fit` for the arguments" in text:
+        text += inspect.getdoc(hm.fit) or ""
+    assert "Parameters\n----------\n" in text
+    for parameter in inspect.signature(value).parameters:
+        assert parameter in text, f"the parameter {parameter!r} is not described"
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in CALLABLES])
@@ -134,7 +137,8 @@ def _examples() -> list[doctest.DocTest]:
             objects[name] = getattr(member, "fget", None) or getattr(member, "__func__", member)
     found = {}
     for name, item in objects.items():
-        for test in finder.find(item, name, globs={"hm": hm}):
+        around = {**vars(sys.modules[item.__module__]), "hm": hm}
+        for test in finder.find(item, name, globs=around):
             if test.examples:
                 found[test.name] = test
     return list(found.values())

@@ -79,5 +79,12 @@ def plot(name: str, data: Any, **options: Any) -> Any:
         arviz_plots = import_module("arviz_plots")
         modern = {"plot_trace": "plot_trace_dist"}.get(name, name)
         options.setdefault("backend", "matplotlib")
+        if name == "plot_forest":
+            options.setdefault("ci_kind", "eti")
+            options.setdefault("ci_probs", (0.5, 0.95))
         return getattr(arviz_plots, modern)(data, **options)
+    if name == "plot_forest":
+        options.setdefault("hdi_prob", 0.95)
+    else:
+        options.setdefault("backend_kwargs", {"layout": "constrained"})
     return getattr(legacy(), name)(data, **options)

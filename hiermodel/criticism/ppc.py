@@ -37,8 +37,8 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "dens_overlay": Kind(ppc_data.dens_overlay, "curves", 50, True),
     "ecdf_overlay": Kind(ppc_data.ecdf_overlay, "steps", 50, True),
-    "hist": Kind(ppc_data.hist, "hists", 8, False),
-    "error_hist": Kind(ppc_data.error_hist, "hists", 9, False),
+    "hist": Kind(ppc_data.hist, "hists", 7, False),
+    "error_hist": Kind(ppc_data.error_hist, "hists", 8, False),
     "bars": Kind(ppc_data.bars, "bars", None, True),
     "rootogram": Kind(ppc_data.rootogram, "bars", None, False),
     "stat": Kind(ppc_data.stat, "stat", None, True),
@@ -158,7 +158,7 @@ def pp_check(
         ``error_scatter_avg``; most also with ``_grouped``. By default bars for responses with
         few values and overlaid densities else.
     ndraws : int, optional
-        Number of replications; 50 for overlays, 8 for histograms, else all draws.
+        Number of replications; 50 for overlays, 7 or 8 for histograms, else all draws.
     group : str, optional
         Column of the data: one panel for each of its values.
     stat : str, function or pair of these

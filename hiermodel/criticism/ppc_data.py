@@ -124,14 +124,14 @@ def _curves(data: Replications, grid: Array, curve: Callable[[Array], Array]) ->
 
 
 def hist(data: Replications) -> pd.DataFrame:
-    """Compute histograms: ``draw`` (0 is the data), left ends ``x``, ``width``, counts ``value``."""
+    """Compute histograms: ``draw`` (0 is the data), left ends ``x``, ``width``, ``value``."""
     edges = np.histogram_bin_edges(np.concatenate([data.y, data.yrep.ravel()]), _HIST_BINS)
     parts = [_histogram(s, values, edges) for s, values in _sources(data)]
     return pd.concat(parts, ignore_index=True)
 
 
 def error_hist(data: Replications) -> pd.DataFrame:
-    """Compute histograms of data minus replication: ``draw``, ``x``, ``width``, ``value``."""
+    """Compute histograms of data minus replication, with the columns of `hist`."""
     errors = data.y - data.yrep
     edges = np.histogram_bin_edges(errors, _HIST_BINS)
     parts = [_histogram(s, row, edges) for s, row in enumerate(errors, start=1)]
@@ -208,7 +208,7 @@ def stat_2d(data: Replications) -> pd.DataFrame:
 
 
 def intervals(data: Replications) -> pd.DataFrame:
-    """Compute intervals: ``x``, ``y``, ``median``, ``lower``/``upper`` (50 %) and ``outer`` (90 %)."""
+    """Compute intervals of 50 % (``lower``, ``upper``) and 90 % (``outer_``) at each ``x``."""
     probs = (_OUTER[0], _INNER[0], 0.5, _INNER[1], _OUTER[1])
     far_low, low, middle, high, far_high = np.quantile(data.yrep, probs, axis=0)
     columns = {

@@ -171,11 +171,14 @@ def _gradient_error(
     errors = []
     for step in _STEPS:
         near, far = along(step) - along(-step), along(2 * step) - along(-2 * step)
-        difference = (8 * near - far) / (12 * step) - slope
-        # What rounding of the log density alone does to the quotient is no fault.
-        noise = 10 * np.finfo(float).eps * abs(lp) / step
-        errors.append(_relative(max(0.0, abs(difference) - noise), slope))
-        if errors[-1] <= GRADIENT_TOLERANCE:
+        difference = abs((8 * near - far) / (12 * step) - slope)
+        error = _relative(difference, slope)
+        if error > GRADIENT_TOLERANCE:
+            # What rounding of the log density alone does to the quotient is no fault.
+            noise = 10 * np.finfo(float).eps * abs(lp) / step
+            error = _relative(max(0.0, difference - noise), slope)
+        errors.append(error)
+        if error <= GRADIENT_TOLERANCE:
             break
     return min(errors)
 

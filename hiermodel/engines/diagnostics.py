@@ -49,6 +49,8 @@ def diagnostics(draws: np.ndarray) -> dict[str, np.ndarray]:
         block = array[:, :, part]
         low, high = block.min(axis=(0, 1)), block.max(axis=(0, 1))
         good = np.isfinite(low) & np.isfinite(high) & (high > low)
+        if not good.any():
+            continue
         found = _of_varying(np.moveaxis(block[:, :, good], 2, 0))
         for name, values in found.items():
             out[name][np.arange(k)[part][good]] = values

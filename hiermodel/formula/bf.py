@@ -1,6 +1,8 @@
 from __future__ import annotations
-from dataclasses import dataclass, replace, field
-from hiermodel.formula.parse import parse_formula, deparse
+
+from dataclasses import dataclass, replace
+
+from hiermodel.formula.parse import parse_formula
 from hiermodel.formula.syntax import *
 
 

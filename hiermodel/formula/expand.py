@@ -1,7 +1,9 @@
 from __future__ import annotations
+
 from hiermodel.errors import FormulaError
-from hiermodel.formula.syntax import *
 from hiermodel.formula.parse import deparse
+from hiermodel.formula.syntax import *
+
 SPECIAL = set("s t2 te ti gp mo me mi cs cse mmc ar ma arma cosy unstr sar car fcor".split())
 
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from hiermodel.errors import FormulaError, did_you_mean
+from hiermodel.errors import FormulaError
 from hiermodel.formula.syntax import (
-    Argument, Binary, Call, Constant, Name, Node, Number, ParsedFormula, Paren, String, Unary,
+    Argument,
+    Binary,
+    Call,
+    Constant,
+    Name,
+    Number,
+    Paren,
+    ParsedFormula,
+    String,
+    Unary,
 )
 
 TOKEN = re.compile(r"""

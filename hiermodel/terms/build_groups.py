@@ -230,7 +230,7 @@ def _grouping(
     multi = term.call is not None and term.call.function == "mm"
     frame = context.frame
     if multi:
-        members = tuple((variable,) for variable in term.group)
+        members: tuple[tuple[str, ...], ...] = tuple((variable,) for variable in term.group)
         levels = _pooled_levels(frame, term.group)
     else:
         members = (term.group,)
@@ -299,7 +299,8 @@ def _by_factor(
     used = set(per_level["by"])
     by_levels = tuple(label for label in order if label in used)
     by_code = per_level.set_index("level")["by"].map({b: k for k, b in enumerate(by_levels)})
-    return ByFactor(deparse(node), by_levels, by_code.sort_index().to_numpy(dtype=np.int64), expression)
+    codes_of_levels = by_code.sort_index().to_numpy(dtype=np.int64)
+    return ByFactor(deparse(node), by_levels, codes_of_levels, expression)
 
 
 def _sorted_labels(labels: pd.Series) -> tuple[str, ...]:

@@ -132,9 +132,10 @@ class GroupEffects:
                     comment="mixing variables of the Student distribution"),
             ]
         sd_prior = PriorTarget("sd", tuple(self._element("sd", coef) for coef in self.coefs))
-        sd_type = ("vector", (f"M_{i}",)) if self.by is None else ("matrix", (f"M_{i}", f"Nby_{i}"))
+        by_size = () if self.by is None else (f"Nby_{i}",)
+        type_, size = "matrix" if by_size else "vector", (f"M_{i}", *by_size)
         out.append(
-            Var(f"sd_{i}", *sd_type, lower="0", block=par, prior=sd_prior,
+            Var(f"sd_{i}", type_, size, lower="0", block=par, prior=sd_prior,
                 comment=f"standard deviations of the effects of {self.name}")
         )
         note = "standardised effects"

@@ -169,8 +169,8 @@ class PopulationTerm:
         if parts:
             dim = f"coef{s}"
             values = np.concatenate(parts, axis=-1)
-            b = Labelled(f"b{s}", values, (dim,), {dim: coefs}, {"cls": "b", **attrs})
-            out.insert(0, b)
+            shown = Labelled(f"b{s}", values, (dim,), {dim: coefs}, {"cls": "b", **attrs})
+            out.insert(0, shown)
         return tuple(out)
 
 

@@ -21,7 +21,7 @@ for _folder in (_HERE, _HERE.parents[1]):
     if str(_folder) not in sys.path:
         sys.path.append(str(_folder))
 
-from harness import post_exact, post_random, post_tables  # noqa: E402
+from harness import post_effects, post_exact, post_random, post_tables  # noqa: E402
 from harness.cases import (  # noqa: E402
     CaseResult,
     arguments,
@@ -63,6 +63,9 @@ CHECKS: dict[str, Check] = {
     "VarCorr": post_tables.varcorr,
     "ranef": post_tables.group_table,
     "coef": post_tables.group_table,
+    "hypothesis": post_effects.hypothesis,
+    "hypothesis_sd": post_effects.hypothesis,
+    "conditional_effects": post_effects.conditional_effects,
     "loo": post_tables.elpd,
     "waic": post_tables.elpd,
     "variables": post_tables.variables,

@@ -70,15 +70,10 @@ def dpars(post: PostCase, key: str) -> list[str]:
 
 
 def _dpar_references(post: PostCase, key: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """Pairs (``sigma`` or ``resp/sigma``, reference)."""
-    reference = post.case[key]
-    if "shape" in reference:
-        # One parameter is stored without its name: it is the predicted one.
-        names = [p.name for p in post.model.predictors if p.name != "mu"]
-        return [(name, reference) for name in names[:1]]
+    """Pairs (``sigma`` or ``resp/sigma``, reference); mind that a parameter may be ``shape``."""
     out: list[tuple[str, Mapping[str, Any]]] = []
-    for name, inner in reference.items():
-        if "shape" in inner or "values" in inner:
+    for name, inner in post.case[key].items():
+        if "values" in inner:
             out.append((name, inner))
         else:
             out += [(f"{name}/{dpar}", one) for dpar, one in inner.items()]

@@ -79,7 +79,8 @@ def _moments(
     for statistic, function in (("mean", _mean), ("sd", _sd)):
         expected = compare.array(moments[statistic])[light]
         if light.any():
-            lines.append(agrees(f"{name} {statistic}", sample[:, light], function, expected, theirs))
+            label = f"{name} {statistic}"
+            lines.append(agrees(label, sample[:, light], function, expected, theirs))
     if "quantiles" in moments:
         expected = compare.array(moments["quantiles"]).reshape(-1, len(QUANTILES))
         slack = 1.0 if integer else 0.0

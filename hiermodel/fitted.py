@@ -1,0 +1,326 @@
+"""`Fit`: a model, its draws, where they came from, and everything that people do with them.
+
+Tables, criticism and pictures are imported inside the methods, so that a fit that is only
+printed does not load plotting.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hiermodel import inference_data, persistence
+from hiermodel.engines import Draws
+from hiermodel.errors import HiermodelError
+from hiermodel.modeling import Model
+from hiermodel.posterior import posterior_dataset
+from hiermodel.predictions import Predictions
+
+if TYPE_CHECKING:
+    from hiermodel.criticism import Elpd
+    from hiermodel.effects import ConditionalEffects
+    from hiermodel.summary import GroupTables, Summary, VarCorr
+
+
+@dataclass(frozen=True, eq=False)
+class Fit(Predictions):
+    """The posterior of a model: draws with labels, and everything that people do with them.
+
+    Made by `hiermodel.fit`, `Model.fit`, `Fit.from_draws` or `hiermodel.load`.
+
+    Attributes
+    ----------
+    model : Model
+    frame : DataFrame
+        The rows that were fitted.
+    idata : InferenceData or DataTree
+        ArviZ's container: groups ``posterior``, ``sample_stats``, ``observed_data``,
+        ``constant_data``.
+    provenance : mapping
+        Engine, versions, seed, settings, certificate, seconds, warnings.
+
+    Examples
+    --------
+    >>> import hiermodel as hm
+    >>> data = hm.datasets.load("sleepstudy")
+    >>> fit = hm.fit("reaction ~ days", data, chains=2, draws=200, warmup=200, seed=1,
+    ...              progress=False)
+    >>> fit.posterior_epred().dims
+    ('chain', 'draw', 'obs')
+    """
+
+    # ------------------------------------------------------------------ making one
+
+    @classmethod
+    def from_draws(
+        cls,
+        model: Model,
+        data: Any,
+        draws: Mapping[str, Any] | Draws,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> Fit:
+        """Build a fit from given draws of the declared Stan parameters.
+
+        Parameters
+        ----------
+        model : Model
+        data : data frame
+            The training data.
+        draws : mapping of str to array (chain, draw, ...), or Draws
+            One entry per declared parameter, with its declared shape.
+
+        Raises
+        ------
+        HiermodelError
+            When a parameter is missing or has another shape.
+        """
+        if not isinstance(draws, Draws):
+            values = {name: np.asarray(v, dtype=float) for name, v in draws.items()}
+            draws = Draws(values, engine="recorded", method="recorded")
+        frame = model.rows(data)
+        _check_draws(model, draws.values)
+        groups = {
+            "posterior": posterior_dataset(model, draws.values),
+            "observed_data": xr.Dataset(
+                {"Y": ("obs", model.response.coded(frame))}, {"obs": np.arange(len(frame))}
+            ),
+            "constant_data": persistence.frame_to_dataset(frame, model.call.get("data2") or {}),
+        }
+        if draws.stats:
+            groups["sample_stats"] = xr.Dataset(
+                {name: (("chain", "draw"), values) for name, values in draws.stats.items()}
+            )
+        facts = {
+            "engine": draws.engine, "engine_version": draws.engine_version,
+            "seconds": draws.seconds, "seed": draws.seed, "method": draws.method,
+            **(provenance or {}),
+        }
+        attrs = {
+            "hiermodel_model": json.dumps(persistence.model_to_json(model)),
+            "hiermodel_provenance": json.dumps(facts),
+        }
+        return cls(model, frame, inference_data.make(groups, attrs), facts)
+
+    def update(self, data: Any = None, formula: Any = None, **changes: Any) -> Fit:
+        """Fit again with changes; everything else stays as it was.
+
+        Parameters
+        ----------
+        data : data frame, optional
+            Other data; by default the rows of this fit.
+        formula : str or Formula, optional
+        **changes
+            Any argument of `hiermodel.fit`.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("sleepstudy")
+        >>> small = dict(chains=2, draws=100, warmup=100, seed=1, progress=False)
+        >>> first = hm.fit("reaction ~ 1", data, **small)
+        >>> first.update(formula="reaction ~ days").fixef().index.tolist()
+        ['Intercept', 'days']
+        """
+        from hiermodel.fitting import fit
+
+        arguments = persistence.model_arguments(persistence.model_to_json(self.model))
+        arguments["data2"] = self.model.call.get("data2")
+        settings = dict(self.provenance.get("settings", {}))
+        settings |= {"engine": self.provenance.get("engine")}
+        if settings["engine"] == "recorded":
+            settings.pop("engine")
+        if formula is not None:
+            arguments["formula"] = formula
+        return fit(data=self.frame if data is None else data, **(arguments | settings | changes))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the fit to one netCDF file; `hiermodel.load` reads it back.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        Path
+        """
+        inference_data.save(self.idata, Path(path))
+        return Path(path)
+
+    # ------------------------------------------------------------------ tables
+
+    def summary(self, prob: float = 0.95, robust: bool = False) -> Summary:
+        """Estimates, intervals and convergence, grouped as people read them.
+
+        Parameters
+        ----------
+        prob : float
+            Mass of the central intervals.
+        robust : bool
+            Median and scaled MAD instead of mean and standard deviation.
+
+        Returns
+        -------
+        Summary
+            Prints as text, shows as HTML in a notebook, and has `to_frame`.
+        """
+        from hiermodel.summary import summarise
+
+        return summarise(self, prob, robust)
+
+    def fixef(
+        self, probs: Sequence[float] = (0.025, 0.975), robust: bool = False
+    ) -> pd.DataFrame:
+        """Population-level effects: one row per coefficient, thresholds included."""
+        from hiermodel.summary import fixef
+
+        return fixef(self.posterior, probs=probs, robust=robust)
+
+    def ranef(
+        self, probs: Sequence[float] = (0.025, 0.975), robust: bool = False
+    ) -> GroupTables:
+        """Group-level effects, as deviations from the population: a table per factor."""
+        from hiermodel.summary import ranef
+
+        return ranef(self.posterior, probs=probs, robust=robust)
+
+    def coef(
+        self, probs: Sequence[float] = (0.025, 0.975), robust: bool = False
+    ) -> GroupTables:
+        """Coefficients of each level: population-level plus group-level effects."""
+        from hiermodel.summary import coef
+
+        return coef(self.posterior, self.model.family.name, probs=probs, robust=robust)
+
+    def varcorr(
+        self, probs: Sequence[float] = (0.025, 0.975), robust: bool = False
+    ) -> VarCorr:
+        """Standard deviations, correlations and covariances of group-level effects."""
+        from hiermodel.summary import varcorr
+
+        return varcorr(self.posterior, probs=probs, robust=robust)
+
+    def to_frame(self, variables: Sequence[str] | None = None) -> pd.DataFrame:
+        """Draws as a table with brms's flat names (``b_days``, ``r_subject[308,days]``).
+
+        Returns
+        -------
+        DataFrame
+            One row per (chain, draw).
+        """
+        from hiermodel.flatnames import to_frame
+
+        return to_frame(self.posterior, variables)
+
+    # ------------------------------------------------------------------ criticism
+
+    def loo(self) -> Elpd:
+        """Leave-one-out cross-validation by Pareto-smoothed importance sampling."""
+        from hiermodel.criticism import loo
+
+        return loo(self)
+
+    def waic(self) -> Elpd:
+        """Widely applicable information criterion (Watanabe 2010); prefer `loo`."""
+        from hiermodel.criticism import waic
+
+        return waic(self)
+
+    def pp_check(self, type: str | None = None, **options: Any) -> Any:
+        """Compare the data with draws from the posterior predictive distribution.
+
+        Parameters
+        ----------
+        type : str, optional
+            ``"dens_overlay"``, ``"bars"``, ``"stat"``, ``"intervals"``, ...; chosen by the
+            family when not given. See `hiermodel.criticism.pp_check`.
+        **options
+            ``ndraws``, ``group``, ``stat``, ``ax``, ``seed``, ...
+
+        Returns
+        -------
+        Axes
+        """
+        from hiermodel.criticism import pp_check
+
+        return pp_check(self, type, **options)
+
+    # ------------------------------------------------------------------ effects and pictures
+
+    def conditional_effects(self, effects: Any = None, **options: Any) -> ConditionalEffects:
+        """Expected response over one or two predictors, the others held fixed.
+
+        See `hiermodel.effects.conditional_effects` for the options.
+        """
+        from hiermodel.effects import conditional_effects
+
+        return conditional_effects(self, effects, **options)
+
+    def hypothesis(self, hypothesis: str | Sequence[str], **options: Any) -> Any:
+        """Evaluate statements about parameters, such as ``"days > 0"``."""
+        from hiermodel.effects import hypothesis as evaluate
+
+        return evaluate(self, hypothesis, **options)
+
+    def plot_trace(self, variables: Sequence[str] | None = None, **options: Any) -> Any:
+        """Densities and traces of the main parameters (ArviZ)."""
+        from hiermodel.plots import plot_trace
+
+        return plot_trace(self, variables, **options)
+
+    def plot_forest(self, variables: Sequence[str] | None = None, **options: Any) -> Any:
+        """Intervals of the main parameters (ArviZ)."""
+        from hiermodel.plots import plot_forest
+
+        return plot_forest(self, variables, **options)
+
+    def plot_pairs(self, variables: Sequence[str] | None = None, **options: Any) -> Any:
+        """Scatter plots of pairs of the main parameters, divergences marked (ArviZ)."""
+        from hiermodel.plots import plot_pairs
+
+        return plot_pairs(self, variables, **options)
+
+    # ------------------------------------------------------------------ what the effects need
+
+    def predictor_columns(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Columns of the population-level terms: name, kind and levels."""
+        from hiermodel.describe import predictor_columns
+
+        return predictor_columns(self.model)
+
+    def effects_terms(self) -> list[tuple[str, ...]]:
+        """Main effects and two-way interactions of columns, as in the formula."""
+        from hiermodel.describe import effects_terms
+
+        return effects_terms(self.model)
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _repr_html_(self) -> str:
+        html: str = self.summary()._repr_html_()
+        return html
+
+
+def _check_draws(model: Model, values: Mapping[str, np.ndarray]) -> None:
+    for var in model.parameters:
+        if var.name not in values:
+            raise HiermodelError(
+                f"draws of the parameter {var.name!r} are missing; the model declares "
+                + ", ".join(v.name for v in model.parameters)
+            )
+        want = len(var.size) + len(var.array)
+        if var.type in ("cholesky_factor_corr", "corr_matrix", "cov_matrix"):
+            want += 1
+        if np.ndim(values[var.name]) != want + 2:
+            raise HiermodelError(
+                f"draws of {var.name!r} ({var.stan_type}) must have {want + 2} dims "
+                f"(chain, draw, ...), got {np.ndim(values[var.name])}"
+            )

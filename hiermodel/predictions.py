@@ -1,0 +1,262 @@
+"""Predictions of a fit: linear predictors, expectations, new responses, log-likelihoods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hiermodel import inference_data, predict
+from hiermodel.errors import HiermodelError
+from hiermodel.frames import as_frame
+from hiermodel.modeling import Model
+from hiermodel.predict import (
+    EXPECTATION_ROLES,
+    LIKELIHOOD_ROLES,
+    Prediction,
+    PredictionOptions,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """A model with its draws, and the quantities that follow from them; the base of `Fit`."""
+
+    model: Model
+    frame: pd.DataFrame
+    idata: Any
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    # ------------------------------------------------------------------ looking inside
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """Labelled draws; see docs/architecture.md for variables and dims."""
+        return inference_data.dataset(self.idata, "posterior")
+
+    @property
+    def sample_stats(self) -> xr.Dataset:
+        """Sampler statistics, (chain, draw)."""
+        if not inference_data.has_group(self.idata, "sample_stats"):
+            return xr.Dataset()
+        return inference_data.dataset(self.idata, "sample_stats")
+
+    @property
+    def response(self) -> np.ndarray:
+        """Y as coded for the model, one entry per row."""
+        return self.model.response.coded(self.frame)
+
+    @property
+    def response_name(self) -> str:
+        """The response as written in the formula."""
+        return self.model.response.name
+
+    def ngroups(self) -> dict[str, int]:
+        """Number of levels of each grouping factor."""
+        return {g.name: len(g.grouping.levels) for g in self.model.groups}
+
+    # ------------------------------------------------------------------ predictions
+
+    def _prediction(
+        self, newdata: Any, options: PredictionOptions, needs: tuple[str, ...],
+        ndraws: int | None,
+    ) -> Prediction:
+        posterior = _thinned(self.posterior, ndraws)
+        return predict.prepare(self.model, posterior, self.frame, newdata, options, needs)
+
+    def _wrap(self, values: np.ndarray, prediction: Prediction, name: str,
+              last: tuple[str, tuple[str, ...]] | None = None) -> xr.DataArray:
+        dims = ["chain", "draw", "obs"]
+        coords: dict[str, Any] = {"obs": np.arange(prediction.n)}
+        if values.ndim == 3 and last is not None:
+            dims.append(last[0])
+            coords[last[0]] = list(last[1])
+        shaped = values.reshape(*prediction.shape, *values.shape[1:])
+        return xr.DataArray(shaped, dims=dims, coords=coords, name=name)
+
+    def posterior_linpred(
+        self,
+        newdata: Any = None,
+        *,
+        dpar: str | None = None,
+        re_formula: str | None = None,
+        transform: bool = False,
+        incl_thres: bool = False,
+        ndraws: int | None = None,
+        allow_new_levels: bool = False,
+        sample_new_levels: str = "uncertainty",
+        seed: int | None = None,
+    ) -> xr.DataArray:
+        """Draws of the linear predictor.
+
+        Parameters
+        ----------
+        newdata : data frame, optional
+            Rows to predict for; the fitted rows by default.
+        dpar : str, optional
+            Parameter with a formula, ``"mu"`` by default.
+        re_formula : str, optional
+            Group-level effects to include: all by default, ``"none"``, or a formula with a
+            subset such as ``"~ (1 | subject)"``.
+        transform : bool
+            Apply the inverse link.
+        incl_thres : bool
+            For ordinal families: thresholds minus predictor, with a dim ``threshold``.
+        ndraws : int, optional
+            Number of draws to use, evenly spread; all by default.
+        allow_new_levels : bool
+            Permit levels of grouping factors that the fit has not seen.
+        sample_new_levels : {"uncertainty", "gaussian", "old_levels"}
+            What a new level gets: the effects of a random known level in each draw, a draw
+            from the fitted normal distribution, or one known level for all draws.
+        seed : int, optional
+            For new levels.
+
+        Returns
+        -------
+        DataArray
+            Dims (chain, draw, obs), on the link scale.
+
+        Raises
+        ------
+        DataError
+            For a missing column or an unseen level.
+        """
+        options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
+        prediction = self._prediction(newdata, options, (), ndraws)
+        values = predict.linpred(prediction, dpar, transform, incl_thres)
+        last = ("category", self.model.response.categories[1:])
+        if incl_thres:
+            last = ("threshold", tuple(str(k) for k in range(1, values.shape[-1] + 1)))
+        return self._wrap(values, prediction, dpar or "mu", last)
+
+    def posterior_epred(
+        self,
+        newdata: Any = None,
+        *,
+        dpar: str | None = None,
+        re_formula: str | None = None,
+        ndraws: int | None = None,
+        allow_new_levels: bool = False,
+        sample_new_levels: str = "uncertainty",
+        seed: int | None = None,
+    ) -> xr.DataArray:
+        """Draws of the expectation E[Y], or of one parameter on its natural scale (`dpar`).
+
+        Parameters are those of `posterior_linpred`. Truncation, trials and rates are taken
+        into account, from `newdata` when it is given.
+
+        Returns
+        -------
+        DataArray
+            Dims (chain, draw, obs), in units of the response; for ordinal and categorical
+            families probabilities with a further dim ``category``.
+        """
+        options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
+        needs = () if dpar else EXPECTATION_ROLES
+        prediction = self._prediction(newdata, options, needs, ndraws)
+        values = predict.dpar_draws(prediction, dpar) if dpar else predict.epred(prediction)
+        last = ("category", self.model.response.categories)
+        return self._wrap(values, prediction, dpar or "epred", last)
+
+    def posterior_predict(
+        self,
+        newdata: Any = None,
+        *,
+        re_formula: str | None = None,
+        ndraws: int | None = None,
+        allow_new_levels: bool = False,
+        sample_new_levels: str = "uncertainty",
+        seed: int | None = None,
+    ) -> xr.DataArray:
+        """Draws of new responses, one per posterior draw and row.
+
+        Parameters are those of `posterior_linpred`; `seed` makes the result reproducible.
+
+        Returns
+        -------
+        DataArray
+            Dims (chain, draw, obs); ordinal and categorical responses as codes from 1.
+        """
+        options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
+        prediction = self._prediction(newdata, options, EXPECTATION_ROLES, ndraws)
+        rng = np.random.default_rng(seed)
+        return self._wrap(predict.predict(prediction, rng), prediction, self.response_name)
+
+    def log_lik(
+        self,
+        newdata: Any = None,
+        *,
+        re_formula: str | None = None,
+        ndraws: int | None = None,
+        allow_new_levels: bool = False,
+        sample_new_levels: str = "uncertainty",
+        seed: int | None = None,
+    ) -> xr.DataArray:
+        """Pointwise log-likelihood, with weights, censoring and truncation.
+
+        Parameters are those of `posterior_linpred`; `newdata` must hold the response.
+
+        Returns
+        -------
+        DataArray
+            Dims (chain, draw, obs).
+        """
+        options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
+        prediction = self._prediction(newdata, options, LIKELIHOOD_ROLES, ndraws)
+        y = self.response if newdata is None else self.model.response.coded(prediction.frame)
+        return self._wrap(predict.log_lik(prediction, y), prediction, "log_lik")
+
+    def residuals(
+        self, newdata: Any = None, *, method: str = "posterior_epred", **arguments: Any
+    ) -> xr.DataArray:
+        """Observed minus expected (or predicted) responses.
+
+        Parameters
+        ----------
+        newdata : data frame, optional
+            Must hold the response.
+        method : {"posterior_epred", "posterior_predict"}
+            What is subtracted.
+        **arguments
+            Passed on to that method.
+
+        Returns
+        -------
+        DataArray
+            Dims (chain, draw, obs).
+        """
+        if method not in ("posterior_epred", "posterior_predict"):
+            raise HiermodelError(
+                f"method must be 'posterior_epred' or 'posterior_predict', not {method!r}"
+            )
+        if self.model.family.response in ("ordinal", "nominal"):
+            raise HiermodelError("residuals are not defined for ordinal and categorical responses")
+        y = self.response
+        if newdata is not None:
+            y = self.model.response.coded(as_frame(newdata))
+        expected: xr.DataArray = getattr(self, method)(newdata, **arguments)
+        return (xr.DataArray(y, dims=("obs",), coords={"obs": expected["obs"]}) - expected).transpose(
+            *expected.dims
+        ).rename("residuals")
+
+
+def _thinned(posterior: xr.Dataset, ndraws: int | None) -> xr.Dataset:
+    """`ndraws` draws, evenly spread over all chains, as one chain."""
+    total = posterior.sizes["chain"] * posterior.sizes["draw"]
+    if ndraws is None or ndraws == total:
+        return posterior
+    if not 1 <= ndraws <= total:
+        raise HiermodelError(f"ndraws must be between 1 and {total}, not {ndraws}")
+    at = np.linspace(0, total - 1, ndraws).round().astype(int)
+    per_chain = posterior.sizes["draw"]
+    pick_chain = xr.DataArray(at // per_chain, dims="draw")
+    pick_draw = xr.DataArray(at % per_chain, dims="draw")
+    flat = posterior.isel(chain=pick_chain, draw=pick_draw).drop_vars(["chain", "draw"])
+    out = flat.expand_dims(chain=[0]).assign_coords(draw=np.arange(ndraws))
+    # Variables keep their attributes and lead with (chain, draw).
+    return out.transpose("chain", "draw", ...)
