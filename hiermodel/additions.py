@@ -120,7 +120,8 @@ def numeric_column(value: Any, n: int, what: str) -> Array:
 
 
 def _check(role: str, column: Array) -> None:
-    limits = {"weights": (0.0, True), "trials": (0.0, True), "se": (0.0, True), "denom": (0.0, False)}
+    inclusive_limit = (0.0, True)
+    limits = dict.fromkeys(("weights", "trials", "se"), inclusive_limit) | {"denom": (0.0, False)}
     if role not in limits:
         return
     low, inclusive = limits[role]

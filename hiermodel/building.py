@@ -286,6 +286,7 @@ def _likelihood(
             suffix="",
             normalize=normalize,
             text=f"{_left_side(main)} ~ {family.name}",
+            glm_text=population.text,
         )
     )
 

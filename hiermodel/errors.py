@@ -1,14 +1,14 @@
 """Every error and warning that hiermodel raises, and the helpers that make their messages useful.
 
-    HiermodelError
-    |- FormulaError   the formula text: carries the text and a caret under the culprit
-    |- DataError      the data frame: names the column, level or row
-    |- FamilyError    the family, its links, the response values
-    |- PriorError     a prior row
-    `- EngineError    the sampler, its settings, the Stan program
-       `- CertificateError   the engine computes another density than the model states
-    HiermodelWarning  (UserWarning)
-    `- SamplingWarning
+HiermodelError
+|- FormulaError   the formula text: carries the text and a caret under the culprit
+|- DataError      the data frame: names the column, level or row
+|- FamilyError    the family, its links, the response values
+|- PriorError     a prior row
+`- EngineError    the sampler, its settings, the Stan program
+   `- CertificateError   the engine computes another density than the model states
+HiermodelWarning  (UserWarning)
+`- SamplingWarning
 """
 
 from __future__ import annotations

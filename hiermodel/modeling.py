@@ -132,7 +132,7 @@ class Model:
 
     @functools.cached_property
     def stan_code(self) -> str:
-        """The Stan program. It depends on the formula and the priors, never on numbers in the data."""
+        """The Stan program: it depends on formula and priors, never on numbers in the data."""
         from hiermodel.stan.render import render
 
         return render(self).code
@@ -214,8 +214,8 @@ class Model:
                     row = int(np.flatnonzero(column < 0)[0])
                     level = group.grouping.labels(frame, member)[row]
                     raise DataError(
-                        f"level {str(level)!r} of grouping factor {group.name!r} (row {row}) is not "
-                        "in the fitted model; pass allow_new_levels=True to predict for new levels"
+                        f"level {str(level)!r} of grouping factor {group.name!r} (row {row}) is "
+                        "not in the model; predictions for new levels need allow_new_levels=True"
                     )
             out[group.index] = codes
         return out

@@ -240,9 +240,8 @@ class Predictions:
         if newdata is not None:
             y = self.model.response.coded(as_frame(newdata))
         expected: xr.DataArray = getattr(self, method)(newdata, **arguments)
-        return (xr.DataArray(y, dims=("obs",), coords={"obs": expected["obs"]}) - expected).transpose(
-            *expected.dims
-        ).rename("residuals")
+        observed = xr.DataArray(y, dims=("obs",), coords={"obs": expected["obs"]})
+        return (observed - expected).transpose(*expected.dims).rename("residuals")
 
 
 def _thinned(posterior: xr.Dataset, ndraws: int | None) -> xr.Dataset:

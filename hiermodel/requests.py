@@ -30,6 +30,7 @@ class PredictorRequest:
 
 
 def single_response(formula: Formula) -> ResponseFormula:
+    """The one response of a formula; more, or a non-linear formula, are not built yet."""
     if len(formula.responses) != 1:
         text = str(formula)
         raise FormulaError(

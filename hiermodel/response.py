@@ -148,6 +148,7 @@ def category_parameter(category: str) -> str:
 def learn_response(
     main: ParsedFormula, family: Family, additions: Additions, frame: pd.DataFrame, schema: Schema
 ) -> Response:
+    """Resolve the left-hand side: its expression, its categories, its levels."""
     if main.response is None:
         raise FormulaError("the formula has no response: write 'y ~ x'", main.source, (0, 1))
     expression = learn(main.response, frame, schema, main.source)

@@ -164,9 +164,12 @@ def _columns(draws: Draws, names: Iterable[str]) -> tuple[list[str], np.ndarray]
     return labels, np.concatenate(parts, axis=2) if parts else np.empty((0, 0, 0))
 
 
-def _worst(labels: Sequence[str], badness: np.ndarray, values: np.ndarray, form: str) -> str:
-    order = np.argsort(-badness, kind="stable")[:_SHOWN]
-    return ", ".join(f"{labels[i]} ({values[i]:{form}})" for i in order)
+def _worst(
+    labels: Sequence[str], bad: np.ndarray, badness: np.ndarray, values: np.ndarray, form: str
+) -> str:
+    order = np.argsort(np.where(bad, -badness, np.inf), kind="stable")
+    shown = order[: min(_SHOWN, int(bad.sum()))]
+    return ", ".join(f"{labels[i]} ({values[i]:{form}})" for i in shown)
 
 
 def _not_finite(labels: Sequence[str], bad: np.ndarray) -> str:
@@ -185,7 +188,7 @@ def _rhat(labels: Sequence[str], rhat: np.ndarray, draws: Draws) -> str:
         return ""
     return (
         f"R-hat is above {RHAT_LIMIT} for {int(high.sum())} of {len(labels)} parameters, worst "
-        f"{_worst(labels, np.nan_to_num(rhat), rhat, '.3f')}: the chains do not agree. Run them "
+        f"{_worst(labels, high, rhat, rhat, '.3f')}: the chains do not agree. Run them "
         f"longer (draws={2 * draws.n_draws}, and more warmup), and look at plot_trace() before "
         "trusting any estimate."
     )
@@ -201,6 +204,6 @@ def _ess(labels: Sequence[str], bulk: np.ndarray, tail: np.ndarray, draws: Draws
     return (
         f"The effective sample size ({' and '.join(kinds)}) is below {limit} (100 per chain) for "
         f"{int(low.sum())} of {len(labels)} parameters, worst "
-        f"{_worst(labels, -np.nan_to_num(worse, nan=np.inf), worse, '.0f')}: means or interval "
+        f"{_worst(labels, low, -worse, worse, '.0f')}: means or interval "
         f"ends are not precise. Run longer, for example draws={2 * draws.n_draws}."
     )

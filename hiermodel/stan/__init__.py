@@ -1,0 +1,1 @@
+"""Stan programs: variables, expressions, the likelihood, rendering."""

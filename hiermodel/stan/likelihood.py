@@ -54,6 +54,7 @@ class LikelihoodInput:
     suffix: str
     normalize: bool
     text: str
+    glm_text: str
 
 
 def build_likelihood(facts: LikelihoodInput) -> Likelihood:
@@ -72,11 +73,13 @@ def build_likelihood(facts: LikelihoodInput) -> Likelihood:
         or (not distribution.vectorized and fused is None)
         or (facts.thresholds is not None and facts.thresholds.rows)
     )
-    text = f"{facts.text}"
+    text = facts.text
     if not by_row:
         statement = _glm_call(facts, fused, parameters) if glm and fused else _density(
             facts, name, StanExpr(f"Y{facts.suffix}", rows=True), arguments
         ).text
+        if glm and facts.glm_design is not None:
+            text = f"{text}, where {' * '.join(facts.glm_design)} is {facts.glm_text}"
         return Likelihood(text, facts.suffix, statement, fused=fused, glm=glm)
     return _row_likelihood(facts, name, arguments, fused)
 

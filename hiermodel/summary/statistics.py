@@ -58,13 +58,15 @@ def describe(
     draws = np.asarray(draws, dtype=float)
     if draws.shape[1] == 0:
         return np.empty((0, 2 + len(probs)))
-    if robust:
-        centre = np.median(draws, axis=0)
-        error = MAD_SCALE * np.median(np.abs(draws - centre), axis=0)
-    else:
-        centre = draws.mean(axis=0)
-        spread = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full(draws.shape[1], np.nan)
-        error = spread
+    # Infinite draws give infinite centres and missing errors, which need no warning.
+    with np.errstate(invalid="ignore"):
+        if robust:
+            centre = np.median(draws, axis=0)
+            error = MAD_SCALE * np.median(np.abs(draws - centre), axis=0)
+        else:
+            centre = draws.mean(axis=0)
+            several = len(draws) > 1
+            error = draws.std(axis=0, ddof=1) if several else np.full(len(centre), np.nan)
     # One sort serves all quantiles; np.quantile would partition column by column.
     quantiles = _sorted_quantiles(np.sort(draws, axis=0), probs)
     return np.column_stack([centre, error, *quantiles])

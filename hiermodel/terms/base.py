@@ -31,7 +31,7 @@ class Scope:
 
     @property
     def suffix(self) -> str:
-        """brms's suffix of names: ``_sigma``, ``_y1``, ``_sigma_y1``."""
+        """Suffix of names, as in brms: ``_sigma``, ``_y1``, ``_sigma_y1``."""
         return "".join(f"_{part}" for part in (self.dpar, self.resp, self.nlpar) if part)
 
     @property

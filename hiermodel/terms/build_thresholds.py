@@ -17,6 +17,7 @@ from hiermodel.terms.thresholds import Thresholds
 def build_thresholds(
     response: Response, frame: pd.DataFrame, family: Family
 ) -> Thresholds | None:
+    """The thresholds of an ordinal response, None for other families."""
     if not family.has_thresholds:
         return None
     additions = response.additions

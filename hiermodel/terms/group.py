@@ -245,6 +245,7 @@ class GroupView:
 
     @property
     def variables(self) -> tuple[Var, ...]:
+        """Columns of the design, one per coefficient and member."""
         out = []
         names = (*self.design.names, *(c.name for c in self.member_columns))
         for column, name in zip(self.columns, names, strict=True):

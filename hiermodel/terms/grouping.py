@@ -1,4 +1,4 @@
-"""Grouping factors: which level each row belongs to, for ``g``, ``g1:g2``, ``gr()`` and ``mm()``."""
+"""Grouping factors: which level each row belongs to (``g``, ``g1:g2``, ``gr()``, ``mm()``)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class Grouping:
                     comment=note)
             )
             if member is not None:
-                out.append(Var(f"W_{index}{tail}", "vector", ("N",), comment="weight of that level"))
+                note = "weight of that level"
+                out.append(Var(f"W_{index}{tail}", "vector", ("N",), comment=note))
         return tuple(out)
 
     def codes(self, frame: pd.DataFrame) -> tuple[Array, ...]:

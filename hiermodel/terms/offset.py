@@ -32,6 +32,7 @@ class OffsetTerm:
 
     @property
     def variables(self) -> tuple[Var, ...]:
+        """The summed offsets."""
         return (Var(self.name, "vector", ("N",), comment=self.text),)
 
     @property

@@ -74,6 +74,7 @@ class PopulationTerm:
 
     @property
     def variables(self) -> tuple[Var, ...]:
+        """Design, its means, coefficients and intercept."""
         s, scope = self.suffix, self.scope
         out: list[Var] = []
         if not self.is_empty:

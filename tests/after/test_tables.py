@@ -134,7 +134,8 @@ def test_tables_print_in_terminal_and_notebook() -> None:
     posterior = mixed_posterior()
     result = varcorr(posterior)
     assert "cor(Intercept, x)" in repr(result) and "cor(Intercept, x)" in result._repr_html_()
-    assert len(result.to_frame().loc[("g", "cor")]) == 3
+    kinds = result.to_frame().index.get_level_values("kind")
+    assert list(kinds) == ["sd"] * 3 + ["cor"] * 3 + ["cov"] * 3
     tables = ranef(posterior)
     assert "g (3 levels)" in repr(tables)
     assert "<script" not in tables._repr_html_()

@@ -151,7 +151,8 @@ def test_chains_that_disagree() -> None:
 def test_too_few_effective_draws() -> None:
     values = {f"x{i}": series(rho, 4, 500) for i, rho in enumerate((0.0, 0.9, 0.85))}
     text = next(m for m in messages(Draws(values)) if m.startswith("The effective"))
-    assert "below 400 (100 per chain) for 2 of 3" in text and "worst x1 (" in text
+    assert "below 400 (100 per chain) for 2 of 3" in text
+    assert "worst x2 (115), x1 (129): means" in text
 
 
 def test_values_that_are_not_finite() -> None:
@@ -179,9 +180,10 @@ def test_real_funnel_diverges() -> None:
     parameters { real v; vector[9] x; }
     model { v ~ normal(0, 3); x ~ normal(0, exp(v / 2)); }
     """
-    settings = SamplingSettings(seed=1, progress=False, draws=500)
+    settings = SamplingSettings(seed=1, progress=False, adapt_delta=0.6)
     parameters = (param("v", "real"), param("x", "vector", "9"))
     draws = StanliEngine().sample(code, {}, parameters, settings)
-    found = messages(draws, seed=1)
-    assert any("divergent" in m for m in found)
-    assert any(m.startswith("The effective") and "v (" in m for m in found)
+    found = messages(draws, seed=1, adapt_delta=0.6)
+    assert any("divergent" in m and "adapt_delta=0.95 (now 0.6)" in m for m in found)
+    assert any(m.startswith("E-BFMI") for m in found)
+    assert any(m.startswith("The effective") and "worst v (" in m for m in found)
