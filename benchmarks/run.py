@@ -162,10 +162,6 @@ def bench_bind(quick: bool) -> list[Row]:
     for package in ("formulaic", "formulae"):
         if not installed(package, "bind"):
             continue
-        # formulae's indicator columns are dense: 1000 levels would need 16 kB a row.
-        if package == "formulae" and n > 100_000:
-            print("(bind: formulae is compared with --quick only, its matrices are dense)")
-            continue
         other = report(f"bind_{package}", n)
         for what, key, scale, unit in (("time", "seconds", 1.0, "s"), ("peak", "peak", GB, "GB")):
             value, rival = own[key] / scale, other[key] / scale

@@ -87,6 +87,12 @@ def _grouped_frame(rows: int, levels: int, seed: int = 1) -> Any:
     return pd.DataFrame({"y": y, "x": x, "g": pd.Categorical.from_codes(group, labels)})
 
 
+def _seconds(call: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
 def overhead() -> dict[str, Any]:
     """Time a fit against the engine alone, same program, data, seed and process."""
     import hiermodel as hm
@@ -103,15 +109,15 @@ def overhead() -> dict[str, Any]:
     str(hm.fit(formula, data.head(200), chains=1, draws=20, warmup=20, seed=1, engine=engine,
                progress=False))
 
-    started = time.perf_counter()
-    str(hm.fit(formula, data, engine=engine, **settings))
-    total = time.perf_counter() - started
-
     model = hm.model(formula, data)
-    code, bound = model.stan_code, model.bind(data)
-    started = time.perf_counter()
-    engine.sample(code, bound, model.parameters, SamplingSettings(**settings))
-    return {"total": total, "engine": time.perf_counter() - started}
+    code, bound, parameters = model.stan_code, model.bind(data), model.parameters
+    checked = SamplingSettings(**settings)
+    total, alone = [], []
+    # In turns, and the best of three: whatever else the machine does hits both sides alike.
+    for _ in range(3):
+        total.append(_seconds(lambda: str(hm.fit(formula, data, engine=engine, **settings))))
+        alone.append(_seconds(lambda: engine.sample(code, bound, parameters, checked)))
+    return {"total": min(total), "engine": min(alone)}
 
 
 # ------------------------------------------------------------------------------------------- bind
@@ -119,9 +125,7 @@ def overhead() -> dict[str, Any]:
 
 def _traced(call: Callable[[], Any]) -> tuple[Any, float, int]:
     """Result, seconds (of a run without tracing) and peak bytes of a call."""
-    started = time.perf_counter()
-    call()
-    seconds = time.perf_counter() - started
+    seconds = _seconds(call)
     tracemalloc.start()
     result = call()
     peak = tracemalloc.get_traced_memory()[1]
@@ -165,7 +169,9 @@ def bind_formulae() -> dict[str, Any]:
 
     data = _grouped_frame(int(sys.argv[2]), 1000)
     made, seconds, peak = _traced(lambda: design_matrices("y ~ x + (x | g)", data))
-    held = made.common.design_matrix.nbytes + made.group.design_matrix.nbytes
+    group = made.group.design_matrix
+    parts = [group.data, group.indices, group.indptr] if hasattr(group, "indptr") else [group]
+    held = made.common.design_matrix.nbytes + sum(part.nbytes for part in parts)
     return {"seconds": seconds, "peak": peak, "result": held}
 
 

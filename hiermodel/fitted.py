@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ import xarray as xr
 
 from hiermodel import inference_data, persistence
 from hiermodel.engines import Draws
-from hiermodel.errors import HiermodelError
+from hiermodel.errors import HiermodelError, did_you_mean
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predictions import Predictions
@@ -84,10 +84,22 @@ class Fit(Predictions):
         if not isinstance(draws, Draws):
             values = {name: np.asarray(v, dtype=float) for name, v in draws.items()}
             draws = Draws(values, engine="recorded", method="recorded")
-        frame = model.rows(data)
         _check_draws(model, draws.values)
+        posterior = posterior_dataset(model, draws.values)
+        return cls.assemble(model, model.rows(data), posterior, draws, provenance or {})
+
+    @classmethod
+    def assemble(
+        cls,
+        model: Model,
+        frame: pd.DataFrame,
+        posterior: xr.Dataset,
+        draws: Draws,
+        facts: Mapping[str, Any],
+    ) -> Fit:
+        """Put a labelled posterior, the complete rows and the facts of the run together."""
         groups = {
-            "posterior": posterior_dataset(model, draws.values),
+            "posterior": posterior,
             "observed_data": xr.Dataset(
                 {"Y": ("obs", model.response.coded(frame))}, {"obs": np.arange(len(frame))}
             ),
@@ -97,16 +109,15 @@ class Fit(Predictions):
             groups["sample_stats"] = xr.Dataset(
                 {name: (("chain", "draw"), values) for name, values in draws.stats.items()}
             )
-        facts = {
+        provenance = {
             "engine": draws.engine, "engine_version": draws.engine_version,
-            "seconds": draws.seconds, "seed": draws.seed, "method": draws.method,
-            **(provenance or {}),
+            "seconds": draws.seconds, "seed": draws.seed, "method": draws.method, **facts,
         }
         attrs = {
             "hiermodel_model": json.dumps(persistence.model_to_json(model)),
-            "hiermodel_provenance": json.dumps(facts),
+            "hiermodel_provenance": json.dumps(provenance),
         }
-        return cls(model, frame, inference_data.make(groups, attrs), facts)
+        return cls(model, frame, inference_data.make(groups, attrs), provenance)
 
     def update(self, data: Any = None, formula: Any = None, **changes: Any) -> Fit:
         """Fit again with changes; everything else stays as it was.
@@ -139,6 +150,51 @@ class Fit(Predictions):
         if formula is not None:
             arguments["formula"] = formula
         return fit(data=self.frame if data is None else data, **(arguments | settings | changes))
+
+    def with_group(self, name: str, group: xr.Dataset) -> Fit:
+        """The same fit with a further group in ``idata``."""
+        return replace(self, idata=inference_data.with_group(self.idata, name, group))
+
+    def with_groups(self, *names: str, seed: int | None = None) -> Fit:
+        """The same fit with computed groups in ``idata``, for use with ArviZ.
+
+        Parameters
+        ----------
+        *names : {"log_likelihood", "posterior_predictive"}
+        seed : int, optional
+            For ``posterior_predictive``.
+
+        Returns
+        -------
+        Fit
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("sleepstudy")
+        >>> fit = hm.fit("reaction ~ days", data, chains=2, draws=100, warmup=100, seed=1,
+        ...              progress=False)
+        >>> "log_likelihood" in fit.with_groups("log_likelihood").groups
+        True
+        """
+        out = self
+        makers = {
+            "log_likelihood": lambda: self.log_lik().rename("Y"),
+            "posterior_predictive": lambda: self.posterior_predict(seed=seed).rename("Y"),
+        }
+        for name in names:
+            if name not in makers:
+                raise HiermodelError(
+                    f"no group {name!r} can be computed{did_you_mean(name, makers)}; "
+                    f"known are {', '.join(makers)}"
+                )
+            out = out.with_group(name, makers[name]().to_dataset())
+        return out
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups in ``idata``."""
+        return inference_data.group_names(self.idata)
 
     def save(self, path: str | Path) -> Path:
         """Write the fit to one netCDF file; `hiermodel.load` reads it back.

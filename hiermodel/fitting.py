@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from hiermodel import inference_data, persistence
 from hiermodel.building import model as make_model
-from hiermodel.engines import Engine, SamplingSettings, get_engine
+from hiermodel.engines import Engine, get_engine
 from hiermodel.errors import HiermodelError
 from hiermodel.fitted import Fit
 from hiermodel.formula import Formula
 from hiermodel.modeling import Model
-from hiermodel.sampling import checked_sample
+from hiermodel.posterior import posterior_dataset
+from hiermodel.sampling import Run, checked_draws, diagnose, sampling_settings
 
 if TYPE_CHECKING:
     from hiermodel.families.base import Family
@@ -27,19 +28,30 @@ def fit_model(
     data: Any,
     engine: str | Engine | None = None,
     *,
+    algorithm: str = "nuts",
     prior_only: bool | None = None,
     certify: bool = True,
     **settings: Any,
 ) -> Fit:
-    """Sample the posterior of a model; see `fit` for the arguments."""
+    """Fit a model to data; see `fit` for the arguments."""
     chosen = get_engine(engine)
-    sampling = SamplingSettings(**settings)
+    sampling = sampling_settings(settings)
     if prior_only is None:
         prior_only = model.sample_prior == "only"
     rows = model.rows(data)
-    draws, facts = checked_sample(model, rows, chosen, sampling, prior_only, certify)
+    run = Run(chosen, sampling, algorithm, certify)
+    draws, facts = checked_draws(model, rows, run, prior_only)
+    posterior = posterior_dataset(model, draws.values)
     kept = {k: v for k, v in settings.items() if isinstance(v, (int, float, str, bool))}
-    return Fit.from_draws(model, rows, draws, {**facts, "settings": kept})
+    facts |= {
+        "settings": kept, "algorithm": algorithm, "prior_only": prior_only,
+        "warnings": diagnose(draws, posterior, run),
+    }
+    made = Fit.assemble(model, rows, posterior, draws, facts)
+    if model.sample_prior == "yes" and not prior_only:
+        prior, _ = checked_draws(model, rows, run, prior_only=True)
+        made = made.with_group("prior", posterior_dataset(model, prior.values))
+    return made
 
 
 def fit(
@@ -54,6 +66,7 @@ def fit(
     drop_unused_levels: bool = True,
     contrasts: Mapping[str, Any] | None = None,
     engine: str | Engine | None = None,
+    algorithm: str = "nuts",
     certify: bool = True,
     **settings: Any,
 ) -> Fit:
@@ -73,8 +86,9 @@ def fit(
         a default set: ``"brms"`` (the default) or ``"weak"``.
     data2 : mapping of str to DataFrame, optional
         Matrices that the formula names, ``gr(species, cov = A)``.
-    sample_prior : {"no", "only"}
-        ``"only"`` ignores the likelihood.
+    sample_prior : {"no", "yes", "only"}
+        ``"yes"`` also draws from the prior, into the group ``prior`` of ``idata``; ``"only"``
+        ignores the likelihood. Both need proper priors.
     normalize : bool
         Keep constants of densities; bridge sampling needs them.
     drop_unused_levels : bool
@@ -82,6 +96,9 @@ def fit(
     contrasts : mapping, optional
         Contrasts per factor: ``"treatment"``, ``"sum"``, ``"helmert"``, ``"poly"``, or a matrix.
     engine : {"auto", "stanli", "cmdstan"} or Engine, optional
+    algorithm : {"nuts", "laplace", "pathfinder", "optimize"}
+        ``"nuts"`` samples the posterior; ``"laplace"`` and ``"pathfinder"`` draw from
+        approximations; ``"optimize"`` gives the posterior mode as a fit with one draw.
     certify : bool
         Check the embedded engine's density against NumPy before sampling.
     **settings
@@ -113,7 +130,7 @@ def fit(
         formula, data, family, priors, data2=data2, sample_prior=sample_prior,
         normalize=normalize, drop_unused_levels=drop_unused_levels, contrasts=contrasts,
     )
-    return fit_model(made, data, engine, certify=certify, **settings)
+    return fit_model(made, data, engine, algorithm=algorithm, certify=certify, **settings)
 
 
 def load(path: str | Path) -> Fit:

@@ -1,48 +1,230 @@
-"""Any data frame at the door; missing rows dropped once."""
+"""Any data frame at the door; rows with missing values dropped once."""
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
 from hiermodel.errors import DataError, HiermodelWarning
 
+_PACKAGE = str(Path(__file__).resolve().parent)
+
 
 def as_frame(data: Any) -> pd.DataFrame:
+    """Read any data frame as a pandas one with rows 0, 1, ....
+
+    Parameters
+    ----------
+    data : data frame or mapping
+        pandas, polars, pyarrow, anything narwhals reads eagerly, or a dict of equally long
+        one-dimensional arrays. Categorical and Enum columns keep the order of their categories.
+
+    Returns
+    -------
+    DataFrame
+        Not a copy where pandas allows it; columns have text names.
+
+    Raises
+    ------
+    DataError
+        For other types, no rows, no columns, a name that occurs twice, unequal lengths.
+
+    Examples
+    --------
+    >>> as_frame({"y": [1.5, 2.0], "g": ["a", "b"]}).shape
+    (2, 2)
+    """
     if isinstance(data, pd.DataFrame):
         frame = data
     elif isinstance(data, Mapping):
-        frame = pd.DataFrame(dict(data))
+        frame = _from_mapping(data)
     else:
-        try:
-            frame = nw.from_native(data, eager_only=True).to_pandas()
-        except TypeError as error:
-            raise DataError(f"data must be a data frame, got {type(data).__name__}") from error
+        frame = _from_narwhals(data)
+    if frame.shape[1] == 0:
+        raise DataError("the data have no columns")
     if len(frame) == 0:
         raise DataError("the data have no rows")
+    return _plain_axes(frame)
+
+
+def _plain_axes(frame: pd.DataFrame) -> pd.DataFrame:
+    if isinstance(frame.columns, pd.MultiIndex):
+        raise DataError("the columns of the data have several levels of names; flatten them first")
+    if not all(isinstance(name, str) for name in frame.columns):
+        frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     if frame.columns.has_duplicates:
-        dup = frame.columns[frame.columns.duplicated()][0]
-        raise DataError(f"the column name {dup!r} occurs more than once")
-    return frame.reset_index(drop=True)
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise DataError(f"the column name {twice!r} occurs more than once in the data")
+    index = frame.index
+    plain = isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+    return frame if plain and index.name is None else frame.reset_index(drop=True)
 
 
-def drop_missing(frame, variables: Sequence[str], keep: Sequence[str] = ()):
-    use = [v for v in variables if v in frame.columns]
-    for v in use:
-        col = frame[v]
-        if col.isna().all():
-            raise DataError(f"column {v!r} has only missing values")
-        if pd.api.types.is_float_dtype(col.dtype) and np.isinf(col.to_numpy(dtype=float)).any():
-            raise DataError(f"column {v!r} has infinite values")
-    bad = frame[use].isna().any(axis=1)
-    n = int(bad.sum())
-    if n:
-        cols = [v for v in use if frame[v].isna().any()]
-        warnings.warn(f"{n} rows with missing values in {', '.join(cols)} are left out", HiermodelWarning, stacklevel=2)
-        frame = frame[~bad].reset_index(drop=True)
-    return frame, n
+def _from_mapping(data: Mapping[Any, Any]) -> pd.DataFrame:
+    columns = {str(name): _column(str(name), values) for name, values in data.items()}
+    lengths = {name: len(values) for name, values in columns.items() if values is not None}
+    if columns and not lengths:
+        raise DataError("data hold only single values; each column must be a list or an array")
+    for name, length in lengths.items():
+        first, expected = next(iter(lengths.items()))
+        if length != expected:
+            raise DataError(
+                f"columns differ in length: {first!r} has {expected} values, {name!r} has {length}"
+            )
+    whole = {
+        name: data_value if (data_value := columns[name]) is not None else data[original]
+        for original in data
+        for name in (str(original),)
+    }
+    return pd.DataFrame(whole)
+
+
+def _column(name: str, values: Any) -> Any:
+    """The values of one column without an index, or None for a single value."""
+    if isinstance(values, (str, bytes)) or np.ndim(values) == 0:
+        return None
+    if isinstance(values, pd.Series):
+        return values.array
+    if np.ndim(values) != 1:
+        raise DataError(
+            f"column {name!r} must be one-dimensional, it has shape {np.shape(values)}"
+        )
+    return values
+
+
+def _from_narwhals(data: Any) -> pd.DataFrame:
+    # Imported here: most users bring a pandas frame.
+    import narwhals as nw
+
+    try:
+        frame = nw.from_native(data, eager_only=True)
+    except TypeError as error:
+        lazy = " (call .collect() first)" if hasattr(data, "collect") else ""
+        raise DataError(
+            "data must be a data frame (pandas, polars, pyarrow) or a dict of arrays, "
+            f"not {type(data).__name__}{lazy}"
+        ) from error
+    if not frame.implementation.is_polars():
+        return frame.to_pandas()
+    # Column by column: polars needs pyarrow for the whole frame at once.
+    return pd.DataFrame({str(s.name): _from_series(s) for s in frame.iter_columns()})
+
+
+def _from_series(series: Any) -> Any:
+    import narwhals as nw
+
+    dtype = series.dtype
+    if isinstance(dtype, (nw.Enum, nw.Categorical)):
+        levels = series.cat.get_categories().to_list()
+        return pd.Categorical(series.to_list(), categories=levels)
+    if dtype.is_numeric():
+        if series.null_count() == 0:
+            return np.array(series.to_numpy())
+        return series.cast(nw.Float64).to_numpy().astype(float)
+    if dtype == nw.Boolean and series.null_count() == 0:
+        return series.to_numpy().astype(bool)
+    if dtype.is_temporal():
+        return series.to_numpy()
+    return np.array(series.to_list(), dtype=object)
+
+
+def drop_missing(
+    frame: pd.DataFrame, variables: Sequence[str], keep: Sequence[str] = ()
+) -> tuple[pd.DataFrame, int]:
+    """Drop the rows that miss a value in any of the variables, with one warning.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    variables : sequence of str
+        Columns that must be complete; names that are no columns are skipped.
+    keep : sequence of str
+        Columns that may miss values although they are among the variables.
+
+    Returns
+    -------
+    frame : DataFrame
+        The frame itself when nothing is missing.
+    dropped : int
+
+    Raises
+    ------
+    DataError
+        For a column without any value, infinite values, or when no row is left.
+
+    Warns
+    -----
+    HiermodelWarning
+        Counts the dropped rows and names the columns.
+
+    Examples
+    --------
+    >>> drop_missing(as_frame({"y": [1.0, 2.0], "x": [3.0, 4.0]}), ["y", "x"])[1]
+    0
+    """
+    used = [v for v in dict.fromkeys(variables) if v in frame.columns and v not in keep]
+    bad: np.ndarray | None = None
+    guilty: list[str] = []
+    for name in used:
+        column = frame[name]
+        _check_finite(name, column)
+        # `hasnans` is no attribute of every array; isna() of whole numbers costs nothing.
+        missing = column.isna().to_numpy()
+        if not missing.any():
+            continue
+        if missing.all():
+            raise DataError(f"column {name!r} has only missing values")
+        guilty.append(name)
+        bad = missing if bad is None else bad | missing
+    if bad is None:
+        return frame, 0
+    count = int(bad.sum())
+    listed = ", ".join(repr(name) for name in guilty)
+    if count == len(frame):
+        raise DataError(f"every row misses a value in one of the columns {listed}; no row is left")
+    rows, miss, column_word = (
+        ("row", "misses", "column") if count == 1 else ("rows", "miss", "column")
+    )
+    plural = column_word if len(guilty) == 1 else "columns"
+    warnings.warn(
+        f"{count} {rows} of {len(frame)} {miss} values in the {plural} {listed} and "
+        f"{'is' if count == 1 else 'are'} left out",
+        HiermodelWarning,
+        stacklevel=_levels_to_user(),
+    )
+    return frame.loc[~bad].reset_index(drop=True), count
+
+
+def _check_finite(name: str, column: pd.Series) -> None:
+    if not pd.api.types.is_float_dtype(column.dtype):
+        return
+    values = column.to_numpy(dtype=float, na_value=np.nan)
+    # One pass without a temporary mask: a finite sum has only finite summands.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()):
+            return
+    infinite = np.isinf(values)
+    if infinite.any():
+        row = int(np.flatnonzero(infinite)[0])
+        raise DataError(
+            f"column {name!r} has infinite values, the first in row {row}; "
+            "make them missing or leave these rows out"
+        )
+
+
+def _levels_to_user() -> int:
+    """How far up the caller outside of this package is.
+
+    A fit reads its rows twice. Python shows one text once per calling line, so that the same
+    warning must come from the same line: the one that the user wrote.
+    """
+    level, frame = 1, sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    return level

@@ -294,14 +294,41 @@ class Model:
         return fit_model(self, data, engine, **settings)
 
     def prior_predictive(self, data: Any, **settings: Any) -> Fit:
-        """Sample from the prior alone; see `hiermodel.fit` for the settings.
+        """Draw from the prior and from the prior predictive distribution.
 
-        The result is a `Fit` whose `posterior_predict` draws from the prior predictive
-        distribution. All priors must be proper: ``priors="weak"`` makes them so.
+        Parameters
+        ----------
+        data : data frame
+            Its rows are predicted; its responses are not looked at.
+        **settings
+            Settings of the sampler, as for `hiermodel.fit`.
+
+        Returns
+        -------
+        Fit
+            Its draws are draws from the prior, so that `Fit.pp_check` and all the rest work on
+            them; ``idata`` also has the groups ``prior`` and ``prior_predictive``.
+
+        Raises
+        ------
+        PriorError
+            When a prior is flat; ``priors="weak"`` is proper everywhere.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("sleepstudy")
+        >>> model = hm.model("reaction ~ days", data, priors="weak")
+        >>> prior = model.prior_predictive(data, chains=2, draws=100, seed=1, progress=False)
+        >>> "prior_predictive" in prior.groups
+        True
         """
         from hiermodel.fitting import fit_model
 
-        return fit_model(self, data, prior_only=True, **settings)
+        made = fit_model(self, data, prior_only=True, **settings)
+        predicted = made.posterior_predict(seed=settings.get("seed")).rename("Y")
+        made = made.with_group("prior", made.posterior)
+        return made.with_group("prior_predictive", predicted.to_dataset())
 
     def __repr__(self) -> str:
         from hiermodel.describe import describe_model

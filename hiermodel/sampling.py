@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from hiermodel.engines import Draws, Engine, SamplingSettings
 from hiermodel.engines.certificate import Certificate, certify_density
 from hiermodel.engines.diagnose import check_sampling
+from hiermodel.errors import EngineError, PriorError, did_you_mean
+from hiermodel.flatnames import columns, flat_names
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predict import LIKELIHOOD_ROLES, log_lik, prepare
@@ -52,26 +56,99 @@ def certify(model: Model, rows: pd.DataFrame, engine: Engine, seed: int) -> Cert
     )
 
 
-def checked_sample(
-    model: Model,
-    rows: pd.DataFrame,
-    engine: Engine,
-    settings: SamplingSettings,
-    prior_only: bool,
-    certified: bool,
+ALGORITHMS = ("nuts", "laplace", "pathfinder", "optimize")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How to get draws: which engine, which algorithm, with which settings."""
+
+    engine: Engine
+    settings: SamplingSettings
+    algorithm: str = "nuts"
+    certified: bool = True
+
+
+def sampling_settings(given: Mapping[str, Any]) -> SamplingSettings:
+    """Settings from keyword arguments; an unknown one is an error that names the nearest."""
+    known = [f.name for f in fields(SamplingSettings)]
+    for name in given:
+        if name not in known:
+            raise EngineError(
+                f"unknown setting {name!r}{did_you_mean(name, known)}; "
+                f"the settings are {', '.join(known)}"
+            )
+    return SamplingSettings(**given)
+
+
+def checked_draws(
+    model: Model, rows: pd.DataFrame, run: Run, prior_only: bool
 ) -> tuple[Draws, dict[str, Any]]:
-    """Certify, sample, diagnose.
+    """Certify, then draw.
 
     Returns
     -------
     draws : Draws
     facts : dict
-        For the provenance of the fit: certificate, warnings.
+        For the provenance of the fit: the certificate.
+
+    Raises
+    ------
+    EngineError
+        For an unknown algorithm, or when the engine refuses.
+    CertificateError
+        When the engine computes another density than the model states.
+    PriorError
+        When the prior alone is asked for and is improper.
     """
+    if run.algorithm not in ALGORITHMS:
+        raise EngineError(
+            f"unknown algorithm {run.algorithm!r}{did_you_mean(run.algorithm, ALGORITHMS)}; "
+            f"known are {', '.join(ALGORITHMS)}"
+        )
+    if prior_only:
+        _check_proper(model)
     facts: dict[str, Any] = {}
-    if certified and engine.name == "stanli":
-        facts["certificate"] = str(certify(model, rows, engine, settings.used_seed))
-    data = model.bind(rows, prior_only=prior_only)
-    draws = engine.sample(model.stan_code, data, model.parameters, settings)
-    facts["warnings"] = list(check_sampling(draws, settings))
+    if run.certified and run.engine.name == "stanli" and not prior_only:
+        facts["certificate"] = str(certify(model, rows, run.engine, run.settings.used_seed))
+    draws = _draw(model, model.bind(rows, prior_only=prior_only), run)
     return draws, facts
+
+
+def diagnose(draws: Draws, posterior: xr.Dataset, run: Run) -> list[str]:
+    """Warn of the sampler's problems, and of parameters whose chains disagree.
+
+    Looks at the parameters under the names that users see, but not at single group-level
+    effects: they are many, and some of thousands exceed any limit by chance.
+    """
+    if run.algorithm != "nuts":
+        return []
+    main = [str(v) for v in posterior.data_vars if posterior[v].attrs.get("cls") != "r"]
+    names = flat_names(posterior, main)
+    values = columns(posterior, names)
+    by_name = {entry.name: values[..., k] for k, entry in enumerate(names)}
+    return list(check_sampling(replace(draws, values=by_name), run.settings))
+
+
+def _check_proper(model: Model) -> None:
+    improper = model.resolved_priors.improper
+    if improper:
+        raise PriorError(
+            f"the prior of {', '.join(improper[:5])} is flat, so that the prior alone cannot be "
+            "sampled; give a proper prior, such as priors={'b': 'normal(0, 5)'}, or take "
+            "priors='weak', which is proper everywhere"
+        )
+
+
+def _draw(model: Model, data: Mapping[str, Any], run: Run) -> Draws:
+    arguments = (model.stan_code, data, model.parameters, run.settings)
+    if run.algorithm == "optimize":
+        mode = run.engine.optimize(*arguments)
+        values = {name: np.asarray(v)[None, None] for name, v in mode.values.items()}
+        return Draws(
+            values, {"lp": np.full((1, 1), mode.log_density)}, mode.engine, mode.engine_version,
+            mode.seconds, run.settings.used_seed, "optimize",
+        )
+    method = {"nuts": "sample"}.get(run.algorithm, run.algorithm)
+    draws: Draws = getattr(run.engine, method)(*arguments)
+    return draws

@@ -1,83 +1,243 @@
+"""What the columns of the training data are: numbers, factors, their levels and contrasts."""
+
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hiermodel.errors import FormulaError, did_you_mean
-from hiermodel.formula.syntax import Name, walk
+from hiermodel.contrasts import Contrast, make_contrast
+from hiermodel.errors import DataError, FormulaError, did_you_mean
+from hiermodel.formula.syntax import Name, Node, names, walk
+
+Array = np.ndarray
+
+BOOLEAN_LEVELS = ("FALSE", "TRUE")
 
 
-@dataclass(frozen=True, eq=False)
-class Contrast:
-    names: tuple
-    matrix: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Column:
+    """One column of the training data.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"numeric", "factor", "ordered"}
+    levels : tuple of str
+        Of factors, in their order.
+    contrast : Contrast, optional
+    boolean : bool
+        A factor FALSE/TRUE that may be used as the numbers 0 and 1.
+    """
+
     name: str
     kind: str
-    levels: tuple = ()
+    levels: tuple[str, ...] = ()
     contrast: Contrast | None = None
     boolean: bool = False
 
 
-def treatment(levels): return Contrast(tuple(levels[1:]), np.eye(len(levels))[:, 1:])
-def summed(levels):
-    k = len(levels); return Contrast(tuple(str(i) for i in range(1, k)), np.vstack([np.eye(k - 1), -np.ones(k - 1)]))
-def helmert(levels):
-    k = len(levels); m = np.zeros((k, k - 1))
-    for j in range(k - 1): m[: j + 1, j] = -1; m[j + 1, j] = j + 1
-    return Contrast(tuple(str(i) for i in range(1, k)), m)
-def poly(levels):
-    k = len(levels); x = np.arange(1, k + 1) - (k + 1) / 2
-    q, r = np.linalg.qr(np.vander(x, k, increasing=True)); q = q * np.sign(np.diag(r))
-    m = q[:, 1:]
-    return Contrast(tuple([".L", ".Q", ".C"][: k - 1] + [f"^{i}" for i in range(4, k)]), m)
-
-
-MAKERS = {"treatment": treatment, "sum": summed, "helmert": helmert, "poly": poly}
-
-
-def level_label(v):
-    if isinstance(v, (float, np.floating)): return f"{v:.15g}"
-    if isinstance(v, (bool, np.bool_)): return "TRUE" if v else "FALSE"
-    return str(v)
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Schema:
+    """The columns that a model uses, learned from its training data."""
+
     columns: Mapping[str, Column]
+    drop_unused_levels: bool = True
+
     @classmethod
-    def learn(cls, frame, variables, contrasts=None, drop_unused_levels=True):
-        out = {}
-        for v in dict.fromkeys(variables):
-            col = frame[v]; ordered = False; boolean = False
-            if isinstance(col.dtype, pd.CategoricalDtype):
-                cats = col.cat.categories
-                used = set(col.cat.codes.unique())
-                levels = tuple(level_label(c) for i, c in enumerate(cats) if i in used or not drop_unused_levels)
-                ordered = bool(col.cat.ordered)
-            elif pd.api.types.is_bool_dtype(col.dtype):
-                levels = ("FALSE", "TRUE"); boolean = True
-            elif pd.api.types.is_numeric_dtype(col.dtype):
-                out[v] = Column(v, "numeric"); continue
-            else:
-                levels = tuple(sorted({str(x) for x in col.dropna()}))
-            spec = (contrasts or {}).get(v, "poly" if ordered else "treatment")
-            if isinstance(spec, str): con = MAKERS[spec](levels)
-            else:
-                t = pd.DataFrame(spec); con = Contrast(tuple(str(c) for c in t.columns), t.to_numpy(float))
-            out[v] = Column(v, "ordered" if ordered else "factor", levels, con, boolean)
-        return cls(out)
+    def learn(
+        cls,
+        frame: pd.DataFrame,
+        variables: Sequence[str],
+        contrasts: Mapping[str, Any] | None = None,
+        drop_unused_levels: bool = True,
+    ) -> Schema:
+        """Look at the columns once.
+
+        Text becomes a factor with sorted levels; a categorical keeps the order of its
+        categories; an ordered one gets polynomial contrasts; booleans are factors FALSE/TRUE.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            The training data, without missing values in what must be complete.
+        variables : sequence of str
+            Columns to look at.
+        contrasts : mapping, optional
+            Column -> ``"treatment"``, ``"sum"``, ``"helmert"``, ``"poly"``, ``"sas"`` or a
+            matrix (levels x columns).
+        drop_unused_levels : bool
+            Forget the levels that no row has.
+
+        Raises
+        ------
+        DataError
+            For columns that are neither numbers nor factors, and for wrong contrasts.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"dose": ["low", "high", "low"], "x": [1, 2, 3]})
+        >>> Schema.learn(frame, ["dose", "x"]).columns["dose"].levels
+        ('high', 'low')
+        """
+        given = dict(contrasts or {})
+        for name in given:
+            if name not in frame.columns:
+                raise DataError(
+                    f"contrasts are given for {name!r}, which is no column of the data"
+                    f"{did_you_mean(str(name), map(str, frame.columns))}"
+                )
+        columns = {
+            name: _learn_column(name, frame[name], given.get(name), drop_unused_levels)
+            for name in dict.fromkeys(variables)
+            if name in frame.columns
+        }
+        return cls(MappingProxyType(columns), drop_unused_levels)
 
 
-def check_columns(nodes, frame, source):
-    known = [str(c) for c in frame.columns]
+def _learn_column(name: str, column: pd.Series, spec: Any, drop_unused: bool) -> Column:
+    kind = column_kind(name, column)
+    if kind == "numeric":
+        if spec is not None:
+            raise DataError(
+                f"contrasts are given for {name!r}, which is numeric; make it a factor first, "
+                f"for example with data[{name!r}].astype('category')"
+            )
+        return Column(name, "numeric")
+    full = level_table(column)[1] if kind == "categorical" else ()
+    ordered = kind == "categorical" and bool(column.cat.ordered)
+    if kind == "boolean":
+        levels: tuple[str, ...] = BOOLEAN_LEVELS
+    elif kind == "categorical":
+        levels = used_levels(column) if drop_unused else tuple(full)
+    else:
+        levels = tuple(sorted(level_table(column)[1]))
+    if len(set(levels)) < len(levels):
+        twice = next(v for k, v in enumerate(levels) if v in levels[:k])
+        raise DataError(f"column {name!r} has two categories that are both written {twice!r}")
+    default = "poly" if ordered else "treatment"
+    contrast = make_contrast(name, default if spec is None else spec, levels, full)
+    return Column(name, "ordered" if ordered else "factor", levels, contrast, kind == "boolean")
+
+
+def used_levels(column: pd.Series) -> tuple[str, ...]:
+    """Labels of the categories that some row has, in their order."""
+    codes, labels = level_table(column)
+    present = np.bincount(codes[codes >= 0], minlength=len(labels)) > 0
+    return tuple(label for label, used in zip(labels, present, strict=True) if used)
+
+
+def column_kind(name: str, column: pd.Series) -> str:
+    """What a column holds: ``numeric``, ``boolean``, ``categorical`` or ``text``.
+
+    Raises
+    ------
+    DataError
+        For dates, complex numbers, lists and whatever else is no variable of a model.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "categorical"
+    if pd.api.types.is_bool_dtype(dtype):
+        return "boolean"
+    if pd.api.types.is_complex_dtype(dtype):
+        raise DataError(f"column {name!r} holds complex numbers")
+    if pd.api.types.is_numeric_dtype(dtype):
+        return "numeric"
+    if pd.api.types.is_datetime64_any_dtype(dtype) or pd.api.types.is_timedelta64_dtype(dtype):
+        raise DataError(
+            f"column {name!r} holds dates or times; turn it into numbers (such as days since "
+            "the start) or into a factor first"
+        )
+    return _object_kind(name, column)
+
+
+def _object_kind(name: str, column: pd.Series) -> str:
+    found = pd.api.types.infer_dtype(column, skipna=True)
+    if found in ("string", "empty"):
+        return "text"
+    if found == "boolean":
+        return "boolean"
+    if found in ("integer", "floating", "mixed-integer-float", "decimal"):
+        return "numeric"
+    if found in ("date", "datetime", "datetime64", "time", "timedelta", "timedelta64", "period"):
+        raise DataError(
+            f"column {name!r} holds dates or times; turn it into numbers (such as days since "
+            "the start) or into a factor first"
+        )
+    raise DataError(
+        f"column {name!r} holds {found} values; a variable of a model must be numbers, text, "
+        "booleans or a categorical"
+    )
+
+
+def level_label(value: Any) -> str:
+    """The label of a level as R writes it: numbers by up to 15 digits, TRUE and FALSE.
+
+    Examples
+    --------
+    >>> level_label(4.0), level_label(np.True_), level_label("a")
+    ('4', 'TRUE', 'a')
+    """
+    if isinstance(value, (bool, np.bool_)):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, (float, np.floating)):
+        return f"{float(value) + 0.0:.15g}"
+    return str(value)
+
+
+def level_table(column: pd.Series | Array) -> tuple[Array, tuple[str, ...]]:
+    """Integer codes of a column and what they stand for.
+
+    Returns
+    -------
+    codes : array of int (N,)
+        From 0; -1 where missing.
+    labels : tuple of str
+        Categories in their order (with unused ones), other values sorted.
+    """
+    if isinstance(column, pd.Series) and isinstance(column.dtype, pd.CategoricalDtype):
+        categories = column.cat.categories
+        return column.cat.codes.to_numpy(dtype=np.int64), tuple(map(level_label, categories))
+    codes, values = pd.factorize(column, use_na_sentinel=True)
+    order = _sorted_positions(values)
+    rank = np.empty(len(order) + 1, dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    rank[-1] = -1
+    return rank[codes], tuple(level_label(values[k]) for k in order)
+
+
+def _sorted_positions(values: Any) -> Array:
+    plain = np.asarray(values)
+    if plain.dtype.kind in "biuf":
+        return np.argsort(plain, kind="stable")
+    if all(isinstance(v, (int, float, np.number)) for v in plain):
+        return np.argsort(plain.astype(float), kind="stable")
+    return np.array(sorted(range(len(plain)), key=lambda k: str(plain[k])), dtype=np.int64)
+
+
+def check_columns(nodes: Iterable[Node], frame: pd.DataFrame, source: str) -> None:
+    """Check that every variable of some expressions is a column of the data.
+
+    Raises
+    ------
+    FormulaError
+        With a caret under the first that is not, and the nearest column.
+    """
+    known = {str(c) for c in frame.columns}
     for node in nodes:
-        for n in walk(node):
-            if isinstance(n, Name) and n.value not in known and n.value not in ("Intercept",):
-                raise FormulaError(f"column {n.value!r} is not in the data{did_you_mean(n.value, known)}", source, n.span)
+        variables = set(names(node)) - known
+        if not variables:
+            continue
+        for part in walk(node):
+            if isinstance(part, Name) and part.value in variables and part.value != "Intercept":
+                raise FormulaError(
+                    f"column {part.value!r} is not in the data"
+                    f"{did_you_mean(part.value, known)}",
+                    source,
+                    part.span,
+                )

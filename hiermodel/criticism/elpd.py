@@ -223,7 +223,9 @@ def _loo_piece(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lowest = np.partition(rows[at], tail - 1, axis=1)[:, :tail]
         at = at[np.ptp(lowest, axis=1) > 1e-12]
         if len(at):
-            weights, k[at] = _arviz.psis(rows[at], int(tail))
+            weights, shape = _arviz.psis(rows[at], int(tail))
+            # A tail that is too long to be fitted has no shape on one line of ArviZ.
+            k[at] = np.where(np.isnan(shape), np.inf, shape)
             elpd[at] = logsumexp(weights + rows[at], axis=1)
     return elpd, k
 
@@ -332,4 +334,6 @@ def _result(
 
 def sum_se(values: np.ndarray) -> float:
     """Return the standard error of a sum of independent contributions."""
-    return float(np.sqrt(len(values) * values.var(ddof=1))) if len(values) > 1 else float("nan")
+    if len(values) < 2 or not np.isfinite(values).all():
+        return float("nan")
+    return float(np.sqrt(len(values) * values.var(ddof=1)))

@@ -149,7 +149,8 @@ def _is_list(value: Any) -> bool:
 def number_text(value: Any) -> str:
     """Return a value as a short label."""
     if isinstance(value, float | int | np.number) and not isinstance(value, bool):
-        return f"{float(value):.4g}"
+        # The mean of a centred column is zero but for rounding.
+        return f"{float(value):.4g}" if abs(value) > 1e-12 else "0"
     return str(value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STATISTICS = ("estimate__", "se__", "lower__", "upper__")
+# About as many rows of each effect are printed.
+_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,14 +108,10 @@ class ConditionalEffects(Mapping[str, pd.DataFrame]):
     def __repr__(self) -> str:
         parts = [f"Conditional effects: {self.label}"]
         for effect in self.effects:
-            frame = effect.frame
-            at = np.unique(np.linspace(0, len(frame) - 1, min(len(frame), 6)).astype(int))
-            extra = [c for c in ("cond__", "cats__") if c in frame and frame[c].nunique() > 1]
-            shown = [v.name for v in effect.variables] + extra + list(STATISTICS)
-            brief = frame.iloc[at][shown].set_index(shown[: -len(STATISTICS)])
-            brief.index = pd.Index([_index_text(key) for key in brief.index])
+            brief = _brief(effect)
             held = f" ({effect.held})" if effect.held else ""
-            cut = f"\n  ... {len(frame)} rows" if len(frame) > len(at) else ""
+            left = len(effect.frame) - len(brief)
+            cut = f"\n  ... {left} more rows" if left else ""
             parts.append(f"{effect.name}{held}\n{frame_text(brief)}{cut}")
         return "\n\n".join(parts)
 
@@ -123,5 +121,15 @@ class ConditionalEffects(Mapping[str, pd.DataFrame]):
         return effects_html(self)
 
 
-def _index_text(key: Any) -> str:
-    return ", ".join(number_text(k) for k in (key if isinstance(key, tuple) else (key,)))
+def _brief(effect: Effect) -> pd.DataFrame:
+    """Return the table at a few values of the first variable, labelled by what varies."""
+    frame = effect.frame
+    extra = [c for c in ("cond__", "cats__") if c in frame and frame[c].nunique() > 1]
+    keys = [v.name for v in effect.variables] + extra
+    values = frame["effect1__"].drop_duplicates()
+    points = max(2, _SHOWN // max(1, len(frame) // len(values)))
+    chosen = values.iloc[np.unique(np.linspace(0, len(values) - 1, points).astype(int))]
+    part = frame[frame["effect1__"].isin(chosen)].iloc[: 3 * _SHOWN]
+    columns = [[number_text(v) for v in part[key]] for key in keys]
+    index = pd.MultiIndex.from_arrays(columns, names=keys) if extra or len(keys) > 1 else columns[0]
+    return part[list(STATISTICS)].set_axis(index, axis=0)

@@ -109,7 +109,8 @@ class _Lines(io.TextIOBase):
         self.others: list[str] = []
         self._progress = progress
         self._through = through
-        self._rest = ""
+        # print() writes a line and its end apart, and the chains' threads print at once.
+        self._rest: dict[int, str] = {}
         self._lock = threading.RLock()
 
     def writable(self) -> bool:
@@ -117,7 +118,9 @@ class _Lines(io.TextIOBase):
 
     def write(self, text: str) -> int:
         with self._lock:
-            *lines, self._rest = (self._rest + text).split("\n")
+            thread = threading.get_ident()
+            *lines, rest = (self._rest.get(thread, "") + text).split("\n")
+            self._rest[thread] = rest
             for line in lines:
                 self._sort(line)
         return len(text)

@@ -58,6 +58,9 @@ class ResolvedPriors:
         densities without their constants.
     data : tuple of (Var, float or ndarray)
         Stan data for the numbers of default priors.
+    improper : tuple of str
+        Parameters with a flat prior on an unbounded range, as a user would name them:
+        the prior alone cannot be sampled.
     """
 
     table: tuple[PriorRow, ...]
@@ -65,6 +68,7 @@ class ResolvedPriors:
     fixed: tuple[FixedVar, ...]
     statements: tuple[str, ...]
     data: tuple[tuple[Var, Number], ...]
+    improper: tuple[str, ...] = ()
 
     def frame(self) -> pd.DataFrame:
         """Return the table as a data frame.
@@ -159,6 +163,7 @@ def resolve_priors(
     fixed: list[FixedVar] = []
     data: list[tuple[Var, Number]] = []
     tagged: list[tuple[str, str]] = []
+    improper: list[str] = []
     for var in variables:
         if var.prior is None:
             parameters.append(var)
@@ -166,6 +171,7 @@ def resolve_priors(
         var = _bounded(var, found)
         choices = _choose(var, found, used)
         _warn_support(var, choices, found)
+        improper += _improper(var, choices)
         own, constant = fix_constants(var, choices)
         parameters += own
         fixed += [constant] if constant is not None else []
@@ -179,7 +185,19 @@ def resolve_priors(
         tuple(fixed),
         tag_statements(tagged, normalize),
         tuple(data),
+        tuple(improper),
     )
+
+
+def _improper(var: Var, choices: Sequence[Choice]) -> list[str]:
+    """Name the elements whose prior is flat where nothing bounds them."""
+    if var.lower and var.upper:
+        return []
+    return [
+        f"{var.name}[{c.element.coef}]" if c.element.coef else var.name
+        for c in choices
+        if c.prior == ""
+    ]
 
 
 def _choose(var: Var, found: Mapping[RowKey, Prior], used: set[RowKey]) -> tuple[Choice, ...]:

@@ -61,7 +61,7 @@ def reaction_data() -> pd.DataFrame:
         {
             "x": rng.normal(2.0, 1.5, n),
             "z": rng.normal(-1.0, 0.5, n),
-            "dose": pd.Categorical(np.tile(["low", "mid", "high", "mid"], 10), ["low", "mid", "high"]),
+            "dose": pd.Categorical(["low", "mid", "high", "mid"] * 10, ["low", "mid", "high"]),
             "old": rng.integers(0, 2, n).astype(bool),
             "g": np.repeat(["a", "b", "c", "d"], 10),
         }

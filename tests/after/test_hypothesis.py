@@ -43,7 +43,10 @@ def test_certain_hypotheses(fit) -> None:
     ("text", "expected"),
     [
         ("x:dosemid > 0", lambda f: f["b_x:dosemid"]),
-        ("b_x + 2 * x:dosehigh < dosemid", lambda f: f["b_x"] + 2 * f["b_x:dosehigh"] - f["b_dosemid"]),
+        (
+            "b_x + 2 * x:dosehigh < dosemid",
+            lambda f: f["b_x"] + 2 * f["b_x:dosehigh"] - f["b_dosemid"],
+        ),
         ("r_g[b, x] - r_g[a,x] > 0", lambda f: f["r_g[b,x]"] - f["r_g[a,x]"]),
         ("exp(x) ^ 2 > 1", lambda f: np.exp(f["b_x"]) ** 2 - 1),
         ("(x - -1) / sigma = 0", lambda f: (f["b_x"] + 1) / f["sigma"]),

@@ -72,7 +72,7 @@ CHECKS: dict[str, Check] = {
 }
 
 # Keys of a case that are no references.
-_FACTS = frozenset(
+FACTS = frozenset(
     {"id", "golden_id", "title", "features", "data", "call", "chains", "draws_per_chain", "n_obs",
      "rows", "draws", "newdata", "responses", "oracle_note", "log_lik_new_response", "group"}
 )  # fmt: skip
@@ -119,7 +119,7 @@ def _check(post: PostCase) -> CaseResult:
     notes: list[str] = []
     wrong = _oracle_errors(case)
     for key in case:
-        if key in _FACTS or not _usable(case[key]):
+        if key in FACTS or not usable(case[key]):
             continue
         if key in wrong:
             notes.append(f"{key} not compared: {'; '.join(case['oracle_note'])}")
@@ -138,7 +138,7 @@ def _pending(key: str) -> list[str]:
     raise Pending(key)
 
 
-def _usable(reference: Any) -> bool:
+def usable(reference: Any) -> bool:
     """False for a reference that brms refused to give."""
     return not (isinstance(reference, Mapping) and set(reference) == {"not_available"})
 

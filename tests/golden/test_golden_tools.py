@@ -161,7 +161,7 @@ def test_matrix_keeps_its_names(tmp_path: Path) -> None:
 
 
 def test_newdata_reads_missing_cells() -> None:
-    columns = {
+    columns: dict[str, dict[str, Any]] = {
         "x": {"type": "real", "values": ["NA", 2]},
         "g": {"type": "factor", "levels": ["a", "b"], "values": ["b", "NA"]},
         "h": {"type": "character", "values": ["new", "new"]},

@@ -105,7 +105,7 @@ def api(name: str, feature: str) -> Callable[..., Any]:
     found = getattr(hm, name, None)
     if found is None:
         raise Untranslatable(f"{feature}: hiermodel has no hm.{name}()")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _typed_arguments(call: Mapping[str, Any]) -> dict[str, str]:

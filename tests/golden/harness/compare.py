@@ -128,10 +128,9 @@ def entry_problems(name: str, ours: Any, entry: Mapping[str, Any]) -> list[str]:
         line = difference(f"data {name}", value, expected, relative, _spread(expected))
         return [line] if line else []
     flat = value.ravel()
-    if _SIGN_FREE.match(name):
-        pairs = (("sumsq", np.sum(flat**2)),)
-    else:
-        pairs = (("sum", np.sum(flat)), ("sumsq", np.sum(flat**2)))
+    pairs = [("sumsq", np.sum(flat**2))]
+    if not _SIGN_FREE.match(name):
+        pairs.append(("sum", np.sum(flat)))
     lines = [
         difference(f"data {name} {key}", got, number(entry[key]), 1e-9, max(1.0, flat.size * 1e-3))
         for key, got in pairs
@@ -207,7 +206,7 @@ def _one_parameter(
         except (ValueError, SyntaxError) as error:
             problems.append(f"parameter {ours.name}: {side} bound: {error}")
             continue
-        if not np.all(close(*np.broadcast_arrays(got, want), 1e-12)):
+        if not np.all(close(got, want, 1e-12)):
             problems.append(
                 f"parameter {ours.name}: {side} bound {text or 'none'}, recorded {expected}"
             )

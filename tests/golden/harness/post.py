@@ -91,7 +91,7 @@ def method(fit: Any, name: str) -> Callable[..., Any]:
     found = getattr(fit, name, None)
     if found is None:
         raise Pending(name)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def by_response(reference: Mapping[str, Any]) -> Iterator[tuple[str | None, Mapping[str, Any]]]:

@@ -12,7 +12,7 @@ import xarray as xr
 from harness.post import PostCase, by_response, exact, method, per_draw, stored
 from hiermodel.errors import HiermodelError
 
-_VERBS = {
+_VERBS: dict[str, tuple[str, dict[str, Any]]] = {
     "linpred": ("posterior_linpred", {}),
     "linpred_thres": ("posterior_linpred", {"incl_thres": True}),
     "epred": ("posterior_epred", {}),
