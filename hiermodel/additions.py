@@ -103,7 +103,7 @@ class Additions:
             return column
         if not np.all(column == np.floor(column)):
             row = int(np.flatnonzero(column != np.floor(column))[0])
-            raise DataError(f"{role} must be whole numbers; row {row} has {column[row]:g}")
+            raise DataError(f"{role} must be whole numbers; row {row + 1} has {column[row]:g}")
         return column.astype(np.int64)
 
 
@@ -129,7 +129,7 @@ def _check(role: str, column: Array) -> None:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         word = "at least" if inclusive else "greater than"
-        raise DataError(f"{role} must be {word} {low:g}; row {row} has {column[row]:g}")
+        raise DataError(f"{role} must be {word} {low:g}; row {row + 1} has {column[row]:g}")
 
 
 def _censoring_codes(value: Any, n: int) -> Array:
@@ -141,14 +141,14 @@ def _censoring_codes(value: Any, n: int) -> Array:
             table = [_censoring_label(level) for level in folded]
         codes = np.asarray(value.codes)
         if (codes < 0).any():
-            raise DataError(f"cens() is missing in row {int(np.flatnonzero(codes < 0)[0])}")
+            raise DataError(f"cens() is missing in row {int(np.flatnonzero(codes < 0)[0]) + 1}")
         return np.array(table, dtype=np.int64)[codes]
     column = numeric_column(value, n, "cens")
     bad = ~np.isin(column, (-1, 0, 1, 2))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise DataError(
-            f"cens() takes left, none, right, interval (or -1, 0, 1, 2); row {row} has "
+            f"cens() takes left, none, right, interval (or -1, 0, 1, 2); row {row + 1} has "
             f"{column[row]:g}"
         )
     return column.astype(np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.additions import learn_additions
-from hiermodel.errors import HiermodelError
+from hiermodel.errors import HiermodelError, HiermodelWarning
 from hiermodel.families import as_family
 from hiermodel.families.base import Family
 from hiermodel.formula import Formula, as_formula, deparse
@@ -40,6 +41,7 @@ from hiermodel.stan.likelihood import LikelihoodInput, build_likelihood
 from hiermodel.stan.variables import Block, PriorElement, PriorTarget, ScalePrior, Var
 from hiermodel.terms.build_groups import GroupContext, build_groups
 from hiermodel.terms.build_thresholds import build_thresholds
+from hiermodel.terms.group import GroupEffects
 from hiermodel.terms.thresholds import Thresholds
 
 
@@ -87,6 +89,7 @@ def model(
     )
     main = part.main
     additions = learn_additions(main, chosen, frame, schema, "")
+    additions.data(frame)  # bad values are told now, not when the data are bound
     response = learn_response(main, chosen, additions, frame, schema)
     fixed = fixed_parameters(part, chosen)
     requests = predictor_requests(part, chosen, response, frame)
@@ -109,6 +112,7 @@ def model(
     likelihood = _likelihood(
         main, chosen, response, predictors, fixed, thresholds, normalize
     )
+    _warn_numeric_groups(predictors, groups, schema)
     draft = Model(
         formula=whole, family=chosen, response=response, predictors=predictors, groups=groups,
         thresholds=thresholds, scalars=scalars, fixed=fixed, likelihood=likelihood,
@@ -120,6 +124,23 @@ def model(
     )
     declared = tuple(v for v in draft.declared if v.block is Block.PARAMETERS)
     return replace(draft, resolved_priors=resolve_priors(declared, user, normalize=normalize))
+
+
+def _warn_numeric_groups(
+    predictors: tuple[Predictor, ...], groups: tuple[GroupEffects, ...], schema: Schema
+) -> None:
+    """Warn of a number that is both a covariate and a grouping factor: seldom what is meant."""
+    covariates = {v for p in predictors for v in p.population.design.variables}
+    for group in groups:
+        for member in group.grouping.members:
+            for name in covariates.intersection(member):
+                if schema.columns[name].kind == "numeric":
+                    warnings.warn(
+                        f"{name!r} is a numeric covariate and a grouping factor in {group.text}: "
+                        "each of its values is a level. If that is not meant, remove one of the two",
+                        HiermodelWarning,
+                        stacklevel=3,
+                    )
 
 
 def _family_of(inside: object, outside: Family | str) -> Family | str:

@@ -6,7 +6,6 @@ printed does not load plotting.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,9 +39,9 @@ class Fit(Predictions):
     model : Model
     frame : DataFrame
         The rows that were fitted.
-    idata : InferenceData or DataTree
-        ArviZ's container: groups ``posterior``, ``sample_stats``, ``observed_data``,
-        ``constant_data``.
+    datasets : mapping of str to Dataset
+        The groups ``posterior``, ``sample_stats``, ``observed_data``, ``constant_data``;
+        `idata` has them in ArviZ's container.
     provenance : mapping
         Engine, versions, seed, settings, certificate, seconds, warnings.
 
@@ -113,11 +112,7 @@ class Fit(Predictions):
             "engine": draws.engine, "engine_version": draws.engine_version,
             "seconds": draws.seconds, "seed": draws.seed, "method": draws.method, **facts,
         }
-        attrs = {
-            "hiermodel_model": json.dumps(persistence.model_to_json(model)),
-            "hiermodel_provenance": json.dumps(provenance),
-        }
-        return cls(model, frame, inference_data.make(groups, attrs), provenance)
+        return cls(model, frame, groups, provenance)
 
     def update(self, data: Any = None, formula: Any = None, **changes: Any) -> Fit:
         """Fit again with changes; everything else stays as it was.
@@ -153,7 +148,7 @@ class Fit(Predictions):
 
     def with_group(self, name: str, group: xr.Dataset) -> Fit:
         """The same fit with a further group in ``idata``."""
-        return replace(self, idata=inference_data.with_group(self.idata, name, group))
+        return replace(self, datasets={**self.datasets, name: group})
 
     def with_groups(self, *names: str, seed: int | None = None) -> Fit:
         """The same fit with computed groups in ``idata``, for use with ArviZ.
@@ -194,7 +189,7 @@ class Fit(Predictions):
     @property
     def groups(self) -> tuple[str, ...]:
         """Names of the groups in ``idata``."""
-        return inference_data.group_names(self.idata)
+        return tuple(self.datasets)
 
     def save(self, path: str | Path) -> Path:
         """Write the fit to one netCDF file; `hiermodel.load` reads it back.
@@ -207,8 +202,7 @@ class Fit(Predictions):
         -------
         Path
         """
-        inference_data.save(self.idata, Path(path))
-        return Path(path)
+        return inference_data.write(self.datasets, self.words, path)
 
     # ------------------------------------------------------------------ tables
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from hiermodel import inference_data, persistence
 from hiermodel.building import model as make_model
-from hiermodel.engines import Engine, get_engine
+from hiermodel.engines import Engine, SamplingSettings, get_engine
 from hiermodel.errors import HiermodelError
 from hiermodel.fitted import Fit
 from hiermodel.formula import Formula
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
-from hiermodel.sampling import Run, checked_draws, diagnose, sampling_settings
+from hiermodel.sampling import Run, checked_draws, diagnose
 
 if TYPE_CHECKING:
     from hiermodel.families.base import Family
@@ -35,7 +35,7 @@ def fit_model(
 ) -> Fit:
     """Fit a model to data; see `fit` for the arguments."""
     chosen = get_engine(engine)
-    sampling = sampling_settings(settings)
+    sampling = SamplingSettings.of(**settings)
     if prior_only is None:
         prior_only = model.sample_prior == "only"
     rows = model.rows(data)
@@ -155,13 +155,11 @@ def load(path: str | Path) -> Fit:
     >>> import hiermodel as hm
     >>> fit = hm.load("fit.nc")  # doctest: +SKIP
     """
-    idata = inference_data.open(Path(path))
-    attrs = inference_data.attributes(idata)
+    groups, attrs = inference_data.read(path)
     if "hiermodel_model" not in attrs:
         raise HiermodelError(f"{path} is not a fit saved by hiermodel")
-    constant = inference_data.dataset(idata, "constant_data")
-    frame, data2 = persistence.dataset_to_frame(constant)
+    frame, data2 = persistence.dataset_to_frame(groups["constant_data"])
     arguments = persistence.model_arguments(json.loads(attrs["hiermodel_model"]))
     rebuilt = make_model(data=frame, data2=data2 or None, **arguments)
     provenance = json.loads(attrs["hiermodel_provenance"])
-    return Fit(rebuilt, rebuilt.rows(frame), idata, provenance)
+    return Fit(rebuilt, rebuilt.rows(frame), groups, provenance)

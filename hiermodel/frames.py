@@ -68,7 +68,7 @@ def _plain_axes(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _from_mapping(data: Mapping[Any, Any]) -> pd.DataFrame:
     columns = {str(name): _column(str(name), values) for name, values in data.items()}
-    lengths = {name: len(values) for name, values in columns.items() if values is not None}
+    lengths = {name: len(v) for name, v in columns.items() if not _is_single(v)}
     if columns and not lengths:
         raise DataError("data hold only single values; each column must be a list or an array")
     for name, length in lengths.items():
@@ -77,24 +77,22 @@ def _from_mapping(data: Mapping[Any, Any]) -> pd.DataFrame:
             raise DataError(
                 f"columns differ in length: {first!r} has {expected} values, {name!r} has {length}"
             )
-    whole = {
-        name: data_value if (data_value := columns[name]) is not None else data[original]
-        for original in data
-        for name in (str(original),)
-    }
-    return pd.DataFrame(whole)
+    return pd.DataFrame(columns)
+
+
+def _is_single(values: Any) -> bool:
+    return isinstance(values, (str, bytes)) or np.ndim(values) == 0
 
 
 def _column(name: str, values: Any) -> Any:
-    """The values of one column without an index, or None for a single value."""
-    if isinstance(values, (str, bytes)) or np.ndim(values) == 0:
-        return None
+    """The values of one column without an index; single values are repeated by pandas."""
+    if _is_single(values):
+        return values
     if isinstance(values, pd.Series):
         return values.array
     if np.ndim(values) != 1:
-        raise DataError(
-            f"column {name!r} must be one-dimensional, it has shape {np.shape(values)}"
-        )
+        shape = np.shape(values)
+        raise DataError(f"column {name!r} must be one-dimensional, it has shape {shape}")
     return values
 
 

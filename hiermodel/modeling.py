@@ -214,7 +214,7 @@ class Model:
                     row = int(np.flatnonzero(column < 0)[0])
                     level = group.grouping.labels(frame, member)[row]
                     raise DataError(
-                        f"level {str(level)!r} of grouping factor {group.name!r} (row {row}) is "
+                        f"level {str(level)!r} of grouping factor {group.name!r} (row {row + 1}) is "
                         "not in the model; predictions for new levels need allow_new_levels=True"
                     )
             out[group.index] = codes

@@ -98,7 +98,7 @@ def plan_levels(
         if not allow_new_levels:
             label = "NA" if labels[unseen[0]] is None else str(labels[unseen[0]])
             raise DataError(
-                f"level {label!r} of grouping factor {group.name!r} (row {int(unseen[0])}) is not "
+                f"level {label!r} of grouping factor {group.name!r} (row {int(unseen[0]) + 1}) is not "
                 f"in the fitted model{did_you_mean(label, levels)}; pass allow_new_levels=True to "
                 "predict for new levels, or re_formula='none' to leave the effects out"
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hiermodel import inference_data, predict
+from hiermodel import inference_data, persistence, predict
 from hiermodel.errors import HiermodelError
 from hiermodel.frames import as_frame
 from hiermodel.modeling import Model
@@ -28,22 +30,36 @@ class Predictions:
 
     model: Model
     frame: pd.DataFrame
-    idata: Any
+    datasets: Mapping[str, xr.Dataset]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @functools.cached_property
+    def idata(self) -> Any:
+        """ArviZ's container of all groups: InferenceData, or DataTree from ArviZ 1 on.
+
+        Made when it is first asked for, because importing ArviZ takes longer than many fits.
+        """
+        return inference_data.make(self.datasets, self.words)
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What the arrays do not say, as JSON: the user's words and the facts of the run."""
+        return {
+            "hiermodel_model": json.dumps(persistence.model_to_json(self.model)),
+            "hiermodel_provenance": json.dumps(dict(self.provenance)),
+        }
 
     # ------------------------------------------------------------------ looking inside
 
     @property
     def posterior(self) -> xr.Dataset:
         """Labelled draws; see docs/architecture.md for variables and dims."""
-        return inference_data.dataset(self.idata, "posterior")
+        return self.datasets["posterior"]
 
     @property
     def sample_stats(self) -> xr.Dataset:
         """Sampler statistics, (chain, draw)."""
-        if not inference_data.has_group(self.idata, "sample_stats"):
-            return xr.Dataset()
-        return inference_data.dataset(self.idata, "sample_stats")
+        return self.datasets.get("sample_stats", xr.Dataset())
 
     @property
     def response(self) -> np.ndarray:

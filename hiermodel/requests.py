@@ -12,7 +12,7 @@ from hiermodel.errors import FormulaError, did_you_mean
 from hiermodel.families.base import Family
 from hiermodel.formula import Formula, expand
 from hiermodel.formula.bf import ResponseFormula, SubFormula
-from hiermodel.formula.syntax import Expansion, Name, Node, ParsedFormula, names
+from hiermodel.formula.syntax import Expansion, GroupTerm, Name, Node, ParsedFormula, names
 from hiermodel.predictors import PredictorOptions
 from hiermodel.response import Response, category_parameter
 from hiermodel.schema import check_columns
@@ -86,12 +86,18 @@ def _nodes(expansion: Expansion) -> list[Node]:
     for group in expansion.groups:
         nodes += _nodes(group.coefs)
         if group.call is None:
-            nodes += [Name(group.span, variable) for variable in group.group]
+            nodes += [_group_name(group, variable, expansion.source) for variable in group.group]
             continue
         nodes += [
             a.value for a in group.call.arguments if a.name not in ("cov", "id", "dist", "cor")
         ]
     return nodes
+
+
+def _group_name(group: GroupTerm, variable: str, source: str) -> Name:
+    """The name of a grouping variable, where it stands in the formula."""
+    start = source.rfind(variable, *group.span)
+    return Name((start, start + len(variable)) if start >= 0 else group.span, variable)
 
 
 def predictor_requests(

@@ -105,7 +105,7 @@ def _nominal_codes(value: Any, categories: tuple[str, ...], name: str) -> Array:
     if (codes == 0).any():
         row = int(np.flatnonzero(codes == 0)[0])
         raise DataError(
-            f"response {name!r} has the category {labels[row]!r} in row {row}, which the model "
+            f"response {name!r} has the category {labels[row]!r} in row {row + 1}, which the model "
             f"does not know; it knows {', '.join(categories)}"
         )
     return codes

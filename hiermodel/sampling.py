@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,18 +67,6 @@ class Run:
     settings: SamplingSettings
     algorithm: str = "nuts"
     certified: bool = True
-
-
-def sampling_settings(given: Mapping[str, Any]) -> SamplingSettings:
-    """Settings from keyword arguments; an unknown one is an error that names the nearest."""
-    known = [f.name for f in fields(SamplingSettings)]
-    for name in given:
-        if name not in known:
-            raise EngineError(
-                f"unknown setting {name!r}{did_you_mean(name, known)}; "
-                f"the settings are {', '.join(known)}"
-            )
-    return SamplingSettings(**given)
 
 
 def checked_draws(

@@ -22,6 +22,7 @@ ORDER = (
     "links",
     "formula",
     "frames",
+    "contrasts",
     "schema",
     "expressions",
     "columns",
@@ -31,6 +32,7 @@ ORDER = (
     "response",
     "terms",
     "predictors",
+    "requests",
     "stan/likelihood",
     "stan/render",
     "engines",
@@ -42,16 +44,17 @@ ORDER = (
     "posterior",
     "persistence",
     "sampling",
+    "predictions",
     "summary",
     "criticism",
     "effects",
     "plots",
-    "postprocess",
+    "fitted",
     "fitting",
 )
 
-# The doors: methods of `Model` that hand over to a module further up, inside the method.
-DOORS = {("modeling", "fitting")}
+# The doors: methods of `Model` and `Fit` that hand over to a module further up, inside the method.
+DOORS = {("modeling", "fitting"), ("fitted", "fitting")}
 
 # Packages that only one place may know.
 OWNERS = {

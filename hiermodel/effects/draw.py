@@ -138,7 +138,13 @@ def _draw_points(panel: Panel, ax: Axes, observed: pd.DataFrame) -> None:
         places = {level: i for i, level in enumerate(_levels(panel))}
         spread = np.random.default_rng(0).uniform(-0.12, 0.12, len(observed))
         x = np.array([places.get(str(v), np.nan) for v in x]) + spread
-    ax.scatter(x, observed["response__"], s=9, color="0.45", alpha=0.5, linewidths=0, zorder=0)
+    colours: Any = "0.45"
+    if len(panel.effect.variables) == 2 and panel.effect.variables[1].is_factor:
+        # The colours of the lines or bars that the points belong to.
+        by_level = {label: f"C{k}" for k, (label, _) in enumerate(_series(panel))}
+        second = observed[panel.effect.variables[1].name]
+        colours = [by_level.get(str(v), "0.45") for v in second]
+    ax.scatter(x, observed["response__"], s=9, c=colours, alpha=0.5, linewidths=0, zorder=0)
 
 
 def effects_html(effects: ConditionalEffects) -> str:

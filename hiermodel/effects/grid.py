@@ -150,7 +150,8 @@ def number_text(value: Any) -> str:
     """Return a value as a short label."""
     if isinstance(value, float | int | np.number) and not isinstance(value, bool):
         # The mean of a centred column is zero but for rounding.
-        return f"{float(value):.4g}" if abs(value) > 1e-12 else "0"
+        number = float(value)
+        return f"{number:.4g}" if abs(number) > 1e-12 else "0"
     return str(value)
 
 

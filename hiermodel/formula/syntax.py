@@ -190,5 +190,22 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def names(node: Node) -> tuple[str, ...]:
-    """Return the variables used in an expression, each once, in order of appearance."""
-    return tuple(dict.fromkeys(n.value for n in walk(node) if isinstance(n, Name)))
+    """Return the variables used in an expression, each once, in order of appearance.
+
+    ``contr.sum`` in ``C(x, contr.sum)`` names a contrast, not a variable.
+    """
+    return tuple(dict.fromkeys(_variables(node)))
+
+
+def _variables(node: Node) -> Iterator[str]:
+    if isinstance(node, Name):
+        yield node.value
+    contrast = is_contrast_call(node)
+    for position, child in enumerate(children(node)):
+        if not (contrast and position == 1 and isinstance(child, Name)):
+            yield from _variables(child)
+
+
+def is_contrast_call(node: Node) -> bool:
+    """Whether a node is ``C(x, ...)``, whose second argument may be the bare name of a contrast."""
+    return isinstance(node, Call) and node.function == "C"

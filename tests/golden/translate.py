@@ -7,6 +7,7 @@ code) is translated here, and read with `harness.rtext`: nothing is evaluated.
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -44,7 +45,18 @@ class ModelCall:
     options: dict[str, Any] = field(default_factory=dict)
 
     def model(self) -> hm.Model:
-        """Build the model."""
+        """Build the model.
+
+        Raises
+        ------
+        Untranslatable
+            For an argument that ``hm.model`` does not take.
+        """
+        taken = inspect.signature(hm.model).parameters
+        if not any(one.kind is one.VAR_KEYWORD for one in taken.values()):
+            for name in self.options:
+                if name not in taken:
+                    raise Untranslatable(f"hm.model() takes no argument {name!r} yet")
         return hm.model(self.formula, self.data, family=self.family, **self.options)
 
     def default_priors(self) -> pd.DataFrame:
