@@ -137,7 +137,7 @@ def _warn_numeric_groups(
                 if schema.columns[name].kind == "numeric":
                     warnings.warn(
                         f"{name!r} is a numeric covariate and a grouping factor in {group.text}: "
-                        "each of its values is a level. If that is not meant, remove one of the two",
+                        "each of its values is a level. If that is not meant, remove one",
                         HiermodelWarning,
                         stacklevel=3,
                     )

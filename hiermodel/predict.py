@@ -312,7 +312,9 @@ def linpred(
     out = np.empty((prediction.size, prediction.n))
     for at in prediction.chunks():
         eta = predictor.eta(prediction.part(at), prediction.data, prediction.n)
-        out[at] = link_named(predictor.link).inverse(eta) if transform else eta
+        # Where the density applies the link, the parameter itself is on the link scale.
+        inverted = transform and not predictor.on_link_scale
+        out[at] = link_named(predictor.link).inverse(eta) if inverted else eta
     if not incl_thres:
         return out
     if model.thresholds is None:
@@ -350,18 +352,20 @@ def dpar_draws(prediction: Prediction, dpar: str) -> Array:
 
 
 def epred(prediction: Prediction) -> Array:
-    """E[Y], (draws, rows), or category probabilities (draws, rows, categories)."""
+    """E[Y], (draws, rows), or probabilities (draws, rows, categories in the order of levels)."""
     family = prediction.model.family
 
     def mean(at: slice) -> Array:
         p = parameters(prediction, at)
         return evaluate.mean(family, p, **_bounds(prediction))
 
-    return _evaluate(prediction, mean)
+    values = _evaluate(prediction, mean)
+    order = prediction.model.response.level_order
+    return values if order is None else values[:, :, np.argsort(order)]
 
 
 def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
-    """Draws of Y, (draws, rows)."""
+    """Draws of Y, (draws, rows); nominal responses as codes from 1 in the order of the levels."""
     family = prediction.model.family
 
     def one(at: slice) -> Array:
@@ -369,7 +373,9 @@ def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
         p = parameters(prediction, at)
         return evaluate.random(family, rng, p, lb=bounds.get("lb"), ub=bounds.get("ub"))
 
-    return _evaluate(prediction, one)
+    values = _evaluate(prediction, one)
+    order = prediction.model.response.level_order
+    return values if order is None else np.asarray(order)[values - 1] + 1
 
 
 def log_lik(prediction: Prediction, y: Array) -> Array:

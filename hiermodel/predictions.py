@@ -176,7 +176,7 @@ class Predictions:
         needs = () if dpar else EXPECTATION_ROLES
         prediction = self._prediction(newdata, options, needs, ndraws)
         values = predict.dpar_draws(prediction, dpar) if dpar else predict.epred(prediction)
-        last = ("category", self.model.response.categories)
+        last = ("category", self.model.response.shown_categories)
         return self._wrap(values, prediction, dpar or "epred", last)
 
     def posterior_predict(

@@ -50,6 +50,22 @@ class Response:
     suffix: str
 
     @property
+    def level_order(self) -> tuple[int, ...] | None:
+        """Place of each category among the levels of a nominal response, None for others.
+
+        The model puts the reference first; users see categories in the order of the levels.
+        """
+        if self.family.response != "nominal" or self.levels is None:
+            return None
+        return tuple(self.levels.index(category) for category in self.categories)
+
+    @property
+    def shown_categories(self) -> tuple[str, ...]:
+        """Categories in the order in which users see them."""
+        nominal = self.family.response == "nominal" and self.levels is not None
+        return self.levels if nominal and self.levels else self.categories
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the data that the response needs."""
         return self.expression.variables
@@ -158,6 +174,7 @@ def learn_response(
     categories: tuple[str, ...] = ()
     levels: tuple[str, ...] | None = None
     if family.response == "nominal":
+        levels = nominal_categories(value, None)
         categories = nominal_categories(value, family.option("refcat"))
     else:
         codes, levels = code_response(family, value, name=name)

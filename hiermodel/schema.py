@@ -204,20 +204,19 @@ def level_table(column: pd.Series | Array) -> tuple[Array, tuple[str, ...]]:
         categories = column.cat.categories
         return column.cat.codes.to_numpy(dtype=np.int64), tuple(map(level_label, categories))
     codes, values = pd.factorize(column, use_na_sentinel=True)
-    order = _sorted_positions(values)
+    plain = values.tolist()
+    order = _sorted_positions(plain)
     rank = np.empty(len(order) + 1, dtype=np.int64)
     rank[order] = np.arange(len(order))
     rank[-1] = -1
-    return rank[codes], tuple(level_label(values[k]) for k in order)
+    return rank[codes], tuple(level_label(plain[k]) for k in order)
 
 
-def _sorted_positions(values: Any) -> Array:
-    plain = np.asarray(values)
-    if plain.dtype.kind in "biuf":
-        return np.argsort(plain, kind="stable")
-    if all(isinstance(v, (int, float, np.number)) for v in plain):
-        return np.argsort(plain.astype(float), kind="stable")
-    return np.array(sorted(range(len(plain)), key=lambda k: str(plain[k])), dtype=np.int64)
+def _sorted_positions(values: list[Any]) -> list[int]:
+    """Numbers by size, everything else as text by code points."""
+    if not all(isinstance(v, (int, float)) for v in values):
+        values = [str(v) for v in values]
+    return sorted(range(len(values)), key=values.__getitem__)
 
 
 def check_columns(nodes: Iterable[Node], frame: pd.DataFrame, source: str) -> None:

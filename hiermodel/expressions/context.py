@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 import pandas as pd
 
-from hiermodel.errors import FormulaError
+from hiermodel.errors import DataError, FormulaError
 from hiermodel.expressions.values import (
     FactorValue,
     Logical,
@@ -107,7 +107,7 @@ class Context:
 
         Raises
         ------
-        FormulaError
+        DataError
             With `strict`, for a label in the data that is not among the levels.
         """
         position = {label: k for k, label in enumerate(levels)}
@@ -117,10 +117,9 @@ class Context:
         if unknown.any():
             if strict:
                 row = int(np.flatnonzero(unknown)[0])
-                self.fail(
-                    node,
+                raise DataError(
                     f"{deparse(node)} has the level {value.levels[value.codes[row]]!r} in row "
-                    f"{row}, which the model does not know; it knows {', '.join(levels)}",
+                    f"{row}, which the model does not know; it knows {', '.join(levels)}"
                 )
             codes = np.where(unknown, -1, codes)
         return make_factor(codes, levels, value.ordered)

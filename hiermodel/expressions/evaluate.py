@@ -10,7 +10,7 @@ import pandas as pd
 from hiermodel.errors import DataError, did_you_mean
 from hiermodel.expressions.context import Arguments, Context
 from hiermodel.expressions.functions import FUNCTIONS, plain_name
-from hiermodel.expressions.values import FactorValue, Logical, Matrix, Value, make_factor
+from hiermodel.expressions.values import FactorValue, Logical, Value
 from hiermodel.formula import deparse
 from hiermodel.formula.syntax import (
     Binary,
@@ -58,6 +58,12 @@ def evaluate(node: Node, context: Context) -> Value:
     DataError
         For columns that changed since the training data.
     """
+    value = _evaluate(node, context)
+    # NumPy turns 0-d results into scalars.
+    return np.asarray(value) if isinstance(value, np.generic) else value
+
+
+def _evaluate(node: Node, context: Context) -> Value:
     match node:
         case Name(value=name):
             return _variable(name, node, context)
@@ -244,8 +250,6 @@ def column_value(column: Column, values: pd.Series) -> Array | FactorValue:
             f"not know{did_you_mean(label, column.levels)}; it knows {_listed(column.levels)}"
         )
     assert column.contrast is not None  # every factor has one
-    if column.contrast.levels == column.levels and not column.boolean:
-        return FactorValue(found, column.levels, column.kind == "ordered", column.contrast)
     return FactorValue(found, column.levels, column.kind == "ordered", column.contrast)
 
 
@@ -280,9 +284,4 @@ def _numbers(name: str, values: pd.Series) -> Array:
         )
     if kind in ("text", "categorical"):
         return np.full(len(values), np.nan)
-    return values.astype(object).where(values.notna(), np.nan).to_numpy(dtype=float) if (
-        dtype == object
-    ) else values.to_numpy(dtype=float, na_value=np.nan)
-
-
-__all__ = ["Matrix", "column_value", "evaluate", "make_factor"]
+    return values.to_numpy(dtype=float, na_value=np.nan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -230,7 +231,7 @@ def _interval_labels(a: Arguments, breaks: Array, right: bool, closed: bool) -> 
         if len(set(texts)) == len(texts):
             break
     opening, ending = ("(", "]") if right else ("[", ")")
-    out = [f"{opening}{low},{high}{ending}" for low, high in zip(texts, texts[1:], strict=False)]
+    out = [f"{opening}{low},{high}{ending}" for low, high in pairwise(texts)]
     if closed and right:
         out[0] = "[" + out[0][1:]
     elif closed:

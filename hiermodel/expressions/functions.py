@@ -190,8 +190,7 @@ def _bind(a: Arguments) -> Value:
     """Columns side by side; factors become their integer codes, counting from 1."""
     parts: list[Array] = []
     labels: list[str] = []
-    nodes = [(None, node) for node in a.rest]
-    for _, node in nodes:
+    for node in a.rest:
         value = a.context.value(node)
         if isinstance(value, FactorValue):
             block = np.where(value.codes < 0, np.nan, value.codes + 1.0)[:, None]
