@@ -82,6 +82,7 @@ _HOMES = {
     "SamplingWarning": "errors",
     "bf": "formula",
     "compare": "criticism",
+    "compare": "criticism",
     "default_priors": "building",
     "family": "families",
     "fit": "fitting",

@@ -247,7 +247,7 @@ class Fit(Predictions):
         """Coefficients of each level: population-level plus group-level effects."""
         from hiermodel.summary import coef
 
-        return coef(self.posterior, self.model.family.name, probs=probs, robust=robust)
+        return coef(self.posterior, self.model.family.rising, probs=probs, robust=robust)
 
     def varcorr(
         self, probs: Sequence[float] = (0.025, 0.975), robust: bool = False

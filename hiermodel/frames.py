@@ -119,7 +119,8 @@ def _from_series(series: Any) -> Any:
 
     dtype = series.dtype
     if isinstance(dtype, (nw.Enum, nw.Categorical)):
-        levels = series.cat.get_categories().to_list()
+        fixed = dtype.categories if isinstance(dtype, nw.Enum) else None
+        levels = list(fixed or series.cat.get_categories().to_list())
         return pd.Categorical(series.to_list(), categories=levels)
     if dtype.is_numeric():
         if series.null_count() == 0:

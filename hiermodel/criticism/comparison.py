@@ -12,7 +12,7 @@ from hiermodel.criticism.elpd import Elpd, loo, sum_se, waic
 from hiermodel.errors import DataError
 
 if TYPE_CHECKING:
-    from hiermodel.fitting import Fit
+    from hiermodel.fitted import Fit
 
 
 def compare(

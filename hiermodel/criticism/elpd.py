@@ -24,7 +24,7 @@ from hiermodel.summary.html import frame_html, page
 from hiermodel.summary.text import frame_text
 
 if TYPE_CHECKING:
-    from hiermodel.fitting import Fit
+    from hiermodel.fitted import Fit
 
 # Log-likelihoods are worked on in pieces of about this many numbers (64 MB).
 _CHUNK = 8_000_000

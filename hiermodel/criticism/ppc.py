@@ -16,7 +16,7 @@ from hiermodel.errors import DataError, did_you_mean
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from hiermodel.fitting import Fit
+    from hiermodel.fitted import Fit
 
 # Checks of all draws use as many replications as fit into this many numbers (320 MB).
 _MOST_NUMBERS = 40_000_000

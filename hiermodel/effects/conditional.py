@@ -25,7 +25,7 @@ from hiermodel.errors import DataError, did_you_mean
 from hiermodel.summary.statistics import describe
 
 if TYPE_CHECKING:
-    from hiermodel.fitting import Fit
+    from hiermodel.fitted import Fit
 
 Method = Literal["epred", "linpred", "predict"]
 

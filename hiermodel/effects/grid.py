@@ -11,9 +11,13 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.errors import DataError, did_you_mean
+from hiermodel.formula.syntax import Call, names, walk
 
 if TYPE_CHECKING:
-    from hiermodel.fitting import Fit
+    from hiermodel.fitted import Fit
+
+
+_FACTOR_CALLS = frozenset({"factor", "as.factor", "ordered", "as.ordered", "C"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,25 @@ class Variable:
 
 
 def predictor_variables(fit: Fit) -> dict[str, Variable]:
-    """Return the columns of population-level terms by name."""
-    return {
-        str(name): Variable(str(name), kind, tuple(str(v) for v in levels or ()))
-        for name, kind, levels in fit.predictor_columns()
-    }
+    """Return the columns of population-level terms by name.
+
+    Numbers that the formula turns into a factor, ``factor(period)``, are one here too.
+    """
+    as_factor = _made_factors(fit)
+    out: dict[str, Variable] = {}
+    for name, kind, levels in fit.predictor_columns():
+        texts = tuple(str(v) for v in levels or ())
+        if name in as_factor and not texts:
+            kind, texts = "factor", tuple(level_text(v) for v in _categories(fit.frame[name]))
+        out[str(name)] = Variable(str(name), kind, texts)
+    return out
+
+
+def _made_factors(fit: Fit) -> set[str]:
+    terms = (t for p in fit.model.predictors for t in p.population.design.terms)
+    nodes = (node for term in terms for factor in term.factors for node in walk(factor))
+    calls = (n for n in nodes if isinstance(n, Call) and n.function in _FACTOR_CALLS)
+    return {name for call in calls for name in names(call)}
 
 
 def level_values(column: pd.Series, levels: Sequence[str]) -> list[Any]:

@@ -22,7 +22,7 @@ from hiermodel.summary.statistics import describe
 from hiermodel.summary.text import frame_text
 
 if TYPE_CHECKING:
-    from hiermodel.fitting import Fit
+    from hiermodel.fitted import Fit
 
 Array = np.ndarray
 

@@ -127,9 +127,17 @@ class Context:
     def remember(self, key: str, compute: Callable[[], T]) -> T:
         """What was learned under a key; computed and kept while learning."""
         if self.learning and key not in self.state:
-            self.state[key] = compute()
+            self.state[key] = _frozen(compute())
         found: T = self.state[key]
         return found
+
+
+def _frozen(value: T) -> T:
+    """The same value; arrays in it can no longer be written."""
+    for part in value if isinstance(value, tuple) else (value,):
+        if isinstance(part, np.ndarray):
+            part.setflags(write=False)
+    return value
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -267,7 +267,8 @@ def _as_boolean(column: Column, values: pd.Series) -> pd.Series | Array:
     numbers = values.to_numpy(dtype=float, na_value=np.nan)
     if not np.isin(numbers[~np.isnan(numbers)], (0.0, 1.0)).all():
         raise DataError(f"column {column.name!r} was boolean in the training data")
-    labels = np.where(np.isnan(numbers), None, np.where(numbers == 1, "TRUE", "FALSE"))
+    labels = np.where(numbers == 1, "TRUE", "FALSE").astype(object)
+    labels[np.isnan(numbers)] = None
     return pd.Series(labels, dtype=object)
 
 

@@ -169,7 +169,8 @@ def interaction(a: Arguments) -> FactorValue:
         a.fail("sep must be text", "sep")
     if a.flag("lex.order", False):
         parts = parts[::-1]
-    codes, labels = parts[0].codes, [(v,) for v in parts[0].levels]
+    codes = parts[0].codes
+    labels: list[tuple[str, ...]] = [(v,) for v in parts[0].levels]
     for part in parts[1:]:
         missing = (codes < 0) | (part.codes < 0)
         codes = np.where(missing, -1, codes + len(labels) * part.codes)

@@ -139,7 +139,7 @@ def _if_else(a: Arguments) -> Value:
             if not isinstance(value, (str, FactorValue)) and value is not None:
                 a.fail("ifelse() cannot mix a factor and numbers", name)
     labels = np.where(np.broadcast_to(test, (n,)) == 1, _texts(yes, n), _texts(no, n))
-    labels = np.where(np.isnan(test), None, labels)
+    labels[np.broadcast_to(np.isnan(test), (n,))] = None
     codes, found = level_table(labels)
     levels = a.context.remember(f"levels of {a.text}", lambda: found)
     return a.context.recoded(a.call, make_factor(codes, found), levels)

@@ -173,21 +173,25 @@ def _check(
 ) -> None:
     """Refuse rows without a value, unless their data miss one and that may pass."""
     if isinstance(value, FactorValue):
-        bad, infinite = value.codes < 0, None
-    else:
-        bad = np.isnan(value) if np.isnan(np.sum(value)) else np.zeros(1, dtype=bool)
-        infinite = None if _names_infinity(learned.node) else np.isinf(value)
-    if bad.any():
-        _check_missing(bad, learned, frame, missing)
-    if infinite is not None and infinite.any():
-        row = _first_row(infinite)
+        if (value.codes < 0).any():
+            _check_missing(value.codes < 0, learned, frame, missing)
+        return
+    # A finite sum has only finite summands: most columns need no mask.
+    with np.errstate(all="ignore"):
+        if np.isfinite(np.sum(value)):
+            return
+    if np.isnan(value).any():
+        _check_missing(np.isnan(value), learned, frame, missing)
+    if np.isinf(value).any() and not _names_infinity(learned.node):
+        row = _first_row(np.isinf(value))
         raise DataError(f"{learned.text} is infinite in row {row}{_inputs(learned, frame, row)}")
 
 
 def _check_missing(
     bad: Array, learned: LearnedExpression, frame: pd.DataFrame, missing: str
 ) -> None:
-    rows = bad.any(axis=1) if bad.ndim == 2 else np.broadcast_to(bad, (len(frame),))
+    flags = bad.any(axis=1) if bad.ndim == 2 else bad
+    rows: Array = np.broadcast_to(flags, (len(frame),))
     absent = np.zeros(len(frame), dtype=bool)
     for name in learned.variables:
         if name in frame.columns:
@@ -195,7 +199,7 @@ def _check_missing(
     if (rows & ~absent).any():
         row = _first_row(rows & ~absent)
         raise DataError(
-            f"{learned.text} is not a number in row {row}{_inputs(learned, frame, row)}; "
+            f"{learned.text} has no value in row {row}{_inputs(learned, frame, row)}; "
             "change the expression or leave such rows out"
         )
     if missing == "raise":

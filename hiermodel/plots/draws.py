@@ -18,7 +18,7 @@ from hiermodel.flatnames import FlatName, columns, flat_names
 from hiermodel.summary import main_names
 
 if TYPE_CHECKING:
-    from hiermodel.fitting import Fit
+    from hiermodel.fitted import Fit
 
 # More parameters than this make a pairs plot unreadable.
 MAX_PAIRS = 6

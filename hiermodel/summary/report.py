@@ -17,7 +17,7 @@ from hiermodel.summary.statistics import describe, statistic_names
 from hiermodel.summary.text import fields_text, frame_text, title_text
 
 if TYPE_CHECKING:
-    from hiermodel.fitting import Fit
+    from hiermodel.fitted import Fit
 
 DIAGNOSTICS = ("R-hat", "Bulk_ESS", "Tail_ESS")
 _RHAT_LIMIT = 1.01

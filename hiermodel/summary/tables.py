@@ -25,8 +25,6 @@ from hiermodel.summary.statistics import PROBS, describe, statistic_names
 from hiermodel.summary.views import GroupTables, VarCorr
 
 # Ordinal families whose linear predictor is threshold minus eta; the others turn it round.
-_THRESHOLD_MINUS_ETA = frozenset({"cumulative", "sratio"})
-_ETA_MINUS_THRESHOLD = frozenset({"cratio", "acat"})
 
 
 def of_class(posterior: xr.Dataset, *classes: str) -> Iterator[xr.DataArray]:
@@ -158,21 +156,21 @@ def ranef(
 
 def coef(
     posterior: xr.Dataset,
-    family: str = "",
+    rising: bool = False,
     probs: Sequence[float] = PROBS,
     robust: bool = False,
 ) -> GroupTables:
     """Summarise the coefficients of each level: population level plus group level.
 
     A group-level intercept of an ordinal model moves all thresholds: threshold minus effect
-    for cumulative and sratio families, effect minus threshold for cratio and acat.
+    (cumulative, sratio), or effect minus threshold for `rising` families (cratio, acat).
 
     Parameters
     ----------
     posterior : xarray.Dataset
         Labelled draws, dims (chain, draw, ...).
-    family : str
-        Name of the family; needed for ordinal families only.
+    rising : bool
+        `Family.rising`; it matters for ordinal families only.
     probs : sequence of float
         Quantiles, each in [0, 1].
     robust : bool
@@ -198,14 +196,14 @@ def coef(
     """
     names, fixed = population_draws(posterior)
     tables = {
-        group: _group_table(_level_coefs(effects, names, fixed, family), probs, robust)
+        group: _group_table(_level_coefs(effects, names, fixed, rising), probs, robust)
         for group, effects in group_draws(posterior).items()
     }
     return GroupTables(tables, "Coefficients per level")
 
 
 def _level_coefs(
-    effects: xr.DataArray, names: Sequence[str], fixed: np.ndarray, family: str
+    effects: xr.DataArray, names: Sequence[str], fixed: np.ndarray, rising: bool
 ) -> xr.DataArray:
     varying = {str(c): effects.values[:, :, i] for i, c in enumerate(effects["coef"].values)}
     fixed_by_name = dict(zip(names, fixed.T, strict=True))
@@ -219,14 +217,14 @@ def _level_coefs(
         if name in thresholds and name not in fixed_by_name:
             for threshold in thresholds[name]:
                 value = fixed_by_name[threshold][:, None]
-                out[threshold] = _ordinal(value, draws, family)
+                out[threshold] = _ordinal(value, draws, rising)
         else:
             out[name] = draws + (fixed_by_name[name][:, None] if name in fixed_by_name else 0.0)
     for name, value in fixed_by_name.items():
         if name not in out:
             full = np.broadcast_to(value[:, None], (len(value), n_levels))
             is_threshold = "[" in name
-            out[name] = _ordinal(full, np.zeros((1, 1)), family) if is_threshold else full
+            out[name] = _ordinal(full, np.zeros((1, 1)), rising) if is_threshold else full
     return xr.DataArray(
         np.stack(list(out.values()), axis=-1),
         dims=("sample", "level", "coef"),
@@ -234,13 +232,8 @@ def _level_coefs(
     )
 
 
-def _ordinal(threshold: np.ndarray, effect: np.ndarray, family: str) -> np.ndarray:
-    if family in _ETA_MINUS_THRESHOLD:
-        return effect - threshold
-    if family in _THRESHOLD_MINUS_ETA:
-        return threshold - effect
-    known = ", ".join(sorted(_THRESHOLD_MINUS_ETA | _ETA_MINUS_THRESHOLD))
-    raise ValueError(f"coef() of a model with thresholds needs the family, one of {known}")
+def _ordinal(threshold: np.ndarray, effect: np.ndarray, rising: bool) -> np.ndarray:
+    return effect - threshold if rising else threshold - effect
 
 
 def varcorr(

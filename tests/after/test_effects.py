@@ -74,6 +74,15 @@ def test_two_factors(fit) -> None:
     assert table[["effect1__", "effect2__"]].astype(str).to_numpy().tolist()[1] == ["low", "True"]
 
 
+def test_numbers_that_the_formula_makes_a_factor() -> None:
+    frame = fit_of("y ~ x").frame.assign(k=np.tile([4, 6, 8, 6], 10))
+    fit = fit_of("y ~ factor(k) * x", frame=frame)
+    effects = conditional_effects(fit, resolution=4)
+    assert effects["k"]["effect1__"].tolist() == [4, 6, 8]
+    assert set(effects["x"]["k"]) == {4} and len(effects["k:x"]) == 9
+    effects.plot(points=True)
+
+
 def test_conditions(fit) -> None:
     table = conditional_effects(fit, "x", {"dose": ["mid", "high"], "z": 0.5}, resolution=3)["x"]
     assert table["cond__"].unique().tolist() == ["dose = mid & z = 0.5", "dose = high & z = 0.5"]

@@ -1,0 +1,60 @@
+// pos | weights(w) + cens(event, pos_up) ~ x + (1 | g)
+// family weibull (links mu: log)
+data {
+  int<lower=0> N;  // rows
+  vector[N] Y;  // response pos
+  vector<lower=0>[N] weights;  // weights of the log-likelihood
+  array[N] int<lower=-1, upper=2> cens;  // -1 left, 0 none, 1 right, 2 interval censored
+  vector[N] rcens;  // right ends of intervals
+  int<lower=1> K;  // population-level columns
+  int<lower=1> Kc;  // centred columns, without the intercept
+  matrix[N, K] X;  // design of x
+  vector[Kc] means_X;  // column means of X
+  vector[N] Z_1_1;  // Intercept of (1 | g)
+  int<lower=1> N_1;  // levels of g
+  int<lower=1> M_1;  // coefficients per level of g
+  array[N] int<lower=1, upper=N_1> J_1;  // level of g in each row
+  real prior_location_Intercept;  // location of the default prior of Intercept
+  real<lower=0> prior_scale_Intercept;  // scale of the default prior of Intercept
+  real<lower=0> prior_scale_sd_1;  // scale of the default prior of sd_1
+  int<lower=0, upper=1> prior_only;  // 1: leave out the likelihood
+}
+transformed data {
+  matrix[N, Kc] Xc = X[, 2:K] - rep_matrix(means_X', N);  // centred design
+}
+parameters {
+  vector[Kc] b;  // population-level effects
+  real Intercept;  // intercept of the centred design
+  real<lower=0> shape;  // shape of the weibull family
+  vector<lower=0>[M_1] sd_1;  // standard deviations of the effects of g
+  array[M_1] vector[N_1] z_1;  // standardised effects
+}
+transformed parameters {
+  real lprior = 0;  // log prior of everything but the standardised effects
+  lprior += student_t_lpdf(Intercept | 3, prior_location_Intercept, prior_scale_Intercept);
+  lprior += gamma_lpdf(shape | 0.01, 0.01);
+  lprior += student_t_lpdf(sd_1 | 3, 0, prior_scale_sd_1) - M_1 * student_t_lccdf(0 | 3, 0, prior_scale_sd_1);
+}
+model {
+  if (!prior_only) {
+    // effects of g: (1 | g)
+    vector[N_1] r_1 = sd_1[1] * z_1[1];
+    vector[N] mu = rep_vector(Intercept, N);
+    mu += Xc * b;  // x
+    mu += r_1[J_1] .* Z_1_1;  // (1 | g)
+    mu = exp(mu);
+    for (n in 1:N) {  // pos | weights(w) + cens(event, pos_up) ~ weibull
+      if (cens[n] == 0) {
+        target += weights[n] * weibull_lpdf(Y[n] | shape, mu[n] / tgamma(1 + 1 / shape));
+      } else if (cens[n] == 1) {
+        target += weights[n] * weibull_lccdf(Y[n] | shape, mu[n] / tgamma(1 + 1 / shape));
+      } else if (cens[n] == -1) {
+        target += weights[n] * weibull_lcdf(Y[n] | shape, mu[n] / tgamma(1 + 1 / shape));
+      } else {
+        target += weights[n] * log_diff_exp(weibull_lcdf(rcens[n] | shape, mu[n] / tgamma(1 + 1 / shape)), weibull_lcdf(Y[n] | shape, mu[n] / tgamma(1 + 1 / shape)));
+      }
+    }
+  }
+  target += lprior;
+  target += std_normal_lpdf(z_1[1] |);
+}

@@ -1,0 +1,57 @@
+// y ~ x + (1 + mmc(x1, x2) | mm(m1, m2, weights = cbind(w1, w2)))
+// family gaussian (links mu: identity)
+data {
+  int<lower=0> N;  // rows
+  vector[N] Y;  // response y
+  int<lower=1> K;  // population-level columns
+  int<lower=1> Kc;  // centred columns, without the intercept
+  matrix[N, K] X;  // design of x
+  vector[Kc] means_X;  // column means of X
+  vector[N] Z_1_1_1;  // Intercept of (1 + mmc(x1, x2) | mm(m1, m2, weights = cbind(w1, w2)))
+  vector[N] Z_1_1_2;  // Intercept of (1 + mmc(x1, x2) | mm(m1, m2, weights = cbind(w1, w2)))
+  vector[N] Z_1_2_1;  // mmcx1x2 of (1 + mmc(x1, x2) | mm(m1, m2, weights = cbind(w1, w2)))
+  vector[N] Z_1_2_2;  // mmcx1x2 of (1 + mmc(x1, x2) | mm(m1, m2, weights = cbind(w1, w2)))
+  int<lower=1> N_1;  // levels of mmm1m2
+  int<lower=1> M_1;  // coefficients per level of mmm1m2
+  array[N] int<lower=1, upper=N_1> J_1_1;  // level of m1 in each row
+  vector[N] W_1_1;  // weight of that level
+  array[N] int<lower=1, upper=N_1> J_1_2;  // level of m2 in each row
+  vector[N] W_1_2;  // weight of that level
+  real prior_location_Intercept;  // location of the default prior of Intercept
+  real<lower=0> prior_scale_Intercept;  // scale of the default prior of Intercept
+  real<lower=0> prior_scale_sigma;  // scale of the default prior of sigma
+  real<lower=0> prior_scale_sd_1;  // scale of the default prior of sd_1
+  int<lower=0, upper=1> prior_only;  // 1: leave out the likelihood
+}
+transformed data {
+  matrix[N, Kc] Xc = X[, 2:K] - rep_matrix(means_X', N);  // centred design
+}
+parameters {
+  vector[Kc] b;  // population-level effects
+  real Intercept;  // intercept of the centred design
+  real<lower=0> sigma;  // sigma of the gaussian family
+  vector<lower=0>[M_1] sd_1;  // standard deviations of the effects of mmm1m2
+  matrix[M_1, N_1] z_1;  // standardised effects
+  cholesky_factor_corr[M_1] L_1;  // Cholesky factor of their correlations
+}
+transformed parameters {
+  real lprior = 0;  // log prior of everything but the standardised effects
+  lprior += student_t_lpdf(Intercept | 3, prior_location_Intercept, prior_scale_Intercept);
+  lprior += student_t_lpdf(sigma | 3, 0, prior_scale_sigma) - student_t_lccdf(0 | 3, 0, prior_scale_sigma);
+  lprior += student_t_lpdf(sd_1 | 3, 0, prior_scale_sd_1) - M_1 * student_t_lccdf(0 | 3, 0, prior_scale_sd_1);
+  lprior += lkj_corr_cholesky_lpdf(L_1 | 1);
+}
+model {
+  if (!prior_only) {
+    // effects of mmm1m2: (1 + mmc(x1, x2) | mm(m1, m2, weights = cbind(w1, w2)))
+    matrix[N_1, M_1] r_1 = transpose(diag_pre_multiply(sd_1, L_1) * z_1);
+    vector[N] mu = rep_vector(Intercept, N);
+    mu += W_1_1 .* r_1[J_1_1, 1] .* Z_1_1_1
+          + W_1_2 .* r_1[J_1_2, 1] .* Z_1_1_2
+          + W_1_1 .* r_1[J_1_1, 2] .* Z_1_2_1
+          + W_1_2 .* r_1[J_1_2, 2] .* Z_1_2_2;  // (1 + mmc(x1, x2) | mm(m1, m2, weights = cbind(w1, w2)))
+    target += normal_id_glm_lpdf(Y | Xc, mu, b, sigma);  // y ~ gaussian, where Xc * b is x
+  }
+  target += lprior;
+  target += std_normal_lpdf(to_vector(z_1) |);
+}

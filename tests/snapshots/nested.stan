@@ -1,0 +1,61 @@
+// y ~ x + (1 | h/g)
+// family student (links mu: identity)
+data {
+  int<lower=0> N;  // rows
+  vector[N] Y;  // response y
+  int<lower=1> K;  // population-level columns
+  int<lower=1> Kc;  // centred columns, without the intercept
+  matrix[N, K] X;  // design of x
+  vector[Kc] means_X;  // column means of X
+  vector[N] Z_1_1;  // Intercept of (1 | h)
+  vector[N] Z_2_1;  // Intercept of (1 | h:g)
+  int<lower=1> N_1;  // levels of h
+  int<lower=1> M_1;  // coefficients per level of h
+  array[N] int<lower=1, upper=N_1> J_1;  // level of h in each row
+  int<lower=1> N_2;  // levels of h:g
+  int<lower=1> M_2;  // coefficients per level of h:g
+  array[N] int<lower=1, upper=N_2> J_2;  // level of h:g in each row
+  real prior_location_Intercept;  // location of the default prior of Intercept
+  real<lower=0> prior_scale_Intercept;  // scale of the default prior of Intercept
+  real<lower=0> prior_scale_sigma;  // scale of the default prior of sigma
+  real<lower=0> prior_scale_sd_1;  // scale of the default prior of sd_1
+  real<lower=0> prior_scale_sd_2;  // scale of the default prior of sd_2
+  int<lower=0, upper=1> prior_only;  // 1: leave out the likelihood
+}
+transformed data {
+  matrix[N, Kc] Xc = X[, 2:K] - rep_matrix(means_X', N);  // centred design
+}
+parameters {
+  vector[Kc] b;  // population-level effects
+  real Intercept;  // intercept of the centred design
+  real<lower=0> sigma;  // sigma of the student family
+  real<lower=1> nu;  // nu of the student family
+  vector<lower=0>[M_1] sd_1;  // standard deviations of the effects of h
+  array[M_1] vector[N_1] z_1;  // standardised effects
+  vector<lower=0>[M_2] sd_2;  // standard deviations of the effects of h:g
+  array[M_2] vector[N_2] z_2;  // standardised effects
+}
+transformed parameters {
+  real lprior = 0;  // log prior of everything but the standardised effects
+  lprior += student_t_lpdf(Intercept | 3, prior_location_Intercept, prior_scale_Intercept);
+  lprior += student_t_lpdf(sigma | 3, 0, prior_scale_sigma) - student_t_lccdf(0 | 3, 0, prior_scale_sigma);
+  lprior += gamma_lpdf(nu | 2, 0.1) - gamma_lccdf(1 | 2, 0.1);
+  lprior += student_t_lpdf(sd_1 | 3, 0, prior_scale_sd_1) - M_1 * student_t_lccdf(0 | 3, 0, prior_scale_sd_1);
+  lprior += student_t_lpdf(sd_2 | 3, 0, prior_scale_sd_2) - M_2 * student_t_lccdf(0 | 3, 0, prior_scale_sd_2);
+}
+model {
+  if (!prior_only) {
+    // effects of h: (1 | h)
+    vector[N_1] r_1 = sd_1[1] * z_1[1];
+    // effects of h:g: (1 | h:g)
+    vector[N_2] r_2 = sd_2[1] * z_2[1];
+    vector[N] mu = rep_vector(Intercept, N);
+    mu += Xc * b;  // x
+    mu += r_1[J_1] .* Z_1_1;  // (1 | h)
+    mu += r_2[J_2] .* Z_2_1;  // (1 | h:g)
+    target += student_t_lpdf(Y | nu, mu, sigma);  // y ~ student
+  }
+  target += lprior;
+  target += std_normal_lpdf(z_1[1] |);
+  target += std_normal_lpdf(z_2[1] |);
+}

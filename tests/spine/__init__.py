@@ -1,0 +1,1 @@
+"""Tests of the way from a formula to predictions: programs, data, draws, messages."""

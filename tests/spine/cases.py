@@ -1,0 +1,92 @@
+"""The models whose programs are kept as snapshots and whose contracts are checked."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+import hiermodel as hm
+
+from .frames import relatives, study
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model in words: what a user would type."""
+
+    name: str
+    formula: str
+    more: tuple[str, ...] = ()
+    family: str = "gaussian"
+    family_options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    needs_relatives: bool = False
+
+    def build(self, data: pd.DataFrame, **changes: Any) -> hm.Model:
+        """The model of these data."""
+        family = hm.family(self.family, **self.family_options)
+        if self.needs_relatives:
+            changes = {"data2": {"A": relatives(data)}, **changes}
+        formula = hm.bf(self.formula, *self.more, **self.options)
+        return hm.model(formula, data, family, **{**self.arguments, **changes})
+
+
+_CONSTANT = {"b_x": "constant(0.5)", "sd_g": "constant(1)", "sigma": "exponential(1)"}
+
+CASES = (
+    Case("correlated_slopes", "y ~ x + (x | g)"),
+    Case("uncorrelated_slopes", "y ~ x + (x || g) + (1 | h)"),
+    Case("factor_slopes", "y ~ f * x + (0 + f | g)"),
+    Case("nested", "y ~ x + (1 | h/g)", family="student"),
+    Case("by", "y ~ x + (x | gr(g, by = side))"),
+    Case("by_uncorrelated", "y ~ x + (1 | gr(g, by = side)) + (x || gr(h, id = q))"),
+    Case("cov", "y ~ x + (x | gr(g, cov = A))", needs_relatives=True),
+    Case("student_effects", 'y ~ x + (x | gr(g, dist = "student"))'),
+    Case("prior_weights", "y ~ x + (x | gr(g, pw = pw))", family="lognormal"),
+    Case("members", "y ~ x + (1 + mmc(x1, x2) | mm(m1, m2, weights = cbind(w1, w2)))"),
+    Case("shared_id", "y ~ x + (1 |p| g)", ("sigma ~ z + (1 |p| g)",)),
+    Case("qr", "y ~ x + z + f", options={"decomp": "QR"}),
+    Case("sparse", "y ~ x + f", options={"sparse": True}),
+    Case("uncentred", "y ~ x + (1 | g)", options={"center": False}),
+    Case("known_errors", "y | se(s, sigma = TRUE) ~ x + (1 | g)"),
+    Case("rate", "count | rate(time) ~ x + offset(log(size)) + (1 | g)", family="poisson"),
+    Case("shape_formula", "count ~ x + (1 | g)", ("shape ~ z",), family="negbinomial"),
+    Case("truncated_binomial", "ok | trials(size) + trunc(lb = 1) ~ x + (1 | g)",
+         family="binomial"),
+    Case("truncated", "y | trunc(y_low, y_up) ~ x", family="student"),
+    Case("censored", "pos | weights(w) + cens(event, pos_up) ~ x + (1 | g)", family="weibull"),
+    Case("beta", "unit ~ x + (1 | g)", ("phi ~ x",), family="beta"),
+    Case("cumulative", "rating ~ x + f + (1 | g)", family="cumulative"),
+    Case("threshold_groups", "rating | thres(gr = item) ~ x", family="cumulative",
+         family_options={"link": "probit", "threshold": "equidistant"}),
+    Case("sum_to_zero", "rating ~ x", ("disc ~ 0 + z",), family="acat",
+         family_options={"threshold": "sum_to_zero"}),
+    Case("categorical", "kind ~ x + (1 | g)", family="categorical"),
+    Case("constants", "y ~ x + z + (1 | g)", arguments={"priors": _CONSTANT}),
+    Case("weak", "y ~ x + f + (x | g)", arguments={"priors": "weak"}),
+    Case("without_constants", "count ~ x + (x | g)", family="poisson",
+         arguments={"normalize": False}),
+)
+
+BY_NAME = {case.name: case for case in CASES}
+ALL = list(BY_NAME)
+
+
+@functools.cache
+def training(name: str) -> pd.DataFrame:
+    """The data of a case; not to be changed. ``pos`` where the response must be positive."""
+    data = study()
+    if BY_NAME[name].family == "lognormal":
+        data["y"] = data["pos"]
+    return data
+
+
+@functools.cache
+def model(name: str) -> hm.Model:
+    """The model of a case, built once."""
+    return BY_NAME[name].build(training(name))
