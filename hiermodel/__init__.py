@@ -82,7 +82,6 @@ _HOMES = {
     "SamplingWarning": "errors",
     "bf": "formula",
     "compare": "criticism",
-    "compare": "criticism",
     "default_priors": "building",
     "family": "families",
     "fit": "fitting",

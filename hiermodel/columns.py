@@ -132,13 +132,12 @@ class DesignSpec:
         expressions: dict[str, LearnedExpression] = {}
         values: dict[str, Any] = {}
         keys = [tuple(deparse(factor) for factor in term.factors) for term in terms]
-        for term, row in zip(terms, keys, strict=True):
-            for factor, key in zip(term.factors, row, strict=True):
-                if key not in expressions:
-                    learned, value = learn_value(factor, frame, schema, source)
-                    _check_levels(key, value)
-                    # One row tells the kind: the values themselves are not kept.
-                    expressions[key], values[key] = learned, _first_row(value)
+        nodes = {deparse(factor): factor for term in terms for factor in term.factors}
+        for key, factor in nodes.items():
+            learned, value = learn_value(factor, frame, schema, source)
+            _check_levels(key, value)
+            # One row tells the kind: the values themselves are not kept.
+            expressions[key], values[key] = learned, _first_row(value)
         factors = {key for key, value in values.items() if isinstance(value, FactorValue)}
         full = _full_codings(keys, factors, intercept or not cmc)
         parts = tuple(

@@ -23,7 +23,8 @@ def as_frame(data: Any) -> pd.DataFrame:
     ----------
     data : data frame or mapping
         pandas, polars, pyarrow, anything narwhals reads eagerly, or a dict of equally long
-        one-dimensional arrays. Categorical and Enum columns keep the order of their categories.
+        one-dimensional arrays. Categorical and Enum columns keep the order of their categories
+        (a polars Categorical has none: sorted).
 
     Returns
     -------
@@ -119,9 +120,10 @@ def _from_series(series: Any) -> Any:
 
     dtype = series.dtype
     if isinstance(dtype, (nw.Enum, nw.Categorical)):
-        fixed = dtype.categories if isinstance(dtype, nw.Enum) else None
-        levels = list(fixed or series.cat.get_categories().to_list())
-        return pd.Categorical(series.to_list(), categories=levels)
+        values = series.to_list()
+        # An Enum has an order; a Categorical of polars is in the order of the session's cache.
+        fixed = dtype.categories if isinstance(dtype, nw.Enum) else sorted({*values} - {None})
+        return pd.Categorical(values, categories=list(fixed))
     if dtype.is_numeric():
         if series.null_count() == 0:
             return np.array(series.to_numpy())
@@ -212,7 +214,7 @@ def _check_finite(name: str, column: pd.Series) -> None:
     if infinite.any():
         row = int(np.flatnonzero(infinite)[0])
         raise DataError(
-            f"column {name!r} has infinite values, the first in row {row}; "
+            f"column {name!r} has infinite values, the first in row {row + 1}; "
             "make them missing or leave these rows out"
         )
 

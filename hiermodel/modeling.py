@@ -212,9 +212,9 @@ class Model:
             for member, column in enumerate(codes):
                 if (column < 0).any():
                     row = int(np.flatnonzero(column < 0)[0])
-                    level = group.grouping.labels(frame, member)[row]
+                    level = str(group.grouping.labels(frame, member)[row])
                     raise DataError(
-                        f"level {str(level)!r} of grouping factor {group.name!r} (row {row + 1}) is "
+                        f"level {level!r} of grouping factor {group.name!r} (row {row + 1}) is "
                         "not in the model; predictions for new levels need allow_new_levels=True"
                     )
             out[group.index] = codes

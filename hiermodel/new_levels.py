@@ -97,19 +97,20 @@ def plan_levels(
         labels = group.grouping.labels(frame, member)
         if not allow_new_levels:
             label = "NA" if labels[unseen[0]] is None else str(labels[unseen[0]])
+            place = int(unseen[0]) + 1
             raise DataError(
-                f"level {label!r} of grouping factor {group.name!r} (row {int(unseen[0]) + 1}) is not "
+                f"level {label!r} of grouping factor {group.name!r} (row {place}) is not "
                 f"in the fitted model{did_you_mean(label, levels)}; pass allow_new_levels=True to "
                 "predict for new levels, or re_formula='none' to leave the effects out"
             )
-        for row in unseen:
+        for row in map(int, unseen):
             label = "NA" if labels[row] is None else str(labels[row])
             column[row] = len(levels) + new.setdefault(label, len(new))
     new_by = tuple(0 for _ in new)
     if by_codes is not None and new:
         found = dict.fromkeys(range(len(new)), 0)
         for member, column in enumerate(codes):
-            for row in np.flatnonzero(column >= len(levels)):
+            for row in map(int, np.flatnonzero(column >= len(levels))):
                 found[int(column[row]) - len(levels)] = int(by_codes[row, member])
         new_by = tuple(found[k] for k in range(len(new)))
     return LevelPlan(tuple(codes), tuple(new), new_by)

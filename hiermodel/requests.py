@@ -37,12 +37,16 @@ def single_response(formula: Formula) -> ResponseFormula:
             "models with several responses are understood, but not built yet in this version", text
         )
     part = formula.responses[0]
-    for sub in (part, *part.subformulas):
-        if sub.options.nl:
-            raise FormulaError(
-                "non-linear formulas are understood, but not built yet in this version",
-                part.main.source,
-            )
+    if any(o.nl for o in (part.options, *(sub.options for sub in part.subformulas))):
+        raise FormulaError(
+            "non-linear formulas are understood, but not built yet in this version",
+            part.main.source,
+        )
+    if part.autocor is not None:
+        raise FormulaError(
+            "autocorrelation terms are understood, but not built yet in this version",
+            part.autocor.source,
+        )
     return part
 
 

@@ -119,7 +119,7 @@ class Context:
                 row = int(np.flatnonzero(unknown)[0])
                 raise DataError(
                     f"{deparse(node)} has the level {value.levels[value.codes[row]]!r} in row "
-                    f"{row}, which the model does not know; it knows {', '.join(levels)}"
+                    f"{row + 1}, which the model does not know; it knows {', '.join(levels)}"
                 )
             codes = np.where(unknown, -1, codes)
         return make_factor(codes, levels, value.ordered)

@@ -39,7 +39,7 @@ def _relabelled(a: Arguments, value: FactorValue, is_ordered: bool) -> FactorVal
     if lost.any():
         row = int(np.flatnonzero(lost)[0])
         label = value.levels[value.codes[row]]
-        a.fail(f"row {row} has the value {label!r}, which is not among the levels", "levels")
+        a.fail(f"row {row + 1} has the value {label!r}, which is not among the levels", "levels")
     codes, names = recoded.codes, levels
     if "labels" in a:
         given = a.labels("labels")

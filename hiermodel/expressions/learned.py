@@ -184,7 +184,7 @@ def _check(
         _check_missing(np.isnan(value), learned, frame, missing)
     if np.isinf(value).any() and not _names_infinity(learned.node):
         row = _first_row(np.isinf(value))
-        raise DataError(f"{learned.text} is infinite in row {row}{_inputs(learned, frame, row)}")
+        raise DataError(f"{learned.text} is infinite in row {row + 1}{_inputs(learned, frame, row)}")
 
 
 def _check_missing(
@@ -199,12 +199,12 @@ def _check_missing(
     if (rows & ~absent).any():
         row = _first_row(rows & ~absent)
         raise DataError(
-            f"{learned.text} has no value in row {row}{_inputs(learned, frame, row)}; "
+            f"{learned.text} has no value in row {row + 1}{_inputs(learned, frame, row)}; "
             "change the expression or leave such rows out"
         )
     if missing == "raise":
         row = _first_row(rows)
-        raise DataError(f"{learned.text} is missing in row {row}{_inputs(learned, frame, row)}")
+        raise DataError(f"{learned.text} is missing in row {row + 1}{_inputs(learned, frame, row)}")
 
 
 def _first_row(flags: Array) -> int:

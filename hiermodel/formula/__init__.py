@@ -1,13 +1,23 @@
-from hiermodel.formula.bf import (
-    Formula,
-    as_formula,
-    bf,
-    from_json,
-    lf,
-    mvbf,
-    nlf,
-    set_rescor,
-    to_json,
-)
+"""The formula language: text, syntax tree, terms, and model formulas."""
+
+from hiermodel.formula.bf import Formula, as_formula, bf, lf, mvbf, nlf, set_rescor
+from hiermodel.formula.deparse import deparse
 from hiermodel.formula.expand import expand
-from hiermodel.formula.parse import deparse, parse_expression, parse_formula
+from hiermodel.formula.parse import parse_expression, parse_formula
+from hiermodel.formula.serialise import from_json, to_json
+
+__all__ = [
+    "Formula",
+    "as_formula",
+    "bf",
+    "deparse",
+    "expand",
+    "from_json",
+    "lf",
+    "mvbf",
+    "nlf",
+    "parse_expression",
+    "parse_formula",
+    "set_rescor",
+    "to_json",
+]

@@ -1,110 +1,273 @@
+"""What a right-hand side means: R's algebra of terms, group-level terms, offsets.
+
+The algebra is that of Wilkinson & Rogers (1973) as R's ``terms()`` does it: terms are sets of
+factors, ordered by their degree and then by appearance; within a term factors stand in the order
+in which they first appear in the formula.
+"""
+
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
 from hiermodel.errors import FormulaError
-from hiermodel.formula.parse import deparse
-from hiermodel.formula.syntax import *
+from hiermodel.formula.deparse import deparse
+from hiermodel.formula.groups import check_groups, is_bar, read_group
+from hiermodel.formula.syntax import (
+    Binary,
+    Call,
+    Expansion,
+    GroupTerm,
+    Interaction,
+    Name,
+    Node,
+    Number,
+    Paren,
+    ParsedFormula,
+    Span,
+    SpecialTerm,
+    String,
+    Unary,
+    names,
+)
 
-SPECIAL = set("s t2 te ti gp mo me mi cs cse mmc ar ma arma cosy unstr sar car fcor".split())
+SPECIAL_TERMS = frozenset(
+    "s t2 te ti gp mo me mi cs cse mmc ar ma arma cosy unstr sar car fcor".split()
+)
+_MAX_POWER = 20
 
 
-def expand(parsed, columns=None):
-    return _Expander(parsed, columns).run(parsed.rhs)
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """A product of factors, named by their canonical text; empty for the intercept."""
+
+    factors: frozenset[str]
+    span: Span
 
 
-class _Expander:
-    def __init__(self, parsed, columns):
-        self.parsed, self.columns = parsed, columns
-        self.src = parsed.source
+_INTERCEPT: frozenset[str] = frozenset()
 
-    def run(self, node):
-        self.groups = []; self.offsets = []; self.intercept = True; self.plain = False; self.zero = False
-        terms = self.terms(node)
-        uniq = {}
-        for t in terms: uniq.setdefault(frozenset(t), t)
-        terms = sorted(uniq.values(), key=len)
-        inter, spec = [], []
-        for t in terms:
-            nodes = [self.nodes[k] for k in t]
-            span = (min(n.span[0] for n in nodes), max(n.span[1] for n in nodes))
-            text = ":".join(t)
-            calls = tuple(n for n in nodes if isinstance(n, Call) and n.function in SPECIAL)
-            if calls:
-                spec.append(SpecialTerm(span, calls[0].function, calls, tuple(n for n in nodes if n not in calls), text) if False else SpecialTerm(calls[0].function, calls, tuple(n for n in nodes if n not in calls), text, span))
-            else:
-                inter.append(Interaction(tuple(nodes), text, span))
-        plain = [t for t in inter if t.text == "Intercept"]
-        if plain:
-            inter = [t for t in inter if t.text != "Intercept"]
-        return Expansion(self.src, self.intercept, bool(plain) and not self.intercept, tuple(inter), tuple(spec), tuple(self.groups), tuple(self.offsets))
 
-    nodes: dict = {}
+@dataclass(slots=True)
+class _Found:
+    """What an expansion collects on its way; local to one call of `expand`."""
 
-    def leaf(self, node):
-        key = deparse(node); self.nodes.setdefault(key, node) if False else self.nodes.__setitem__(key, node)
-        return [(key,)]
+    nodes: dict[str, Node] = field(default_factory=dict)
+    groups: list[GroupTerm] = field(default_factory=list)
+    offsets: list[Node] = field(default_factory=list)
 
-    def terms(self, node):
-        if not hasattr(self, "_n"): self.nodes = {}; self._n = 1
-        match node:
-            case Paren(inner=Binary(op="|" | "||")): self.group(node.inner, node.span); return []
-            case Paren(inner=i): return self.terms(i)
-            case Number(value=0): self.intercept = False; return []
-            case Number(value=1): self.intercept = True; return []
-            case Unary(op="-", operand=Number(value=1)): self.intercept = False; return []
-            case Binary(op="+", left=l, right=r): return self.terms(l) + self.terms(r)
-            case Binary(op="-", left=l, right=r):
-                left = self.terms(l)
-                if isinstance(r, Number):
-                    self.intercept = r.value == 0; return left
-                drop = {frozenset(t) for t in self.terms(r)}
-                return [t for t in left if frozenset(t) not in drop]
-            case Binary(op=":", left=l, right=r): return self.cross(self.terms(l), self.terms(r))
-            case Binary(op="*", left=l, right=r):
-                a, b = self.terms(l), self.terms(r); return a + b + self.cross(a, b)
-            case Binary(op="/", left=l, right=r):
-                a, b = self.terms(l), self.terms(r)
-                allf = tuple(dict.fromkeys(k for t in a for k in t))
-                return a + self.cross([allf], b)
-            case Binary(op="%in%", left=l, right=r): return self.cross(self.terms(l), self.terms(r))
-            case Binary(op="^", left=l, right=Number(value=n)):
-                a = self.terms(l); out = a
-                for _ in range(n - 1): out = out + self.cross(out, a)
-                return out
-            case Call(function="offset", arguments=args): self.offsets.append(args[0].value); return []
-            case Name(value=".") if self.columns is not None:
-                used = set(names(self.parsed.response)) if self.parsed.response else set()
-                return [t for c in self.columns if c not in used for t in self.leaf(Name(node.span, c))]
-            case Name() | Call(): return self.leaf(node)
-            case _: raise FormulaError("cannot be used as a term", self.src, node.span)
 
-    def cross(self, a, b):
-        return [tuple(dict.fromkeys(x + y)) for x in a for y in b]
+def expand(parsed: ParsedFormula, columns: Sequence[str] | None = None) -> Expansion:
+    """Expand the right-hand side of a formula.
 
-    def group(self, node, span):
-        cor = node.op == "|"; left, right = node.left, node.right; id_ = None
-        if isinstance(left, Binary) and left.op == "|":
-            id_ = deparse(left.right); left = left.left
-        sub = _Expander(self.parsed, self.columns); sub.nodes = {}; sub._n = 1
-        coefs = sub.run(left)
-        call = None
-        groups = []
-        if isinstance(right, Call):
-            call = right
-            pos = [a.value for a in call.arguments if a.name is None]
-            if call.function == "mm": groups = [tuple(n for p in pos for n in names(p))]
-            else: groups = [names(pos[0])]
-            for a in call.arguments:
-                if a.name == "cor": cor = bool(a.value.value)
-                if a.name == "id": id_ = a.value.value
+    Parameters
+    ----------
+    parsed : ParsedFormula
+    columns : sequence of str, optional
+        Columns of the data, needed for ``.``, which stands for all that the left side does
+        not use.
+
+    Returns
+    -------
+    Expansion
+
+    Raises
+    ------
+    FormulaError
+        For something that is no term, with its position.
+
+    Examples
+    --------
+    >>> from hiermodel.formula import parse_formula
+    >>> e = expand(parse_formula("y ~ a * b + (1 | g)"))
+    >>> [t.text for t in e.terms], e.groups[0].group
+    (['a', 'b', 'a:b'], ('g',))
+    """
+    return _expand(parsed.rhs, parsed, columns)
+
+
+def _expand(node: Node, parsed: ParsedFormula, columns: Sequence[str] | None) -> Expansion:
+    found = _Found()
+    reader = _Reader(parsed, columns, found)
+    # The intercept is there from the start, as in R: ``0 +`` and ``- 1`` take it away.
+    products = reader.sum([_Product(_INTERCEPT, node.span)], node)
+    order = {key: place for place, key in enumerate(found.nodes)}
+    unique: dict[frozenset[str], _Product] = {}
+    for product in products:
+        unique.setdefault(product.factors, product)
+    intercept = _INTERCEPT in unique
+    kept = sorted((p for p in unique.values() if p.factors), key=lambda p: len(p.factors))
+    known = columns if columns is not None else ()
+    plain = frozenset({"Intercept"}) in unique and "Intercept" not in known
+    if plain and intercept:
+        message = (
+            "'Intercept' is the intercept as an ordinary coefficient; write '0 + Intercept' to "
+            "have it instead of the usual one"
+        )
+        raise FormulaError(message, parsed.source, found.nodes["Intercept"].span)
+    terms: list[Interaction] = []
+    specials: list[SpecialTerm] = []
+    for product in kept:
+        if plain and product.factors == {"Intercept"}:
+            continue
+        keys = sorted(product.factors, key=order.__getitem__)
+        factors = tuple(found.nodes[key] for key in keys)
+        text = ":".join(keys)
+        calls = tuple(f for f in factors if isinstance(f, Call) and f.function in SPECIAL_TERMS)
+        if calls:
+            others = tuple(f for f in factors if f not in calls)
+            specials.append(SpecialTerm(calls[0].function, calls, others, text, product.span))
         else:
-            groups = self.split(right)
-        for g in groups:
-            r = deparse(right) if call else ":".join(g)
-            bar = "||" if not cor and not call else ("|" if not id_ or call else f"|{id_}|")
-            self.groups.append(GroupTerm(coefs, g, call, cor, id_, f"({deparse(left)} {bar} {r})", span))
+            terms.append(Interaction(factors, text, product.span))
+    check_groups(found.groups, parsed.source)
+    return Expansion(
+        parsed.source, intercept, plain, tuple(terms), tuple(specials), tuple(found.groups),
+        tuple(found.offsets),
+    )
 
-    def split(self, node):
-        if isinstance(node, Binary) and node.op == "/":
-            a = self.split(node.left); b = names(node.right)
-            return a + [a[-1] + b]
-        return [names(node)]
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Turns nodes into products; offsets and group-level terms go to `found`."""
+
+    parsed: ParsedFormula
+    columns: Sequence[str] | None
+    found: _Found
+
+    def fail(self, message: str, node: Node) -> FormulaError:
+        return FormulaError(message, self.parsed.source, node.span)
+
+    def sum(self, before: list[_Product], node: Node) -> list[_Product]:
+        """Products of a sum, added to (or taken from) those `before` it."""
+        match node:
+            case Binary(op="+", left=left, right=right):
+                return self.sum(self.sum(before, left), right)
+            case Binary(op="-", left=left, right=right):
+                return self.without(self.sum(before, left), right)
+            case Unary(op="+", operand=operand):
+                return self.sum(before, operand)
+            case Unary(op="-", operand=operand):
+                return self.without(before, operand)
+            case Paren(inner=inner) if is_bar(inner):
+                self.found.groups += read_group(
+                    inner, node.span, self.parsed.source, self.expansion_of
+                )
+                return before
+            case Paren(inner=Binary(op="+" | "-") as inner):
+                return [*before, *self.summands(inner)]
+            case Call(function="offset", arguments=arguments):
+                if len(arguments) != 1:
+                    raise self.fail("offset() takes one expression", node)
+                self.found.offsets.append(arguments[0].value)
+                return before
+            case Number(value=0):
+                return [p for p in before if p.factors]
+            case _:
+                return [*before, *self.products(node)]
+
+    def expansion_of(self, node: Node) -> Expansion:
+        """Expand the coefficients of a group-level term on their own."""
+        return _expand(node, self.parsed, self.columns)
+
+    def without(self, before: list[_Product], node: Node) -> list[_Product]:
+        """Products without those of `node`; ``- 1`` takes the intercept away, ``- 0`` adds it."""
+        if isinstance(node, Number) and node.value == 0:
+            return [*before, _Product(_INTERCEPT, node.span)]
+        if isinstance(node, Paren) and is_bar(node.inner):
+            raise self.fail("a group-level term cannot be subtracted", node)
+        dropped = {p.factors for p in self.summands(node)}
+        return [p for p in before if p.factors not in dropped]
+
+    def summands(self, node: Node) -> list[_Product]:
+        """Products of an operand: of a sum in brackets, or of a single term."""
+        match node:
+            case Paren(inner=inner) if is_bar(inner):
+                raise self.fail(
+                    "a group-level term cannot be multiplied; add it with '+'", node
+                )
+            case Paren(inner=inner):
+                return self.summands(inner)
+            case Binary(op="+" | "-"):
+                return self.sum([], node)
+            case Call(function="offset"):
+                raise self.fail("an offset cannot be multiplied; add it with '+'", node)
+            case _:
+                return self.products(node)
+
+    def products(self, node: Node) -> list[_Product]:
+        """Products of one term of a sum."""
+        match node:
+            case Paren(inner=inner):
+                return self.summands(node) if is_bar(inner) else self.summands(inner)
+            case Number(value=1):
+                return [_Product(_INTERCEPT, node.span)]
+            case Name(value=".") if self.columns is not None:
+                return [self.factor(Name(node.span, c)) for c in self.others()]
+            case Name(value="."):
+                raise self.fail("'.' stands for all other columns and needs the data", node)
+            case Name() | Call():
+                return [self.factor(node)]
+            case Binary(op="*", left=left, right=right):
+                a, b = self.summands(left), self.summands(right)
+                return [*a, *b, *_crossed(a, b, node)]
+            case Binary(op=":" | "%in%", left=left, right=right):
+                return _crossed(self.summands(left), self.summands(right), node)
+            case Binary(op="/", left=left, right=right):
+                a, b = self.summands(left), self.summands(right)
+                every = frozenset[str]().union(*(p.factors for p in a))
+                return [*a, *_crossed([_Product(every, left.span)], b, node)]
+            case Binary(op="^", left=left, right=right):
+                return self.power(left, right, node)
+            case Binary(op="|" | "||"):
+                raise self.fail("a group-level term stands in brackets: (x | g)", node)
+        raise self.fail(_not_a_term(node), node)
+
+    def others(self) -> Iterable[str]:
+        """Columns that the left-hand side does not use."""
+        used: set[str] = set()
+        if self.parsed.response is not None:
+            used |= set(names(self.parsed.response))
+        for call in self.parsed.additions:
+            used |= set(names(call))
+        return [c for c in self.columns or () if c not in used]
+
+    def factor(self, node: Node) -> _Product:
+        key = deparse(node)
+        self.found.nodes.setdefault(key, node)
+        return _Product(frozenset({key}), node.span)
+
+    def power(self, left: Node, right: Node, node: Node) -> list[_Product]:
+        if not (isinstance(right, Number) and isinstance(right.value, int) and right.value > 0):
+            raise self.fail(
+                "'^' between terms takes a whole number; a power of a column is I(x^2)", right
+            )
+        if right.value > _MAX_POWER:
+            raise self.fail(f"a power above {_MAX_POWER} of terms is not meant, or is it?", right)
+        base = self.summands(left)
+        out = list(base)
+        for _ in range(right.value - 1):
+            out = _unique([*out, *_crossed(out, base, node)])
+        return out
+
+
+def _crossed(a: Iterable[_Product], b: Iterable[_Product], node: Node) -> list[_Product]:
+    b = list(b)
+    return [_Product(x.factors | y.factors, node.span) for x in a for y in b]
+
+
+def _unique(products: Iterable[_Product]) -> list[_Product]:
+    out: dict[frozenset[str], _Product] = {}
+    for product in products:
+        out.setdefault(product.factors, product)
+    return list(out.values())
+
+
+def _not_a_term(node: Node) -> str:
+    match node:
+        case Number():
+            return "a number cannot be a term (0 and 1 stand for the intercept)"
+        case String():
+            return "a quoted text cannot be a term; a column with an unusual name takes backticks"
+        case Binary(op=op) | Unary(op=op):
+            return f"{op!r} cannot join terms; inside I(...) it is arithmetic"
+    return "this cannot be a term"

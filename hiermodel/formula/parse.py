@@ -1,174 +1,289 @@
-"""Formula text -> syntax tree."""
+"""Tokens -> syntax tree: a precedence-climbing parser over the operator table."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from typing import NoReturn
 
-from hiermodel.errors import FormulaError
+from hiermodel.errors import FormulaError, did_you_mean
+from hiermodel.formula.operators import BINARY, PREFIX, SYNONYMS
 from hiermodel.formula.syntax import (
     Argument,
     Binary,
     Call,
     Constant,
     Name,
+    Node,
     Number,
     Paren,
     ParsedFormula,
+    Span,
     String,
     Unary,
+    walk,
 )
+from hiermodel.formula.tokens import Kind, Token, tokenize
 
-TOKEN = re.compile(r"""
- (?P<space>\s+)
-|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
-|(?P<name>[^\W\d]\w*(?:\.\w+)*|\.[^\W\d]\w*(?:\.\w+)*)
-|(?P<tick>`[^`]*`)
-|(?P<string>"[^"]*"|'[^']*')
-|(?P<op>%in%|\|\||\*\*|==|!=|<=|>=|[-+*/^:|~(),=<>!\[\].&])
-""", re.X)
+ADDITIONS = (
+    "weights", "trials", "se", "cens", "trunc", "rate", "thres", "cat",
+    "dec", "bhaz", "mi", "subset", "index", "vreal", "vint",
+)  # fmt: skip
 
-PREC = {"~": 1, "|": 2, "||": 2, "&": 4, "==": 6, "!=": 6, "<": 6, ">": 6, "<=": 6, ">=": 6,
-        "+": 7, "-": 7, "*": 8, "/": 8, "%in%": 9, ":": 10, "^": 12}
-
-
-@dataclass(frozen=True)
-class Token:
-    kind: str
-    text: str
-    start: int
-    end: int
+_CONSTANTS = {
+    "TRUE": True, "True": True, "FALSE": False, "False": False,
+    "NULL": None, "None": None, "NA": None,
+}  # fmt: skip
+_BRACKETS = {"(": ")", "[": "]"}
+# Deeper nesting than anyone writes; it keeps Python's stack out of danger.
+_MAX_DEPTH = 60
 
 
-def tokenize(text):
-    out = []; at = 0
-    while at < len(text):
-        m = TOKEN.match(text, at)
-        if m is None:
-            raise FormulaError(f"cannot read {text[at]!r} in a formula", text, (at, at + 1))
-        if m.lastgroup != "space":
-            out.append(Token(m.lastgroup, m.group(), m.start(), m.end()))
-        at = m.end()
-    out.append(Token("end", "", max(0, len(text) - 1), len(text)))
-    return out
+def parse_expression(source: str) -> Node:
+    """Read an expression, such as ``log(x) + 1``.
+
+    Parameters
+    ----------
+    source : str
+
+    Returns
+    -------
+    Node
+
+    Raises
+    ------
+    FormulaError
+        With the position of what cannot be read.
+
+    Examples
+    --------
+    >>> parse_expression("a:b").op
+    ':'
+    """
+    parser = _Parser(source)
+    node = parser.expression(0)
+    if parser.token.kind is not Kind.END:
+        parser.unexpected()
+    return node
 
 
-CONST = {"TRUE": True, "True": True, "T": True, "FALSE": False, "False": False, "NULL": None, "None": None, "NA": None}
+def parse_formula(source: str) -> ParsedFormula:
+    """Read a formula: ``response | additions ~ terms``, or ``~ terms``.
+
+    Parameters
+    ----------
+    source : str
+
+    Returns
+    -------
+    ParsedFormula
+
+    Raises
+    ------
+    FormulaError
+        With the position of what cannot be read.
+
+    Examples
+    --------
+    >>> parsed = parse_formula("y | trials(n) ~ x + (1 | g)")
+    >>> parsed.additions[0].function
+    'trials'
+    """
+    if not isinstance(source, str):
+        raise FormulaError(f"a formula must be text, not {type(source).__name__}")
+    tree = parse_expression(source)
+    if isinstance(tree, Unary) and tree.op == "~":
+        _only_one_tilde(tree.operand, source)
+        return ParsedFormula(source, None, (), tree.operand)
+    if not (isinstance(tree, Binary) and tree.op == "~"):
+        message = "a formula needs '~' between the response and its predictors: y ~ x"
+        raise FormulaError(message, source, tree.span)
+    _only_one_tilde(tree.left, source)
+    _only_one_tilde(tree.right, source)
+    response = tree.left
+    additions: tuple[Call, ...] = ()
+    if isinstance(response, Binary) and response.op == "|":
+        additions = _additions(response.right, source)
+        response = response.left
+    if isinstance(response, Binary) and response.op in ("|", "||"):
+        message = "the left-hand side takes one '|', with addition terms joined by '+' behind it"
+        raise FormulaError(message, source, response.span)
+    return ParsedFormula(source, response, additions, tree.right)
 
 
-class Parser:
-    def __init__(self, text):
-        self.text = text; self.toks = tokenize(text); self.i = 0
+def _only_one_tilde(node: Node, source: str) -> None:
+    for part in walk(node):
+        if isinstance(part, (Unary, Binary)) and part.op == "~":
+            raise FormulaError("a formula has one '~' only", source, part.span)
+
+
+def _additions(node: Node, source: str) -> tuple[Call, ...]:
+    """The calls of ``weights(w) + trials(n)``, each of a known name and at most once."""
+    if isinstance(node, Binary) and node.op == "+":
+        calls = (*_additions(node.left, source), *_additions(node.right, source))
+    elif isinstance(node, Call):
+        if node.function not in ADDITIONS:
+            hint = did_you_mean(node.function, ADDITIONS)
+            message = (
+                f"there is no addition term {node.function}(){hint}; "
+                f"known are {', '.join(ADDITIONS)}"
+            )
+            raise FormulaError(message, source, node.span)
+        calls = (node,)
+    else:
+        message = "behind '|' on the left stand addition terms, such as weights(w) or trials(n)"
+        raise FormulaError(message, source, node.span)
+    seen: set[str] = set()
+    for call in calls:
+        if call.function in seen:
+            message = f"the addition term {call.function}() is given twice"
+            raise FormulaError(message, source, call.span)
+        seen.add(call.function)
+    return calls
+
+
+class _Parser:
+    """Reads one expression; `at` is the only thing that changes."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.tokens = tokenize(source)
+        self.at = 0
+        self.depth = 0
+        if self.token.kind is Kind.END:
+            raise FormulaError("the formula is empty", source, self.token.span)
 
     @property
-    def tok(self): return self.toks[self.i]
+    def token(self) -> Token:
+        return self.tokens[self.at]
 
-    def fail(self, msg, tok=None):
-        tok = tok or self.tok
-        raise FormulaError(msg, self.text, (tok.start, max(tok.end, tok.start + 1)))
+    def fail(self, message: str, span: Span) -> NoReturn:
+        raise FormulaError(message, self.source, span)
 
-    def take(self, text=None):
-        t = self.tok
-        if text is not None and t.text != text:
-            self.fail(f"expected {text!r} here" if t.kind != "end" else f"the formula ends where {text!r} is expected")
-        self.i += 1
-        return t
+    def unexpected(self) -> NoReturn:
+        token = self.token
+        if token.kind is Kind.END:
+            self.fail("the formula ends here, but something must follow", token.span)
+        if token.text in (")", "]"):
+            self.fail(f"{token.text!r} closes nothing", token.span)
+        if token.text == "=":
+            message = "'=' stands only before the value of an argument; equality is '=='"
+            self.fail(message, token.span)
+        before = self.tokens[self.at - 1] if self.at else None
+        if before is not None and token.kind is not Kind.OPERATOR:
+            self.fail(
+                f"an operator is missing between {before.text!r} and {token.text!r}", token.span
+            )
+        self.fail(f"{token.text!r} cannot stand here", token.span)
 
-    def expr(self, level=0):
-        left = self.unary()
-        while True:
-            t = self.tok
-            op = "^" if t.text == "**" else t.text
-            if t.kind != "op" or op not in PREC or PREC[op] < level:
-                return left
-            self.i += 1
-            right = self.expr(PREC[op] + (0 if op == "^" else 1))
-            left = Binary((left.span[0], right.span[1]), op, left, right)
+    def operator(self) -> str:
+        """The operator at hand in its one spelling, or an empty string."""
+        token = self.token
+        if token.kind is not Kind.OPERATOR:
+            return ""
+        return SYNONYMS.get(token.text, token.text)
 
-    def unary(self):
-        t = self.tok
-        if t.kind == "op" and t.text in "+-!~" and t.text:
-            self.i += 1
-            operand = self.expr(11 if t.text in "+-" else 5)
-            return Unary((t.start, operand.span[1]), t.text, operand)
-        return self.atom()
+    def expression(self, least: int) -> Node:
+        """Read operators that bind at least as tight as `least`."""
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            self.fail("the formula is nested too deeply", self.token.span)
+        left = self.prefixed()
+        while (operator := BINARY.get(self.operator())) and operator.precedence >= least:
+            self.at += 1
+            step = 0 if operator.right_associative else 1
+            right = self.expression(operator.precedence + step)
+            left = Binary((left.span[0], right.span[1]), operator.symbol, left, right)
+        self.depth -= 1
+        return left
 
-    def atom(self):
-        t = self.take()
-        span = (t.start, t.end)
-        if t.kind == "number":
-            v = float(t.text); return Number(span, int(t.text) if t.text.isdigit() else v)
-        if t.kind == "string": return String(span, t.text[1:-1])
-        if t.kind == "tick": return Name(span, t.text[1:-1])
-        if t.kind == "name":
-            if self.tok.text == "(":
-                args, end = self.args("(", ")")
-                return Call((t.start, end), t.text, args)
-            if t.text in CONST: return Constant(span, CONST[t.text])
-            if t.text == "Inf": return Number(span, float("inf"))
-            return Name(span, t.text)
-        if t.text == "(":
-            inner = self.expr(); end = self.take(")").end
-            return Paren((t.start, end), inner)
-        if t.text == "[":
-            self.i -= 1
-            args, end = self.args("[", "]")
-            return Call((t.start, end), "c", args)
-        if t.text == ".": return Name(span, ".")
-        self.i -= 1
-        self.fail("the formula ends too early" if t.kind == "end" else f"unexpected {t.text!r}")
+    def prefixed(self) -> Node:
+        token, symbol = self.token, self.operator()
+        if symbol not in PREFIX:
+            return self.atom()
+        self.at += 1
+        operand = self.expression(PREFIX[symbol])
+        return Unary((token.start, operand.span[1]), symbol, operand)
 
-    def args(self, a, b):
-        self.take(a); out = []
-        while self.tok.text != b:
-            name = None
-            if self.tok.kind in ("name", "tick") and self.toks[self.i + 1].text == "=":
-                name = self.take().text.strip("`"); self.take("=")
-            out.append(Argument(name, self.expr()))
-            if self.tok.text == ",": self.take(",")
-            elif self.tok.text != b: self.fail(f"expected ',' or {b!r}")
-        return tuple(out), self.take(b).end
+    def atom(self) -> Node:
+        token = self.token
+        match token.kind:
+            case Kind.NUMBER:
+                self.at += 1
+                return Number(token.span, _number(token.text))
+            case Kind.STRING:
+                self.at += 1
+                return String(token.span, token.text[1:-1])
+            case Kind.QUOTED_NAME:
+                self.at += 1
+                if len(token.text) == 2:
+                    self.fail("the backticks hold no name", token.span)
+                return Name(token.span, token.text[1:-1])
+            case Kind.NAME:
+                self.at += 1
+                return self.name(token)
+        if token.text == "(":
+            return self.paren()
+        if token.text == "[":
+            arguments, end = self.arguments()
+            return Call((token.start, end), "c", arguments)
+        if token.text == ".":
+            self.at += 1
+            return Name(token.span, ".")
+        self.unexpected()
+
+    def name(self, token: Token) -> Node:
+        if self.token.text == "(" and self.token.kind is Kind.OPERATOR:
+            arguments, end = self.arguments()
+            return Call((token.start, end), token.text, arguments)
+        if token.text in _CONSTANTS:
+            return Constant(token.span, _CONSTANTS[token.text])
+        if token.text == "Inf":
+            return Number(token.span, float("inf"))
+        return Name(token.span, token.text)
+
+    def paren(self) -> Node:
+        opening = self.token
+        self.at += 1
+        inner = self.expression(0)
+        end = self.close(opening)
+        return Paren((opening.start, end), inner)
+
+    def close(self, opening: Token) -> int:
+        closing = _BRACKETS[opening.text]
+        self.not_at_end(opening)
+        if self.token.text != closing:
+            self.unexpected()
+        end = self.token.end
+        self.at += 1
+        return end
+
+    def not_at_end(self, opening: Token) -> None:
+        if self.token.kind is Kind.END:
+            self.fail(f"the {opening.text!r} here is never closed", opening.span)
+
+    def arguments(self) -> tuple[tuple[Argument, ...], int]:
+        """Read ``(a, k = b)`` or ``[a, b]``; the end of the closing bracket comes with them."""
+        opening = self.token
+        self.at += 1
+        out: list[Argument] = []
+        while self.token.text != _BRACKETS[opening.text] or self.token.kind is not Kind.OPERATOR:
+            self.not_at_end(opening)
+            out.append(self.argument())
+            if self.token.text == "," and self.token.kind is Kind.OPERATOR:
+                self.at += 1
+            elif self.token.text != _BRACKETS[opening.text]:
+                self.not_at_end(opening)
+                self.unexpected()
+        return tuple(out), self.close(opening)
+
+    def argument(self) -> Argument:
+        token = self.token
+        is_name = token.kind in (Kind.NAME, Kind.QUOTED_NAME)
+        if not (is_name and self.tokens[self.at + 1].text == "="):
+            return Argument(None, self.expression(0))
+        self.at += 2
+        return Argument(token.text.strip("`"), self.expression(0))
 
 
-def parse_expression(text):
-    p = Parser(text); e = p.expr()
-    if p.tok.kind != "end": p.fail(f"unexpected {p.tok.text!r}")
-    return e
-
-
-ADD = "weights trials se cens trunc rate thres cat dec bhaz mi subset index vreal vint".split()
-
-
-def parse_formula(text):
-    tree = parse_expression(text)
-    if isinstance(tree, Unary) and tree.op == "~":
-        return ParsedFormula(text, None, (), tree.operand)
-    if not (isinstance(tree, Binary) and tree.op == "~"):
-        raise FormulaError("a formula needs '~' between response and predictors", text, tree.span)
-    left, adds = tree.left, ()
-    if isinstance(left, Binary) and left.op == "|":
-        adds = tuple(_adds(left.right, text)); left = left.left
-    return ParsedFormula(text, left, adds, tree.right)
-
-
-def _adds(node, text):
-    if isinstance(node, Binary) and node.op == "+":
-        yield from _adds(node.left, text); yield from _adds(node.right, text); return
-    if not isinstance(node, Call) or node.function not in ADD:
-        raise FormulaError("unknown addition term", text, node.span)
-    yield node
-
-
-def deparse(node):
-    match node:
-        case Name(value=v): return v
-        case Number(value=v): return f"{v:g}" if isinstance(v, float) else str(v)
-        case String(value=v): return f'"{v}"'
-        case Constant(value=v): return {True: "TRUE", False: "FALSE", None: "NULL"}[v]
-        case Unary(op=op, operand=o): return op + deparse(o)
-        case Paren(inner=i): return f"({deparse(i)})"
-        case Call(function=f, arguments=args):
-            return f + "(" + ", ".join((f"{a.name} = " if a.name else "") + deparse(a.value) for a in args) + ")"
-        case Binary(op=op, left=l, right=r):
-            sep = op if op in "^:" else f" {op} "
-            return deparse(l) + sep + deparse(r)
+def _number(text: str) -> int | float:
+    plain = text.removesuffix("L")
+    return int(plain) if plain.isdigit() else float(plain)

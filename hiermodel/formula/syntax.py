@@ -51,7 +51,7 @@ class Constant(Node):
 
 @dataclass(frozen=True, slots=True)
 class Unary(Node):
-    """``-x``, ``+x`` or ``!x``."""
+    """``-x``, ``+x``, ``!x`` or ``~x``."""
 
     op: str
     operand: Node
@@ -123,7 +123,7 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class SpecialTerm:
-    """A term that holds a special call such as ``mo(x)`` or ``s(z, k = 5)``, perhaps times others."""
+    """A term with a special call such as ``mo(x)`` or ``s(z, k = 5)``, perhaps times others."""
 
     kind: str
     calls: tuple[Call, ...]

@@ -1,0 +1,90 @@
+"""Formulas as plain JSON values and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from hiermodel.formula.bf import Formula, FormulaOptions, ResponseFormula, SubFormula
+from hiermodel.formula.deparse import deparse
+from hiermodel.formula.parse import parse_expression, parse_formula
+from hiermodel.formula.syntax import ParsedFormula
+
+
+def to_json(formula: Formula) -> dict[str, Any]:
+    """Turn a formula into values that JSON can hold; families are left out.
+
+    Examples
+    --------
+    >>> from hiermodel.formula import bf
+    >>> to_json(bf("y ~ x"))["responses"][0]["main"]["source"]
+    'y ~ x'
+    """
+    return {
+        "rescor": formula.rescor,
+        "responses": [_response_to_json(response) for response in formula.responses],
+    }
+
+
+def from_json(values: Mapping[str, Any]) -> Formula:
+    """Read what `to_json` wrote.
+
+    Examples
+    --------
+    >>> from hiermodel.formula import bf
+    >>> from_json(to_json(bf("y ~ x", nu=4))) == bf("y ~ x", nu=4)
+    True
+    """
+    responses = tuple(_response_from_json(v) for v in values["responses"])
+    return Formula(responses, values["rescor"])
+
+
+def _response_to_json(response: ResponseFormula) -> dict[str, Any]:
+    return {
+        "main": _parsed_to_json(response.main),
+        "options": asdict(response.options),
+        "fixed": [list(pair) for pair in response.fixed],
+        "unused": response.unused.source if response.unused else None,
+        "autocor": response.autocor.source if response.autocor else None,
+        "subformulas": [
+            {"name": s.name, "resp": s.resp, "source": s.parsed.source,
+             "options": asdict(s.options)}
+            for s in response.subformulas
+        ],
+    }
+
+
+def _parsed_to_json(parsed: ParsedFormula) -> dict[str, Any]:
+    """Text, and the response apart: one of several in ``mvbind(y1, y2) ~ x``."""
+    response = None if parsed.response is None else deparse(parsed.response)
+    return {"source": parsed.source, "response": response}
+
+
+def _parsed_from_json(values: Mapping[str, Any]) -> ParsedFormula:
+    parsed = parse_formula(values["source"])
+    written = None if parsed.response is None else deparse(parsed.response)
+    if written == values["response"]:
+        return parsed
+    response = parse_expression(values["response"])
+    return ParsedFormula(parsed.source, response, parsed.additions, parsed.rhs)
+
+
+def _response_from_json(values: Mapping[str, Any]) -> ResponseFormula:
+    sides = {
+        side: parse_formula(values[side]) if values[side] else None
+        for side in ("unused", "autocor")
+    }
+    subformulas = tuple(
+        SubFormula(s["name"], parse_formula(s["source"]), FormulaOptions(**s["options"]), s["resp"])
+        for s in values["subformulas"]
+    )
+    return ResponseFormula(
+        _parsed_from_json(values["main"]),
+        subformulas,
+        tuple((name, value) for name, value in values["fixed"]),
+        FormulaOptions(**values["options"]),
+        None,
+        sides["unused"],
+        sides["autocor"],
+    )
