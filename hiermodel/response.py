@@ -72,10 +72,10 @@ class Response:
 
     @property
     def variables(self) -> tuple[Var, ...]:
-        """``Y`` and, for a nominal response, the number of categories."""
+        """``Y`` and, for a nominal response, the number of categories before it."""
         if self.family.response != "nominal":
             return (self.var,)
-        return (self.var, Var(f"ncat{self.suffix}", "int", lower="2", comment="categories"))
+        return (Var(f"ncat{self.suffix}", "int", lower="2", comment="categories"), self.var)
 
     def constants(self) -> dict[str, int]:
         """What was learned: the number of categories of a nominal response."""
@@ -86,7 +86,11 @@ class Response:
     def var(self) -> Var:
         """The declaration of ``Y``."""
         if self.family.discrete:
-            return Var(f"Y{self.suffix}", "int", array=("N",), comment=f"response {self.name}")
+            upper = f"ncat{self.suffix}" if self.family.response == "nominal" else ""
+            return Var(
+                f"Y{self.suffix}", "int", array=("N",), lower="1" if upper else "", upper=upper,
+                comment=f"response {self.name}",
+            )
         return Var(f"Y{self.suffix}", "vector", ("N",), comment=f"response {self.name}")
 
     def coded(self, frame: pd.DataFrame) -> Array:

@@ -246,8 +246,8 @@ def column_value(column: Column, values: pd.Series) -> Array | FactorValue:
         row = int(np.flatnonzero(found == -2)[0])
         label = labels[codes[row]]
         raise DataError(
-            f"column {column.name!r} has the level {label!r} in row {row + 1}, which the model does "
-            f"not know{did_you_mean(label, column.levels)}; it knows {_listed(column.levels)}"
+            f"column {column.name!r} has the level {label!r} in row {row + 1}, which the model "
+            f"does not know{did_you_mean(label, column.levels)}; it knows {_listed(column.levels)}"
         )
     assert column.contrast is not None  # every factor has one
     return FactorValue(found, column.levels, column.kind == "ordered", column.contrast)

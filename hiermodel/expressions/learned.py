@@ -184,7 +184,8 @@ def _check(
         _check_missing(np.isnan(value), learned, frame, missing)
     if np.isinf(value).any() and not _names_infinity(learned.node):
         row = _first_row(np.isinf(value))
-        raise DataError(f"{learned.text} is infinite in row {row + 1}{_inputs(learned, frame, row)}")
+        where = f"row {row + 1}{_inputs(learned, frame, row)}"
+        raise DataError(f"{learned.text} is infinite in {where}")
 
 
 def _check_missing(

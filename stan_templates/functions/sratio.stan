@@ -5,6 +5,6 @@
  *   log1m_F: log(1 - F) at each threshold
  */
 real sratio_lpmf(int y, vector log_F, vector log1m_F) {
-  real passed = sum(log1m_F[1 : y - 1]);
-  return y <= num_elements(log_F) ? passed + log_F[y] : passed;
+  // The last category is where one ends up for sure: log 1 = 0.
+  return sum(log1m_F[1 : y - 1]) + append_row(log_F, 0)[y];
 }
