@@ -17,6 +17,7 @@ import xarray as xr
 
 from hiermodel import inference_data, persistence
 from hiermodel.engines import Draws
+from hiermodel.engines.inits import declared_shape
 from hiermodel.errors import HiermodelError, did_you_mean
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
@@ -360,17 +361,18 @@ class Fit(Predictions):
 
 
 def _check_draws(model: Model, values: Mapping[str, np.ndarray]) -> None:
+    sizes = model.constants()
     for var in model.parameters:
         if var.name not in values:
             raise HiermodelError(
                 f"draws of the parameter {var.name!r} are missing; the model declares "
                 + ", ".join(v.name for v in model.parameters)
             )
-        want = len(var.size) + len(var.array)
-        if var.type in ("cholesky_factor_corr", "corr_matrix", "cov_matrix"):
-            want += 1
-        if np.ndim(values[var.name]) != want + 2:
+        want = declared_shape(var, sizes)
+        got = np.shape(values[var.name])
+        if want is not None and got[2:] != want:
+            shown = ", ".join(["chain", "draw", *map(str, want)])
             raise HiermodelError(
-                f"draws of {var.name!r} ({var.stan_type}) must have {want + 2} dims "
-                f"(chain, draw, ...), got {np.ndim(values[var.name])}"
+                f"draws of {var.name!r} ({var.stan_type}) must have {len(want) + 2} dims "
+                f"({shown}), got the shape {got}"
             )

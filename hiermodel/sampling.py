@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hiermodel.engines import Draws, Engine, SamplingSettings
+from hiermodel.engines import Draws, Engine, LogDensity, SamplingSettings
 from hiermodel.engines.certificate import Certificate, certify_density
 from hiermodel.engines.diagnose import check_sampling
+from hiermodel.engines.inits import checked_inits
 from hiermodel.errors import EngineError, PriorError, did_you_mean
 from hiermodel.flatnames import columns, flat_names
 from hiermodel.modeling import Model
@@ -38,22 +39,38 @@ def numpy_log_lik(model: Model, rows: pd.DataFrame, params: Mapping[str, np.ndar
     return float(log_lik(prediction, model.response.coded(rows)).sum())
 
 
-def certify(model: Model, rows: pd.DataFrame, engine: Engine, seed: int) -> Certificate:
+def certify(
+    model: Model, rows: pd.DataFrame, engine: Engine, settings: SamplingSettings
+) -> Certificate:
     """Check that the engine computes the density that the model states (see `Certificate`)."""
+    seed = settings.used_seed
     checked = rows
     if len(rows) > _CERTIFIED_ROWS:
         at = np.random.default_rng(seed).choice(len(rows), _CERTIFIED_ROWS, replace=False)
         checked = rows.iloc[np.sort(at)].reset_index(drop=True)
     data = model.bind(checked, prior_only=False)
+    density = engine.log_density(model.stan_code, data)
     return certify_density(
-        engine.log_density(model.stan_code, data),
+        density,
         engine.log_density(model.stan_code, data | {"prior_only": 1}),
         lambda params: numpy_log_lik(model, checked, params),
         model.parameters,
         data,
         seed=seed,
         subject=f"family {model.family.name!r} with " + str(model.formula),
+        starts=_given_starts(model, density, data, settings),
+        normalized=model.normalize,
     )
+
+
+def _given_starts(
+    model: Model, density: LogDensity, data: Mapping[str, Any], settings: SamplingSettings
+) -> np.ndarray | None:
+    """Unconstrained starting values, where the user gives all of them."""
+    given = checked_inits(settings, model.parameters, data)
+    if given is None or any(v.name not in init for v in model.parameters for init in given):
+        return None
+    return np.stack([density.unconstrain(init) for init in given])
 
 
 ALGORITHMS = ("nuts", "laplace", "pathfinder", "optimize")
@@ -98,7 +115,7 @@ def checked_draws(
         _check_proper(model)
     facts: dict[str, Any] = {}
     if run.certified and run.engine.name == "stanli" and not prior_only:
-        facts["certificate"] = str(certify(model, rows, run.engine, run.settings.used_seed))
+        facts["certificate"] = str(certify(model, rows, run.engine, run.settings))
     draws = _draw(model, model.bind(rows, prior_only=prior_only), run)
     return draws, facts
 

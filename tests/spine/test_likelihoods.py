@@ -42,7 +42,7 @@ class Scenario:
         return f"{self.family}{link}-{self.left} ~ {self.right}".replace(" ", "")
 
 
-_REFUSED = "stanli refuses sratio_lpmf and cratio_lpmf with threshold groups: log_F[y] in a branch"
+
 
 
 def _known(scenario: Scenario) -> object:
