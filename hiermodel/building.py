@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.additions import learn_additions
-from hiermodel.errors import HiermodelError, HiermodelWarning
+from hiermodel.errors import HiermodelError, warn
 from hiermodel.families import as_family
 from hiermodel.families.base import Family
 from hiermodel.formula import Formula, as_formula, deparse
@@ -135,11 +134,9 @@ def _warn_numeric_groups(
         for member in group.grouping.members:
             for name in covariates.intersection(member):
                 if schema.columns[name].kind == "numeric":
-                    warnings.warn(
+                    warn(
                         f"{name!r} is a numeric covariate and a grouping factor in {group.text}: "
                         "each of its values is a level. If that is not meant, remove one",
-                        HiermodelWarning,
-                        stacklevel=3,
                     )
 
 

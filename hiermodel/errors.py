@@ -14,7 +14,12 @@ HiermodelWarning  (UserWarning)
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Iterable
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).resolve().parent)
 
 
 class HiermodelError(Exception):
@@ -97,3 +102,14 @@ def did_you_mean(name: str, options: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the nearest option, or an empty string."""
     hit = nearest(name, options)
     return f" (did you mean {hit!r}?)" if hit is not None else ""
+
+
+def warn(message: str, category: type[Warning] = HiermodelWarning) -> None:
+    """Warn at the line of the user's code that called into the package.
+
+    Python shows one text once per line; what is said twice on the way of one call is shown once.
+    """
+    level, frame = 1, sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
+    warnings.warn(message, category, stacklevel=level)

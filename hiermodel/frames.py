@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from hiermodel.errors import DataError, HiermodelWarning
-
-_PACKAGE = str(Path(__file__).resolve().parent)
+from hiermodel.errors import DataError, warn
 
 
 def as_frame(data: Any) -> pd.DataFrame:
@@ -193,11 +188,9 @@ def drop_missing(
         ("row", "misses", "column") if count == 1 else ("rows", "miss", "column")
     )
     plural = column_word if len(guilty) == 1 else "columns"
-    warnings.warn(
+    warn(
         f"{count} {rows} of {len(frame)} {miss} values in the {plural} {listed} and "
         f"{'is' if count == 1 else 'are'} left out",
-        HiermodelWarning,
-        stacklevel=_levels_to_user(),
     )
     return frame.loc[~bad].reset_index(drop=True), count
 
@@ -218,14 +211,3 @@ def _check_finite(name: str, column: pd.Series) -> None:
             "make them missing or leave these rows out"
         )
 
-
-def _levels_to_user() -> int:
-    """How far up the caller outside of this package is.
-
-    A fit reads its rows twice. Python shows one text once per calling line, so that the same
-    warning must come from the same line: the one that the user wrote.
-    """
-    level, frame = 1, sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        level, frame = level + 1, frame.f_back  # type: ignore[assignment]
-    return level

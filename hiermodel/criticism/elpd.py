@@ -9,7 +9,6 @@ importance weights come from ArviZ.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -19,7 +18,7 @@ import xarray as xr
 from scipy.special import logsumexp
 
 from hiermodel.criticism import _arviz
-from hiermodel.errors import DataError, HiermodelWarning
+from hiermodel.errors import DataError, warn
 from hiermodel.summary.html import frame_html, page
 from hiermodel.summary.text import frame_text
 
@@ -197,12 +196,10 @@ def loo_of(log_lik: xr.DataArray) -> Elpd:
         lpd[at] = _log_mean_exp(values.reshape(-1, values.shape[-1]))
     result = _result("loo", log_lik, elpd, lpd - elpd, k)
     if result.problems:
-        warnings.warn(
+        warn(
             f"{result.problems} of {n_obs} observations have a Pareto k above "
             f"{result.k_threshold:.2f}: their part of the loo estimate is doubtful; "
             "look at .pareto_k for influential rows",
-            HiermodelWarning,
-            stacklevel=3,
         )
     return result
 
@@ -277,11 +274,9 @@ def waic_of(log_lik: xr.DataArray) -> Elpd:
         lpd[at], penalty[at] = _log_mean_exp(rows), rows.var(axis=0, ddof=1)
     result = _result("waic", log_lik, lpd - penalty, penalty, None)
     if result.problems:
-        warnings.warn(
+        warn(
             f"{result.problems} of {n_obs} observations have p_waic above {_WAIC_LIMIT}: "
             "the waic estimate is doubtful; prefer loo()",
-            HiermodelWarning,
-            stacklevel=3,
         )
     return result
 

@@ -77,6 +77,11 @@ def install_cmdstan(
     ------
     EngineError
         If the download or the build fails.
+
+    Examples
+    --------
+    >>> from hiermodel.engines import install_cmdstan
+    >>> install_cmdstan(progress=False)  # doctest: +SKIP
     """
     import cmdstanpy
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from hiermodel.engines.base import Draws
 from hiermodel.engines.diagnostics import diagnostics
 from hiermodel.engines.settings import SamplingSettings
-from hiermodel.errors import SamplingWarning
+from hiermodel.errors import SamplingWarning, warn
 
 __all__ = ["check_sampling", "diagnostics", "ebfmi"]
 
@@ -63,7 +62,7 @@ def check_sampling(
     )
     messages = tuple(message for message in (check() for check in checks) if message)
     for message in messages:
-        warnings.warn(message, SamplingWarning, stacklevel=2)
+        warn(message, SamplingWarning)
     return messages
 
 

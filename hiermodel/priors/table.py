@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from hiermodel.errors import HiermodelWarning, PriorError
+from hiermodel.errors import PriorError, warn
 from hiermodel.priors.constants import FixedVar, fix_constants
 from hiermodel.priors.elements import Choice, check_class, parse_constant
 from hiermodel.priors.rows import (
@@ -248,10 +247,8 @@ def _bounded(var: Var, found: Mapping[RowKey, Prior]) -> Var:
 def _warn_unused(found: Mapping[RowKey, Prior], used: set[RowKey]) -> None:
     for key, given in found.items():
         if given.text and key not in used:
-            warnings.warn(
+            warn(
                 f"{given} is not used: every parameter that it is for has a more specific prior",
-                HiermodelWarning,
-                stacklevel=3,
             )
 
 
@@ -263,9 +260,7 @@ def _warn_support(
         text = found[row].text
         missing = support_beyond_bounds(var, text) if text else ""
         if missing and row.cls not in CORRELATIONS:
-            warnings.warn(
+            warn(
                 f"{found[row]}: the parameter can take values where this prior has no density; "
                 f"give the class its bounds with {missing}",
-                HiermodelWarning,
-                stacklevel=3,
             )

@@ -42,16 +42,6 @@ class Scenario:
         return f"{self.family}{link}-{self.left} ~ {self.right}".replace(" ", "")
 
 
-
-
-
-def _known(scenario: Scenario) -> object:
-    """A parameter of a test, marked where the embedded engine refuses the program."""
-    if scenario.family in ("sratio", "cratio") and "gr = " in scenario.left:
-        return pytest.param(scenario, marks=pytest.mark.xfail(reason=_REFUSED))
-    return scenario
-
-
 def _left(name: str, *additions: str) -> str:
     family = as_family(name)
     wanted = (["trials(size)"] if "trials" in family.additions else []) + list(additions)
@@ -91,7 +81,7 @@ LINKS = [
     for link in as_family(name).param("mu").links
 ]
 ADDITIONS = [
-    _known(Scenario(name, _left(name, *terms))) for name in family_names() for terms in _additions(name)
+    Scenario(name, _left(name, *terms)) for name in family_names() for terms in _additions(name)
 ]
 OFFSETS = [Scenario(name, _left(name), "x + offset(0.1 * z) + (1 | g)") for name in family_names()]
 
@@ -183,7 +173,7 @@ def test_every_parameter_may_have_a_formula(name: str) -> None:
 
 
 ORDINAL = [
-    _known(Scenario(name, left))
+    Scenario(name, left)
     for name in ("cumulative", "sratio", "cratio", "acat")
     for left in ("rating", "rating | thres(gr = item)")
 ]
