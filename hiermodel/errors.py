@@ -109,7 +109,7 @@ def warn(message: str, category: type[Warning] = HiermodelWarning) -> None:
 
     Python shows one text once per line; what is said twice on the way of one call is shown once.
     """
-    level, frame = 1, sys._getframe(1)
+    level, frame = 2, sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back  # type: ignore[assignment]
     warnings.warn(message, category, stacklevel=level)
