@@ -174,27 +174,32 @@ class GroupEffects:
         i = self.index
         sd, z = draws[f"sd_{i}"], draws[f"z_{i}"]
         if self.has_cor:
-            factor = draws[f"L_{i}"]
-            if self.by is None:
-                r = np.einsum("cdm,cdmk,cdkn->cdnm", sd, factor, z, optimize=True)
-            else:
-                # One pass per level of `by` keeps the memory at the size of the result.
-                r = np.empty((*z.shape[:2], z.shape[3], z.shape[2]))
-                for k in range(len(self.by.labels)):
-                    at = self.by.codes == k
-                    r[:, :, at] = np.einsum(
-                        "cdm,cdmk,cdkn->cdnm", sd[..., k], factor[:, :, k], z[..., at],
-                        optimize=True,
-                    )
+            r = self._correlated(sd, draws[f"L_{i}"], z)
         else:
+            # Known covariance first: with `by`, each level keeps its own standard deviation.
+            z = z if self.cov_factor is None else z @ self.cov_factor.T
             scale = sd[..., None] if self.by is None else sd[..., self.by.codes]
             r = np.swapaxes(scale * z, -1, -2)
-        if self.cov_factor is not None:
-            r = self.cov_factor @ r
         if self.student:
             df = draws[f"df_{self.df_index}"][..., None]
             r = r * np.sqrt(df * draws[f"udf_{self.df_index}"])[..., None]
         return r
+
+
+    def _correlated(self, sd: Array, factor: Array, z: Array) -> Array:
+        """Effects of correlated coefficients; the known covariance mixes finished effects."""
+        if self.by is None:
+            r: Array = np.einsum("cdm,cdmk,cdkn->cdnm", sd, factor, z, optimize=True)
+        else:
+            # One pass per level of `by` keeps the memory at the size of the result.
+            r = np.empty((*z.shape[:2], z.shape[3], z.shape[2]))
+            for k in range(len(self.by.labels)):
+                at = self.by.codes == k
+                r[:, :, at] = np.einsum(
+                    "cdm,cdmk,cdkn->cdnm", sd[..., k], factor[:, :, k], z[..., at],
+                    optimize=True,
+                )
+        return r if self.cov_factor is None else self.cov_factor @ r
 
 
 @dataclass(frozen=True, eq=False)

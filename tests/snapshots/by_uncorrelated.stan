@@ -8,8 +8,8 @@ data {
   matrix[N, K] X;  // design of x
   vector[Kc] means_X;  // column means of X
   vector[N] Z_1_1;  // Intercept of (1 | gr(g, by = side))
-  vector[N] Z_2_1;  // Intercept of (x | gr(h, id = q))
-  vector[N] Z_2_2;  // x of (x | gr(h, id = q))
+  vector[N] Z_2_1;  // Intercept of (x || gr(h, id = q))
+  vector[N] Z_2_2;  // x of (x || gr(h, id = q))
   int<lower=1> N_1;  // levels of g
   int<lower=1> M_1;  // coefficients per level of g
   array[N] int<lower=1, upper=N_1> J_1;  // level of g in each row
@@ -48,7 +48,7 @@ model {
   if (!prior_only) {
     // effects of g: (1 | gr(g, by = side))
     vector[N_1] r_1 = transpose(sd_1[1, Jby_1]) .* z_1[1];
-    // effects of h: (x | gr(h, id = q))
+    // effects of h: (x || gr(h, id = q))
     array[M_2] vector[N_2] r_2;
     for (k in 1:M_2) {
       r_2[k] = sd_2[k] * z_2[k];
@@ -56,7 +56,7 @@ model {
     vector[N] mu = rep_vector(Intercept, N);
     mu += r_1[J_1] .* Z_1_1;  // (1 | gr(g, by = side))
     mu += r_2[1][J_2] .* Z_2_1
-          + r_2[2][J_2] .* Z_2_2;  // (x | gr(h, id = q))
+          + r_2[2][J_2] .* Z_2_2;  // (x || gr(h, id = q))
     target += normal_id_glm_lpdf(Y | Xc, mu, b, sigma);  // y ~ gaussian, where Xc * b is x
   }
   target += lprior;

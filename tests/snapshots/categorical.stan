@@ -2,8 +2,8 @@
 // family categorical (links mucar: logit, mutrain: logit)
 data {
   int<lower=0> N;  // rows
-  array[N] int Y;  // response kind
   int<lower=2> ncat;  // categories
+  array[N] int<lower=1, upper=ncat> Y;  // response kind
   int<lower=1> K_mucar;  // population-level columns
   int<lower=1> Kc_mucar;  // centred columns, without the intercept
   matrix[N, K_mucar] X_mucar;  // design of x

@@ -1,4 +1,4 @@
-"""Fits that several tests share, sampled once in a session."""
+"""Fits that several tests share, sampled once per test run."""
 
 from __future__ import annotations
 

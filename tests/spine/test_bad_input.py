@@ -17,7 +17,7 @@ import pytest
 import hiermodel as hm
 
 from .draws import fit_of, random_fit
-from .frames import study
+from .frames import relatives, study
 from .snapshots import FOLDER, regenerate
 
 SETTINGS: dict[str, Any] = {
@@ -107,6 +107,25 @@ CASES = (
         lambda: model("kind ~ x", None, hm.family("categorical", refcat="bicycle"))),
     Bad("infinite response", D, lambda: model("y ~ x", with_cell("y", np.inf))),
     Bad("too few thresholds", F, lambda: model("rating | thres(2) ~ x", None, "cumulative")),
+    Bad("interval without its right end", F,
+        lambda: model("pos | cens(event) ~ x", None, "weibull"),
+        "passes; the program then leaves these rows out"),
+    Bad("right end of an interval is missing", D,
+        lambda: model("pos | cens(event, up) ~ x", data(up=np.nan), "weibull"),
+        "passes; the right end becomes 0"),
+    Bad("right end below the left one", D,
+        lambda: model("pos | cens(event, low) ~ x", data(low=0.0), "weibull"), "passes"),
+    Bad("unknown kind of censoring", D,
+        lambda: model("pos | cens(event) ~ x", data(event="banana"), "weibull")),
+    Bad("response outside of the truncation bounds", D,
+        lambda: model("y | trunc(lb = 0) ~ x"), "passes; the density of such rows is nonsense"),
+    Bad("truncation bounds the wrong way round", D,
+        lambda: model("y | trunc(50, -50) ~ x"), "passes; predictions are NaN"),
+    Bad("rate of zero", D, lambda: model("count | rate(time) ~ x", data(time=0.0), "poisson")),
+    Bad("negative standard errors", D, lambda: model("y | se(s) ~ x", data(s=-1.0))),
+    Bad("categories that give the same name", D,
+        lambda: model("k ~ x", data(k=np.array(["a.1", "a1", "b"])[np.arange(60) % 3]),
+                      "categorical"), "passes; two predictors are both called mua1"),
     # ---- predictors
     Bad("infinite predictor", D, lambda: model("y ~ x", with_cell("x", -np.inf))),
     Bad("predictor that becomes infinite", D, lambda: model("y ~ log(x0)", data(x0=0.0))),
@@ -128,6 +147,27 @@ CASES = (
     Bad("matrix that is not in data2", F, lambda: model("y ~ (1 | gr(g, cov = A))")),
     Bad("matrix without a level", D, lambda: model(
         "y ~ (1 | gr(g, cov = A))", data2={"A": pd.DataFrame([[1.0]], ["g01"], ["g01"])})),
+    Bad("known covariance that is not positive definite", D, lambda: model(
+        "y ~ (1 | gr(g, cov = A))", data2={"A": relatives(study()) * 0 + 1.0})),
+    Bad("known covariance without labels", D,
+        lambda: model("y ~ (1 | gr(g, cov = A))", data2={"A": np.eye(6)})),
+    Bad("members whose weights are all zero", D,
+        lambda: model("y ~ (1 | mm(m1, m2, weights = cbind(o, o)))", data(o=0.0)).bind(data(o=0.0)),
+        "passes; the scaled weights are NaN"),
+    Bad("QR of a constant column", D, lambda: model(hm.bf("y ~ x + z", decomp="QR"), data(x=1.0)),
+        "LinAlgError"),
+    Bad("QR of collinear columns", D,
+        lambda: model(hm.bf("y ~ x + x3", decomp="QR"), study().assign(x3=lambda d: 2 * d["x"])),
+        "passes; R^-1 is 1e15"),
+    Bad("QR with more columns than rows", D,
+        lambda: model(hm.bf("y ~ f * x + z", decomp="QR"), study().groupby("f").head(1)),
+        "LinAlgError"),
+    Bad("intercept of a group twice", F, lambda: model("y ~ x + (x | g) + (1 | g)")),
+    Bad("column of dates", D,
+        lambda: model("y ~ when", data(when=pd.date_range("2020-01-01", periods=60)))),
+    Bad("column of mixed values", D, lambda: model("y ~ o", data(o=[1, "a"] * 30))),
+    Bad("column name twice", D,
+        lambda: model("y ~ x", pd.concat([study(), study()[["x"]]], axis=1))),
     Bad("one ID for two factors", F, lambda: model("y ~ (1 |a| g) + (x |a| h)")),
     Bad("unknown contrast", D, lambda: model("y ~ f", contrasts={"f": "treatmant"})),
     Bad("contrast of no factor", D, lambda: model("y ~ x", contrasts={"x": "sum"})),
@@ -153,7 +193,8 @@ CASES = (
     Bad("unknown addition", F, lambda: model("y | wieghts(w) ~ x")),
     Bad("unknown argument of gr", F, lambda: model("y ~ (1 | gr(g, bye = side))")),
     Bad("group-level term without a coefficient", F, lambda: model("y ~ x + (0 | g)")),
-    Bad("term that is not built yet", F, lambda: model("y ~ car(W, gr = g)")),
+    Bad("term that is not built yet", F, lambda: model("y ~ x + s(z)")),
+    Bad("function as grouping factor", F, lambda: model("y ~ (1 | factor(score))")),
     # ---- priors
     Bad("prior for a parameter that does not exist", P,
         lambda: model("y ~ x", None, "gaussian", [hm.prior("normal(0, 1)", cls="b", coef="xx")])),
@@ -164,13 +205,20 @@ CASES = (
     Bad("unknown default set", P, lambda: model("y ~ x", None, "gaussian", "week")),
     Bad("unknown distribution", P,
         lambda: model("y ~ x", None, "gaussian", {"b": "normall(0, 1)"})),
-    Bad("prior that is not finished", P, lambda: model("y ~ x", None, "gaussian", {"b": "normal("})),
+    Bad("prior that is not finished", P,
+        lambda: model("y ~ x", None, "gaussian", {"b": "normal("})),
     Bad("prior with too few arguments", P,
         lambda: fit("y ~ x", "gaussian", {"b": "normal(0)"})),
     Bad("prior of another kind", P, lambda: model("y ~ x", None, "gaussian", 3)),
     Bad("bounds the wrong way round", P, lambda: model(
         "y ~ x", None, "gaussian", [hm.prior("normal(0, 1)", cls="b", lb=2, ub=1)])),
     Bad("flat prior alone", P, lambda: fit("y ~ x", sample_prior="only")),
+    Bad("two statements as a prior", P,
+        lambda: model("y ~ x", None, "gaussian", {"b": "normal(0, 1); target += 3"})),
+    Bad("lkj below zero", P, lambda: model("y ~ (x | g)", None, "gaussian", {"cor": "lkj(-2)"})),
+    Bad("number as constant correlation", P, lambda: model(
+        "y ~ (x | g)", None, "gaussian", {"cor": "constant(1)"}).fit(study(), **SETTINGS),
+        "an EngineError of stanc, because L_1 is a matrix"),
     Bad("unknown sample_prior", H, lambda: model("y ~ x", sample_prior="maybe")),
     # ---- settings
     Bad("unknown setting", E, lambda: fit("y ~ x", iters=100)),
@@ -193,6 +241,21 @@ CASES = (
         "'~ x' passes silently and leaves all effects out"),
     Bad("too many draws", H, lambda: fitted().posterior_epred(ndraws=9)),
     Bad("no draws of a prediction", H, lambda: fitted().posterior_epred(ndraws=0)),
+    Bad("fraction of draws", H, lambda: fitted().posterior_epred(ndraws=2.5), "TypeError of NumPy"),
+    Bad("negative seed", H, lambda: fitted().posterior_predict(seed=-1), "ValueError of NumPy"),
+    Bad("seed that is text", H, lambda: fitted().posterior_predict(seed="a"), "TypeError of NumPy"),
+    Bad("re_formula of another kind", H, lambda: fitted().posterior_epred(re_formula=True),
+        "AttributeError"),
+    Bad("probability above one", H, lambda: fitted().summary(prob=2), "a bare ValueError"),
+    Bad("missing value in trials of newdata", D, lambda: random_fit(
+        model("ok | trials(size) ~ x", None, "binomial"), study()
+    ).posterior_epred(data(size=np.nan))),
+    Bad("missing response in newdata", D, lambda: fitted().log_lik(data(y=np.nan))),
+    Bad("hypothesis with one side", F, lambda: fitted().hypothesis("x >")),
+    Bad("folder that does not exist", H, lambda: fitted().save("no/such/folder/fit.nc")),
+    Bad("draws that are text", H,
+        lambda: hm.Fit.from_draws(model("y ~ 1"), study(), {"Intercept": "a", "sigma": "b"}),
+        "ValueError of NumPy"),
     Bad("unknown dpar", H, lambda: fitted().posterior_epred(dpar="shape")),
     Bad("dpar without a formula", H, lambda: fitted().posterior_linpred(dpar="sigma")),
     Bad("thresholds of no ordinal family", H,
@@ -254,118 +317,3 @@ def test_a_prior_that_stanc_refuses() -> None:
     """The message shows the statement and what the compiler says of it."""
     with pytest.raises(hm.EngineError, match=r"normal_lpdf\(b \| 0, tau\)(.|\n)*\"tau\" not in"):
         fit("y ~ x", "gaussian", {"b": "normal(0, tau)"})
-
-
-# ------------------------------------------------------------------ odd input that simply works
-
-
-def test_names_of_stan() -> None:
-    """Columns may be called as they like: no name of a column becomes a name of Stan."""
-    names = {"x": "real", "g": "int", "z": "for", "y": "target", "f": "vector"}
-    frame = study().rename(columns=names)
-    made = model("target ~ real + for + vector + (real | int)", frame)
-    done = random_fit(made, frame)
-    assert done.fixef().index.tolist() == ["Intercept", "real", "for", "vectormid", "vectortop"]
-    assert "b_real" in done.to_frame()
-    assert done.posterior_epred(frame.head(2)).sizes["obs"] == 2
-    with pytest.warns(hm.SamplingWarning):
-        sampled = hm.fit("target ~ real + (1 | int)", frame, **SETTINGS)
-    assert "real" in str(sampled.summary())
-
-
-def test_parameters_with_formulas_of_odd_columns() -> None:
-    frame = study().rename(columns={"x": "sigma", "z": "mu", "g": "N"})
-    done = random_fit(model(hm.bf("y ~ sigma + mu + (1 | N)", "sigma ~ mu"), frame), frame)
-    assert done.posterior_epred(dpar="sigma").sizes["obs"] == 60
-    assert {"b_sigma", "b_sigma_mu", "r_N"} <= {*done.to_frame(), *map(str, done.posterior)}
-
-
-def test_names_with_blanks_and_dots() -> None:
-    """Backticks, from the formula to newdata, summary, save and update."""
-    names = {"y": "reaction time", "x": "day.no", "g": "the group", "f": "kind of", "h": "2nd"}
-    frame = study().rename(columns=names)
-    text = "`reaction time` ~ `day.no` * `kind of` + day.no:z + (`day.no` | `the group`) + (1 | `2nd`)"
-    made = model(text, frame)
-    done = random_fit(made, frame)
-    assert "day.no" in done.fixef().index
-    assert {"sd_the group", "r_2nd"} <= set(map(str, done.posterior))
-    np.testing.assert_allclose(
-        done.posterior_epred(frame.head(3)), done.posterior_epred().values[:, :, :3]
-    )
-    assert "day.no" in str(done.summary()) and "the group" in str(done.summary())
-    reduced = done.posterior_epred(re_formula="~ (1 | `the group`)")
-    assert (reduced.values != done.posterior_epred().values).any()
-    with pytest.raises(hm.DataError, match="'nobody' of grouping factor 'the group'"):
-        done.posterior_epred(frame.head(2).assign(**{"the group": "nobody"}))
-    with pytest.warns(hm.SamplingWarning):
-        sampled = hm.fit("`reaction time` ~ `day.no` + (1 | `the group`)", frame, **SETTINGS)
-    with pytest.warns(hm.errors.HiermodelWarning, match="Pareto k"):
-        assert sampled.loo() is not None
-
-
-def test_labels_with_odd_letters() -> None:
-    frame = study()
-    frame["f"] = frame["f"].cat.rename_categories({"mid": "mid, [1]", "top": "größer \"2\""})
-    frame["g"] = frame["g"] + ", ünit [x]"
-    done = random_fit(model("y ~ f + (f | g)", frame), frame)
-    assert "r_g[g01, ünit [x],Intercept]" in done.to_frame() or any(
-        "ünit" in name for name in done.to_frame()
-    )
-    assert np.isfinite(done.posterior_epred(frame.head(2))).all()
-    assert str(done.summary())
-
-
-def test_duplicate_terms_count_once() -> None:
-    assert _design("y ~ x + x + z") == _design("y ~ x + z")
-    assert _design("y ~ x + x:z + z:x") == _design("y ~ x + x:z")
-
-
-def _design(text: str) -> list[str]:
-    return random_fit(model(text), study()).fixef().index.tolist()
-
-
-def test_a_duplicate_group_level_term() -> None:
-    """The same effect twice cannot be told apart: an error, or counted once."""
-    try:
-        made = model("y ~ x + (1 | g) + (1 | g)")
-    except hm.HiermodelError as error:
-        assert "twice" in str(error) or "duplicate" in str(error).lower()
-    else:
-        assert len(made.groups) == 1
-
-
-def test_a_group_that_is_also_a_covariate() -> None:
-    frame = study().assign(year=lambda d: d["count"].clip(1, 4).astype(float))
-    with pytest.warns(hm.errors.HiermodelWarning, match="numeric covariate and a grouping factor"):
-        made = model("y ~ year + (1 | year)", frame)
-    done = random_fit(made, frame)
-    assert done.fixef().index.tolist() == ["Intercept", "year"]
-    levels = done.posterior["r_year"].coords["year"].values.tolist()
-    assert levels == sorted({f"{v:g}" for v in frame["year"]})
-    new = pd.DataFrame({"year": [1.0, 9.0]})
-    with pytest.raises(hm.DataError, match="'9'"):
-        done.posterior_epred(new)
-    plain = done.posterior_linpred(new, re_formula="none").values
-    b = done.posterior["b"].values
-    np.testing.assert_allclose(plain, b[..., :1] + b[..., 1:] * np.array([1.0, 9.0]))
-
-
-@pytest.mark.parametrize("kind", ["bool", "Int64", "float32", "boolean", "string", "category"])
-def test_kinds_of_columns(kind: str) -> None:
-    """Types of pandas and NumPy that hold the same values mean the same."""
-    frame = study()
-    column = {"bool": "flag", "boolean": "flag", "Int64": "size", "float32": "x",
-              "string": "g", "category": "g"}[kind]
-    other = frame.assign(**{column: frame[column].astype(kind)})
-    text = {"g": "y ~ (1 | g)", "flag": "y ~ flag", "size": "y ~ size", "x": "y ~ x"}[column]
-    first, second = (model(text, f).bind(f) for f in (frame, other))
-    for key in first:
-        np.testing.assert_allclose(first[key], second[key], rtol=1e-6, err_msg=key)
-
-
-def test_the_input_is_not_changed() -> None:
-    frame = study()
-    before = frame.copy(deep=True)
-    done = random_fit(model("y ~ x + f + (x | g)", frame), frame)
-    done.posterior_predict(frame, seed=1)
-    pd.testing.assert_frame_equal(frame, before)

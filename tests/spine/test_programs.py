@@ -64,14 +64,7 @@ def test_it_is_tidy(name: str) -> None:
         assert (len(line) - len(line.lstrip())) % 2 == 0, repr(line)
 
 
-_UNUSED = "ncat is declared and read nowhere; it could be the upper bound of Y"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=pytest.mark.xfail(reason=_UNUSED)) if n == "categorical" else n
-     for n in PROGRAMS],
-)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_every_data_variable_is_used(name: str) -> None:
     """What is declared is read somewhere: sizes and bounds count as reading."""
     text = re.sub(r"//.*", "", program(name))

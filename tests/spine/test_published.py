@@ -150,7 +150,8 @@ def test_prior_draws_ignore_the_response() -> None:
     assert {"prior", "prior_predictive"} <= set(prior.groups)
     centred = prior.posterior["Intercept"].values
     slope = prior.posterior["b"].sel(coef="days").values
-    assert centred.mean() == pytest.approx(3, abs=0.5) and centred.std() == pytest.approx(2, abs=0.4)
+    assert centred.mean() == pytest.approx(3, abs=0.5)
+    assert centred.std() == pytest.approx(2, abs=0.4)
     assert slope.mean() == pytest.approx(10, abs=0.25) and slope.std() == pytest.approx(1, abs=0.2)
 
 
