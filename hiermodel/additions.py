@@ -29,6 +29,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "thres": ("x", "gr"),
     "cat": ("x",),
 }
+# Stands for a missing right end until it is known whether the row needs one.
+_NO_END = -(2.0**31) + 1
 _CENSORING = {"none": 0, "right": 1, "left": -1, "interval": 2}
 
 
@@ -81,15 +83,43 @@ class Additions:
             if roles is not None and role not in roles:
                 continue
             out[var.name] = self._column(role, frame, integer=var.type == "int")
-        if f"rcens{self.suffix}" in out:
-            # Only interval-censored rows have a right end; Stan never reads the others.
-            interval = self._column("cens", frame, integer=True) == 2
-            rcens = out[f"rcens{self.suffix}"]
-            out[f"rcens{self.suffix}"] = np.where(interval, rcens, np.zeros_like(rcens))
+        if f"cens{self.suffix}" in out:
+            self._check_intervals(out)
+        if {f"lb{self.suffix}", f"ub{self.suffix}"} <= set(out):
+            low, high = out[f"lb{self.suffix}"], out[f"ub{self.suffix}"]
+            _refuse(low >= high, "trunc(): the lower bound is not below the upper one")
         if self.scale_weights and f"weights{self.suffix}" in out:
             weights = out[f"weights{self.suffix}"]
+            if not weights.any():
+                raise DataError("weights(scale = TRUE): all weights are zero")
             out[f"weights{self.suffix}"] = weights / weights.mean()
         return out
+
+    def _check_intervals(self, out: dict[str, Any]) -> None:
+        """Interval-censored rows need a right end; that of other rows is set to zero."""
+        interval = out[f"cens{self.suffix}"] == 2
+        rcens = out.get(f"rcens{self.suffix}")
+        if rcens is None:
+            _refuse(
+                interval, "cens(): interval censoring needs the right ends, cens(c, y2)"
+            )
+            return
+        _refuse(interval & (rcens == _NO_END), "cens(): y2 is missing where an interval is")
+        out[f"rcens{self.suffix}"] = np.where(interval, rcens, np.zeros_like(rcens))
+
+    def check_response(self, y: Array, frame: pd.DataFrame, name: str) -> None:
+        """Refuse responses outside their truncation bounds, and intervals that are empty."""
+        data = self.data(frame, tuple(r for r in ("cens", "rcens", "lb", "ub") if r in self))
+        if "lb" in self:
+            low = data[f"lb{self.suffix}"]
+            _refuse(y < low, f"trunc(): the response {name!r} is below the lower bound")
+        if "ub" in self:
+            high = data[f"ub{self.suffix}"]
+            _refuse(y > high, f"trunc(): the response {name!r} is above the upper bound")
+        if "rcens" in self:
+            interval = data[f"cens{self.suffix}"] == 2
+            empty = interval & (data[f"rcens{self.suffix}"] <= y)
+            _refuse(empty, f"cens(): y2 is not above the response {name!r} in an interval")
 
     def _column(self, role: str, frame: pd.DataFrame, integer: bool) -> Array:
         value = self.values[role].value(frame, missing="pass")
@@ -97,7 +127,7 @@ class Additions:
             return _censoring_codes(value, len(frame))
         column = numeric_column(value, len(frame), role)
         if role == "rcens":
-            column = np.where(np.isnan(column), 0.0, column)
+            column = np.where(np.isnan(column), _NO_END, column)
         _check(role, column)
         if not integer:
             return column
@@ -117,6 +147,11 @@ def numeric_column(value: Any, n: int, what: str) -> Array:
     if column.shape != (n,):
         raise DataError(f"{what} must be one number per row, got shape {column.shape}")
     return column
+
+
+def _refuse(bad: Array, message: str) -> None:
+    if bad.any():
+        raise DataError(f"{message} (row {int(np.flatnonzero(bad)[0]) + 1})")
 
 
 def _check(role: str, column: Array) -> None:
@@ -238,7 +273,7 @@ def _check_allowed(call: Call, family: Family, source: str) -> None:
     if kind not in ARGUMENTS:
         message = f"the addition term {kind}() is understood, but not built yet in this version"
         raise FormulaError(message, source, call.span)
-    allowed = set(family.additions) | {"weights"}
+    allowed = (set(family.additions) & set(ARGUMENTS)) | {"weights"}
     if kind == "cat" and "thres" in allowed:
         return
     if kind not in allowed:

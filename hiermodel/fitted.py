@@ -82,7 +82,7 @@ class Fit(Predictions):
             When a parameter is missing or has another shape.
         """
         if not isinstance(draws, Draws):
-            values = {name: np.asarray(v, dtype=float) for name, v in draws.items()}
+            values = {name: _as_draws(name, v) for name, v in draws.items()}
             draws = Draws(values, engine="recorded", method="recorded")
         _check_draws(model, draws.values)
         posterior = posterior_dataset(model, draws.values)
@@ -258,7 +258,7 @@ class Fit(Predictions):
 
         return varcorr(self.posterior, probs=probs, robust=robust)
 
-    def to_frame(self, variables: Sequence[str] | None = None) -> pd.DataFrame:
+    def to_frame(self, variables: str | Sequence[str] | None = None) -> pd.DataFrame:
         """Draws as a table with brms's flat names (``b_days``, ``r_subject[308,days]``).
 
         Returns
@@ -358,6 +358,13 @@ class Fit(Predictions):
     def _repr_html_(self) -> str:
         html: str = self.summary()._repr_html_()
         return html
+
+
+def _as_draws(name: str, values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise HiermodelError(f"draws of {name!r} are not numbers") from None
 
 
 def _check_draws(model: Model, values: Mapping[str, np.ndarray]) -> None:

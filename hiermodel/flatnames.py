@@ -7,6 +7,7 @@ column per name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import xarray as xr
+
+from hiermodel.errors import DataError, did_you_mean
 
 SAMPLE_DIMS = ("chain", "draw")
 
@@ -244,15 +247,36 @@ def columns(posterior: xr.Dataset, names: Sequence[FlatName]) -> np.ndarray:
     return out
 
 
-def to_frame(posterior: xr.Dataset, variables: Sequence[str] | None = None) -> pd.DataFrame:
+def matching(name: str, entries: Sequence[FlatName]) -> list[FlatName]:
+    """Find the entries that a name means: a flat name, a variable, or a pattern with ``*``.
+
+    Raises
+    ------
+    DataError
+        When nothing matches; the message names the nearest.
+    """
+    exact = [entry for entry in entries if entry.name == name]
+    if exact:
+        return exact
+    pattern = re.compile(re.escape(name).replace(r"\*", ".*") + r"\Z")
+    found = [e for e in entries if e.variable == name or pattern.match(e.name)]
+    if not found:
+        options = dict.fromkeys([e.name for e in entries] + [e.variable for e in entries])
+        raise DataError(f"the posterior has no parameter {name!r}{did_you_mean(name, options)}")
+    return found
+
+
+def to_frame(
+    posterior: xr.Dataset, variables: str | Sequence[str] | None = None
+) -> pd.DataFrame:
     """Return draws as a data frame with brms's flat names.
 
     Parameters
     ----------
     posterior : xarray.Dataset
         Labelled draws, dims (chain, draw, ...).
-    variables : sequence of str, optional
-        Only these variables of `posterior`.
+    variables : str or sequence of str, optional
+        Only these: variables of `posterior`, flat names, or patterns with ``*``.
 
     Returns
     -------
@@ -268,7 +292,10 @@ def to_frame(posterior: xr.Dataset, variables: Sequence[str] | None = None) -> p
     >>> to_frame(xr.Dataset({"sigma": sigma})).shape
     (6, 1)
     """
-    names = flat_names(posterior, variables)
+    names = flat_names(posterior)
+    if variables is not None:
+        wanted = [variables] if isinstance(variables, str) else variables
+        names = list(dict.fromkeys(e for name in wanted for e in matching(name, names)))
     values = columns(posterior, names)
     chains, draws = (
         posterior[dim].values if dim in posterior.coords else np.arange(posterior.sizes[dim])

@@ -279,7 +279,7 @@ class Model:
         for var in self.scalars:
             attrs = {"cls": "dpar", "group": "", "dpar": var.name, "resp": ""}
             out.append(Labelled(var.name, full[var.name], attrs=attrs))
-        out += group_labels(self.groups, full)
+        out += group_labels(self.groups, full, out)
         if "lprior" in draws:
             attrs = {"cls": "lprior", "group": "", "dpar": "", "resp": ""}
             out.append(Labelled("lprior", draws["lprior"], attrs=attrs))

@@ -38,10 +38,17 @@ def included_coefs(
     """
     if re_formula is None:
         return {g.index: tuple(range(len(g.coefs))) for g in groups}
+    if not isinstance(re_formula, str):
+        raise HiermodelError(
+            f"re_formula is None, 'none' or formula text, not {type(re_formula).__name__}"
+        )
     if re_formula.strip() in ("none", "NA", "~ 0", "~0"):
         return {g.index: () for g in groups}
     text = re_formula if "~" in re_formula else f"~ {re_formula}"
     expansion = expand(parse_formula(text))
+    if not expansion.groups:
+        message = "re_formula names no group-level term; 'none' leaves all of them out"
+        raise FormulaError(message, text, (0, len(text)))
     wanted: dict[str, set[str]] = {}
     for term in expansion.groups:
         name = group_name(term)

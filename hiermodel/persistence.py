@@ -30,9 +30,11 @@ FORMAT = 1
 def frame_to_dataset(frame: pd.DataFrame, data2: Mapping[str, pd.DataFrame]) -> xr.Dataset:
     """The training rows (and known matrices) as arrays: factors as codes with their levels."""
     ds = xr.Dataset()
-    for name in frame.columns:
+    for k, name in enumerate(map(str, frame.columns)):
         values, attrs = _column_to_array(frame[name])
-        ds[str(name)] = xr.DataArray(values, dims=("obs",), attrs=attrs)
+        # The name of the dim, or one with a slash, cannot be the name of a variable.
+        key = f"column_{k}" if name == "obs" or "/" in name else name
+        ds[key] = xr.DataArray(values, dims=("obs",), attrs=attrs | {"column": name})
     for name, matrix in data2.items():
         table = pd.DataFrame(matrix)
         labels = [str(v) for v in table.index]
@@ -77,7 +79,7 @@ def dataset_to_frame(ds: xr.Dataset) -> tuple[pd.DataFrame, dict[str, pd.DataFra
             labels = json.loads(attrs["levels"])
             data2[attrs["data2"]] = pd.DataFrame(array.values, index=labels, columns=labels)
             continue
-        columns[str(key)] = _array_to_column(array.values, attrs)
+        columns[attrs["column"]] = _array_to_column(array.values, attrs)
     return pd.DataFrame(columns), data2
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,13 @@ class PredictionOptions:
     allow_new_levels: bool = False
     sample_new_levels: str = "uncertainty"
     seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a seed that is no seed."""
+        seed = self.seed
+        whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+        if seed is not None and not (whole and seed >= 0):
+            raise HiermodelError(f"seed must be a whole number from 0 on, not {seed!r}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,9 +228,9 @@ def _group_draws(
     by_codes = group.by.row_codes(frame, members) if group.by is not None else None
     plan = plan_levels(group, frame, options.allow_new_levels, by_codes)
     labels = [coef.label for coef in group.coefs]
-    dim = f"{group.name}_coef"
-    all_labels = [str(v) for v in posterior[f"r_{group.name}"].coords[dim].values]
-    r_all = _flatten(posterior[f"r_{group.name}"].values)
+    array = posterior[f"r_{group.name}"]
+    all_labels = [str(v) for v in array.coords[array.dims[-1]].values]
+    r_all = _flatten(array.values)
     columns = [all_labels.index(label) for label in labels]
     r = r_all[:, :, columns]
     if plan.new:
@@ -260,7 +268,7 @@ def parameters(prediction: Prediction, at: slice) -> SimpleNamespace:
     values: dict[str, Any] = {}
     stacked: list[Array] = []
     for predictor in model.predictors:
-        eta = predictor.eta(draws, prediction.data, prediction.n)
+        eta = predictor.eta(draws, prediction.data, (at.stop - at.start, prediction.n))
         if predictor.param == "mu" and model.family.response == "nominal":
             stacked.append(eta)
         elif predictor.on_link_scale:
@@ -311,7 +319,8 @@ def linpred(
     predictor = _predictor(model, dpar or model.predictors[0].name)
     out = np.empty((prediction.size, prediction.n))
     for at in prediction.chunks():
-        eta = predictor.eta(prediction.part(at), prediction.data, prediction.n)
+        shape = (at.stop - at.start, prediction.n)
+        eta = predictor.eta(prediction.part(at), prediction.data, shape)
         # Where the density applies the link, the parameter itself is on the link scale.
         inverted = transform and not predictor.on_link_scale
         out[at] = link_named(predictor.link).inverse(eta) if inverted else eta
@@ -375,7 +384,11 @@ def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
 
     values = _evaluate(prediction, one)
     order = prediction.model.response.level_order
-    return values if order is None else np.asarray(order)[values - 1] + 1
+    if order is None:
+        return values
+    missing = np.isnan(values)
+    codes = np.asarray(order)[np.where(missing, 1, values).astype(np.int64) - 1] + 1
+    return np.where(missing, np.nan, codes) if missing.any() else codes
 
 
 def log_lik(prediction: Prediction, y: Array) -> Array:

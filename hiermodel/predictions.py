@@ -265,8 +265,8 @@ def _thinned(posterior: xr.Dataset, ndraws: int | None) -> xr.Dataset:
     total = posterior.sizes["chain"] * posterior.sizes["draw"]
     if ndraws is None or ndraws == total:
         return posterior
-    if not 1 <= ndraws <= total:
-        raise HiermodelError(f"ndraws must be between 1 and {total}, not {ndraws}")
+    if not isinstance(ndraws, int) or isinstance(ndraws, bool) or not 1 <= ndraws <= total:
+        raise HiermodelError(f"ndraws must be a whole number between 1 and {total}, not {ndraws!r}")
     at = np.linspace(0, total - 1, ndraws).round().astype(int)
     per_chain = posterior.sizes["draw"]
     pick_chain = xr.DataArray(at // per_chain, dims="draw")

@@ -80,10 +80,11 @@ class Predictor:
             out |= term.data(frame, missing)
         return out
 
-    def eta(self, draws: Mapping[str, Array], data: Mapping[str, Any], n: int) -> Array:
-        """The linear predictor, draws x rows: the twin of its Stan lines."""
-        size = next(iter(draws.values())).shape[0]
-        total = np.zeros((size, n))
+    def eta(
+        self, draws: Mapping[str, Array], data: Mapping[str, Any], shape: tuple[int, int]
+    ) -> Array:
+        """The linear predictor, `shape` draws x rows: the twin of its Stan lines."""
+        total = np.zeros(shape)
         for term in self.terms:
             total += term.eta(draws, data)
         return total

@@ -16,7 +16,7 @@ from hiermodel.formula.syntax import Expansion, GroupTerm, Name, Node, ParsedFor
 from hiermodel.predictors import PredictorOptions
 from hiermodel.response import Response, category_parameter
 from hiermodel.schema import check_columns
-from hiermodel.terms.base import Scope
+from hiermodel.terms.base import Scope, special_term_factory
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +62,8 @@ def model_variables(
     optional: list[str] = []
     for parsed in _formulas(part):
         expansion = expand(parsed, columns=tuple(map(str, frame.columns)))
+        for special in expansion.specials:
+            special_term_factory(special, parsed.source)  # not built is told before a column
         nodes = _nodes(expansion)
         if parsed is part.main and parsed.response is not None:
             nodes = [parsed.response, *nodes]

@@ -101,6 +101,7 @@ class Response:
         if "trials" in self.additions:
             trials = self.additions.data(frame)[f"trials{self.suffix}"]
         check_response(self.family, y, trials=trials, name=self.name)
+        self.additions.check_response(y, frame, self.name)
         return y
 
     def _codes(self, value: Any) -> Array:
@@ -160,6 +161,17 @@ def nominal_categories(value: Any, reference: str | None) -> tuple[str, ...]:
     return (str(reference), *(level for level in levels if level != str(reference)))
 
 
+def _check_distinct(categories: tuple[str, ...], name: str) -> None:
+    seen: dict[str, str] = {}
+    for category in categories:
+        other = seen.setdefault(category_parameter(category), category)
+        if other != category:
+            raise DataError(
+                f"the categories {other!r} and {category!r} of {name!r} cannot be told apart by "
+                "their letters and digits, which name their parameters; rename one"
+            )
+
+
 def category_parameter(category: str) -> str:
     """Name of the linear predictor of a category: ``muversicolor``."""
     return "mu" + re.sub(r"[^A-Za-z0-9]", "", category)
@@ -180,6 +192,7 @@ def learn_response(
     if family.response == "nominal":
         levels = nominal_categories(value, None)
         categories = nominal_categories(value, family.option("refcat"))
+        _check_distinct(categories, name)
     else:
         codes, levels = code_response(family, value, name=name)
         if family.response == "ordinal":

@@ -111,6 +111,10 @@ def checked_draws(
             f"unknown algorithm {run.algorithm!r}{did_you_mean(run.algorithm, ALGORITHMS)}; "
             f"known are {', '.join(ALGORITHMS)}"
         )
+    if not model.parameters:
+        raise EngineError(
+            f"the model {model.formula} has no parameter to estimate: everything in it is known"
+        )
     if prior_only:
         _check_proper(model)
     facts: dict[str, Any] = {}

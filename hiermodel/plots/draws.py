@@ -6,15 +6,14 @@ and ArviZ draws them. Works on both lines of ArviZ and changes no settings of ma
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from hiermodel.criticism import _arviz
-from hiermodel.errors import DataError, did_you_mean
-from hiermodel.flatnames import FlatName, columns, flat_names
+from hiermodel.errors import DataError
+from hiermodel.flatnames import columns, flat_names, matching
 from hiermodel.summary import main_names
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def selected(posterior: xr.Dataset, variables: str | Sequence[str] | None = None
         chosen = [entry for entry in entries if entry.name in shown]
     else:
         wanted = [variables] if isinstance(variables, str) else list(variables)
-        chosen = list(dict.fromkeys(e for name in wanted for e in _matching(name, entries)))
+        chosen = list(dict.fromkeys(e for name in wanted for e in matching(name, entries)))
     if not chosen:
         raise DataError("the posterior has no parameter to plot")
     draws = columns(posterior, chosen)
@@ -67,18 +66,6 @@ def selected(posterior: xr.Dataset, variables: str | Sequence[str] | None = None
     return xr.Dataset(
         {e.name: (("chain", "draw"), draws[:, :, i]) for i, e in enumerate(chosen)}, coords=coords
     )
-
-
-def _matching(name: str, entries: Sequence[FlatName]) -> list[FlatName]:
-    exact = [entry for entry in entries if entry.name == name]
-    if exact:
-        return exact
-    pattern = re.compile(re.escape(name).replace(r"\*", ".*") + r"\Z")
-    found = [e for e in entries if e.variable == name or pattern.match(e.name)]
-    if not found:
-        options = dict.fromkeys([e.name for e in entries] + [e.variable for e in entries])
-        raise DataError(f"the posterior has no parameter {name!r}{did_you_mean(name, options)}")
-    return found
 
 
 def plot_trace(fit: Fit, variables: str | Sequence[str] | None = None, **options: Any) -> Any:

@@ -121,7 +121,9 @@ def _likelihood_parts(model: Model) -> Iterable[str]:
         if in_glm and not model.needs_alpha_vector:
             continue
         terms = predictor.terms[1:] if in_glm else predictor.terms
-        start = f"vector[N] {predictor.name} = rep_vector({predictor.start}, N);\n"
+        population = predictor.population
+        start = _macro(f"terms/{population.template}", "start", model, population,
+                       predictor.name, in_glm)
         lines = (_macro(f"terms/{t.template}", "eta", model, t, predictor.name) for t in terms)
         inverse = "" if on_link_scale else predictor.inverse_link_statement
         yield start + "".join(lines) + inverse

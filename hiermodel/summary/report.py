@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hiermodel.errors import HiermodelError
 from hiermodel.flatnames import FlatName, attribute, columns, flat_names, variable_class
 from hiermodel.summary.html import fields_html, frame_html, page, warnings_html
 from hiermodel.summary.statistics import describe, statistic_names
@@ -107,7 +108,7 @@ def summarise(fit: Fit, prob: float = 0.95, robust: bool = False) -> Summary:
 
     Raises
     ------
-    ValueError
+    HiermodelError
         `prob` is not a probability.
 
     Examples
@@ -118,7 +119,7 @@ def summarise(fit: Fit, prob: float = 0.95, robust: bool = False) -> Summary:
     >>> print(fit.summary(prob=0.9))  # doctest: +SKIP
     """
     if not 0.0 < prob < 1.0:
-        raise ValueError(f"prob must lie between 0 and 1, got {prob!r}")
+        raise HiermodelError(f"prob must lie between 0 and 1, got {prob!r}")
     tables = summary_tables(fit.posterior, prob, robust)
     fields = _fields(fit)
     return Summary(_title(fit), fields, tables, _warnings(fit, tables))

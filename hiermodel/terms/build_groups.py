@@ -195,6 +195,7 @@ def _owner(
     grouping = _grouping(term, options, name, source, context)
     coefs = tuple(coef for piece in pieces for coef in piece.coefs(context.frame))
     student = _is_student(options.get("dist"), source)
+    _check_same_kind(term, student, options.get("by"), name, source, earlier)
     known = [owner.name for owner in earlier]
     distinct = list(dict.fromkeys([*known, name]))
     return GroupEffects(
@@ -211,6 +212,33 @@ def _owner(
         defaults=context.defaults,
         text=", ".join(dict.fromkeys(piece.term.text for piece in pieces)),
     )
+
+
+def _check_same_kind(
+    term: GroupTerm,
+    student: bool,
+    by: Node | None,
+    name: str,
+    source: str,
+    earlier: Sequence[GroupEffects],
+) -> None:
+    """All effects of a grouping factor have one distribution and one by factor, as in brms."""
+    by_name = deparse(by) if by is not None else ""
+    for other in earlier:
+        if other.name != name:
+            continue
+        if other.student != student:
+            message = (
+                f"the effects of {name!r} have another distribution in {other.text}; "
+                "give dist the same value in all terms of a grouping factor"
+            )
+            raise FormulaError(message, source, term.span)
+        if (other.by.name if other.by else "") != by_name:
+            message = (
+                f"the effects of {name!r} have another by factor in {other.text}; "
+                "give by the same value in all terms of a grouping factor"
+            )
+            raise FormulaError(message, source, term.span)
 
 
 def _options(term: GroupTerm, source: str) -> dict[str, Node]:
@@ -335,6 +363,9 @@ def _checked_cholesky(name: str, matrix: Any, grouping: Grouping) -> Array:
             f"{grouping.name!r}"
         )
     table = matrix.set_axis(matrix.index.map(str), axis=0)
+    if table.index.has_duplicates:
+        twice = table.index[table.index.duplicated()][0]
+        raise DataError(f"the index of data2[{name!r}] has the label {twice!r} more than once")
     missing = [level for level in grouping.levels if level not in table.index]
     if missing or table.shape[0] != table.shape[1]:
         what = f"levels {missing[:3]} of {grouping.name!r}" if missing else "a square shape"

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.columns import group_codes
+from hiermodel.errors import DataError
 from hiermodel.expressions import FactorValue, LearnedExpression
 from hiermodel.stan.variables import Var
 from hiermodel.terms.base import Array
@@ -71,8 +72,15 @@ class Grouping:
         if self.weights is None:
             return (np.full(len(frame), 1.0 / k),) * k
         values = np.asarray(self.weights.value(frame, missing=missing), dtype=float)
+        if (values < 0).any():
+            row = int(np.flatnonzero((values < 0).any(axis=1))[0]) + 1
+            raise DataError(f"the weights of mm() must not be negative (row {row})")
         if self.scale_weights:
-            values = values / values.sum(axis=1, keepdims=True)
+            total = values.sum(axis=1, keepdims=True)
+            if (total == 0).any():
+                row = int(np.flatnonzero(total[:, 0] == 0)[0]) + 1
+                raise DataError(f"the weights of mm() are all zero in row {row}")
+            values = values / total
         return tuple(np.ascontiguousarray(values[:, j]) for j in range(k))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,28 +12,57 @@ from hiermodel.terms.group import GroupEffects
 
 
 def group_labels(
-    groups: Sequence[GroupEffects], draws: Mapping[str, Array]
+    groups: Sequence[GroupEffects], draws: Mapping[str, Array], others: Sequence[Labelled]
 ) -> tuple[Labelled, ...]:
-    """``sd_<group>``, ``cor_<group>``, ``r_<group>`` and ``df_<group>`` of every factor."""
+    """``sd_<group>``, ``cor_<group>``, ``r_<group>`` and ``df_<group>`` of every factor.
+
+    Parameters
+    ----------
+    groups : sequence of GroupEffects
+    draws : mapping of str to ndarray
+        Declared parameters, (chain, draw, ...).
+    others : sequence of Labelled
+        The other variables of the posterior, whose names the dims must not take.
+    """
     by_name: dict[str, list[GroupEffects]] = {}
     for group in groups:
         by_name.setdefault(group.name, []).append(group)
+    taken = {"chain", "draw", "obs", *(v.name for v in others)}
+    taken |= {dim for v in others for dim in v.dims}
+    taken |= {f"{kind}_{name}" for name in by_name for kind in ("sd", "cor", "r", "df")}
     out: list[Labelled] = []
     for name, blocks in by_name.items():
-        out += _labels(name, blocks, draws)
+        dims = _Dims(*(_free(want, taken) for want in (name, f"{name}_coef", f"{name}_by")))
+        out += _labels(name, dims, blocks, draws)
     return tuple(out)
 
 
+@dataclass(frozen=True, slots=True)
+class _Dims:
+    """Names of the dims of one grouping factor."""
+
+    level: str
+    coef: str
+    by: str
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name, or the name with a tail when something else has it already."""
+    while name in taken:
+        name += "_level"
+    taken.add(name)
+    return name
+
+
 def _labels(
-    name: str, blocks: Sequence[GroupEffects], draws: Mapping[str, Array]
+    name: str, dims: _Dims, blocks: Sequence[GroupEffects], draws: Mapping[str, Array]
 ) -> tuple[Labelled, ...]:
     coefs = tuple(coef.label for block in blocks for coef in block.coefs)
     prefixes = [coef.scope.label for block in blocks for coef in block.coefs]
     attrs = {"group": name, "dpar": "", "resp": "", "prefixes": prefixes}
-    dim = f"{name}_coef"
-    by = blocks[0].by
-    by_dims = () if by is None else (f"{name}_by",)
-    by_coords = {} if by is None else {f"{name}_by": by.suffixes}
+    dim, by = dims.coef, blocks[0].by
+    by_dims = () if by is None else (dims.by,)
+    by_coords = {} if by is None else {dims.by: by.suffixes}
     sd = np.concatenate([_sd(block, draws) for block in blocks], axis=-1)
     out = [
         Labelled(f"sd_{name}", sd, (*by_dims, dim), {**by_coords, dim: coefs},
@@ -53,7 +83,8 @@ def _labels(
     r = np.concatenate([block.effects(draws) for block in blocks], axis=-1)
     levels = blocks[0].grouping.levels
     out.append(
-        Labelled(f"r_{name}", r, (name, dim), {name: levels, dim: coefs}, {**attrs, "cls": "r"})
+        Labelled(f"r_{name}", r, (dims.level, dim), {dims.level: levels, dim: coefs},
+                 {**attrs, "cls": "r"})
     )
     return tuple(out)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.columns import DesignSpec
+from hiermodel.errors import DataError
 from hiermodel.stan.variables import Block, PriorElement, PriorTarget, Var
 from hiermodel.terms.base import Array, Labelled, Scope
 
@@ -73,6 +74,10 @@ class PopulationTerm:
         return not self.coefs
 
     @property
+    def _of(self) -> str:
+        return f" of {self.scope.label}" if self.scope.label else ""
+
+    @property
     def variables(self) -> tuple[Var, ...]:
         """Design, its means, coefficients and intercept."""
         s, scope = self.suffix, self.scope
@@ -99,7 +104,8 @@ class PopulationTerm:
                     (self.size,),
                     block=Block.PARAMETERS,
                     prior=PriorTarget("b", elements),
-                    comment="population-level effects" + (" of the Q columns" if self.qr else ""),
+                    comment=f"population-level effects{self._of}"
+                    + (", of the Q columns" if self.qr else ""),
                 )
             )
         if self.has_intercept:
@@ -112,7 +118,8 @@ class PopulationTerm:
                     "real",
                     block=Block.PARAMETERS,
                     prior=PriorTarget("Intercept", (element,)),
-                    comment="" if self.is_empty else "intercept of the centred design",
+                    comment=("intercept" if self.is_empty else "intercept of the centred design")
+                    + self._of,
                 )
             )
         return tuple(out)
@@ -181,6 +188,13 @@ def thin_r_inverse(matrix: Array) -> Array:
     ``XQ = X R^-1`` has columns of norm ``sqrt(N - 1)``; the diagonal of R is positive, which
     makes the decomposition unique (Stan User's Guide, "The QR reparameterization").
     """
+    rank = int(np.linalg.matrix_rank(matrix))
+    if rank < matrix.shape[1]:
+        raise DataError(
+            f"decomp = 'QR' needs independent columns, but {matrix.shape[1]} population-level "
+            f"columns over {matrix.shape[0]} rows have the rank {rank}; leave out columns that are "
+            "constant or combinations of others"
+        )
     r = np.linalg.qr(matrix, mode="r")
     r = r * np.sign(np.diag(r))[:, None]
     return np.linalg.inv(r / np.sqrt(matrix.shape[0] - 1))

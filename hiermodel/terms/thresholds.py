@@ -89,13 +89,14 @@ class Thresholds:
                 parameters += [
                     Var(f"first_Intercept{tail}", "real", block=Block.PARAMETERS,
                         prior=PriorTarget("Intercept", (self._element("", label),)),
-                        comment="first threshold"),
+                        comment="first threshold" + (f" of {label}" if label else "")),
                     Var(f"delta{tail}", "real", lower="0" if self.ordered else "",
                         block=Block.PARAMETERS,
                         prior=PriorTarget(
                             "delta", (PriorElement("", label, self.resp,
                                                    default=self.default_delta),)),
-                        comment="distance between neighbouring thresholds"),
+                        comment="distance between neighbouring thresholds"
+                        + (f" of {label}" if label else "")),
                 ]
             else:
                 elements = tuple(self._element(str(k), label) for k in range(1, count + 1))
