@@ -228,7 +228,7 @@ def _group_draws(
     by_codes = group.by.row_codes(frame, members) if group.by is not None else None
     plan = plan_levels(group, frame, options.allow_new_levels, by_codes)
     labels = [coef.label for coef in group.coefs]
-    array = posterior[f"r_{group.name}"]
+    array = posterior[f"r_{group.key}"]
     all_labels = [str(v) for v in array.coords[array.dims[-1]].values]
     r_all = _flatten(array.values)
     columns = [all_labels.index(label) for label in labels]
@@ -247,7 +247,7 @@ def _group_draws(
 
 
 def _whole_factor(group: GroupEffects, posterior: xr.Dataset) -> GroupDraws:
-    name = group.name
+    name = group.key
     cor = f"cor_{name}"
     df = f"df_{name}"
     return GroupDraws(

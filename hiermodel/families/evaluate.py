@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from hiermodel.errors import FamilyError
-from hiermodel.families.base import Distribution, Family, NumpyMath
+from hiermodel.families.base import Distribution, Family, NumpyMath, ResponseKind
 from hiermodel.families.numerics import Array, log_diff_exp
 from hiermodel.families.truncation import inside, log_interval, log_mass
 
@@ -189,8 +189,7 @@ def random(
     ((2, 3), True)
     """
     dist, args = family.distribution, arguments(family, p)
-    has_categories = family.response in ("ordinal", "nominal")
-    broken, safe = _without_nan(args, has_categories)
+    broken, safe = _without_nan(args, family.response)
     y = dist.random(rng, *safe)
     if lb is not None or ub is not None:
         _require_cdf(family, "trunc()")
@@ -243,15 +242,18 @@ def _censored(
     return out
 
 
-def _without_nan(args: tuple[Array, ...], has_categories: bool) -> tuple[Array, tuple[Array, ...]]:
+def _without_nan(
+    args: tuple[Array, ...], response: ResponseKind
+) -> tuple[Array, tuple[Array, ...]]:
     """Where an argument is NaN, and arguments that a generator accepts everywhere.
 
-    Arguments of ordinal and nominal densities have a category axis and may be NaN behind
-    their first entry; their generators take NaN.
+    Arguments of ordinal and nominal densities have a category axis, and their generators take
+    NaN. Behind their first entry those of ordinal densities may be padded with NaN.
     """
-    if has_categories:
-        broken = np.any([np.isnan(a[..., 0]) for a in args], axis=0)
-        return broken, args
+    if response == "ordinal":
+        return np.any([np.isnan(a[..., 0]) for a in args], axis=0), args
+    if response == "nominal":
+        return np.any([np.isnan(a).any(axis=-1) for a in args], axis=0), args
     missing = [np.isnan(a) for a in args]
     broken = missing[0]
     for more in missing[1:]:

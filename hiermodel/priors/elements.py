@@ -98,7 +98,13 @@ def _check_correlation(prior: Prior) -> None:
         raise PriorError(
             f'{prior}: the prior that is flat over correlation matrices is written "lkj(1)"'
         )
-    if parse_constant(prior.text) is not None:
+    constant = parse_constant(prior.text)
+    if constant is not None:
+        if number(constant.expression) is not None:
+            raise PriorError(
+                f"{prior}: a constant correlation is a whole matrix, such as "
+                "'constant(\"[[1, 0.5], [0.5, 1]]\")'"
+            )
         return
     call = parse_prior(prior.text)
     eta = number(call.args[0]) if len(call.args) == 1 else None

@@ -64,6 +64,11 @@ class GroupEffects:
         return self.grouping.name
 
     @property
+    def key(self) -> str:
+        """The name as part of the names of posterior variables, which may hold no slash."""
+        return self.name.replace("/", "_")
+
+    @property
     def has_cor(self) -> bool:
         """True when correlations are estimated."""
         return self.correlated and len(self.coefs) > 1

@@ -29,11 +29,12 @@ def group_labels(
         by_name.setdefault(group.name, []).append(group)
     taken = {"chain", "draw", "obs", *(v.name for v in others)}
     taken |= {dim for v in others for dim in v.dims}
-    taken |= {f"{kind}_{name}" for name in by_name for kind in ("sd", "cor", "r", "df")}
+    taken |= {f"{kind}_{group.key}" for group in groups for kind in ("sd", "cor", "r", "df")}
     out: list[Labelled] = []
-    for name, blocks in by_name.items():
-        dims = _Dims(*(_free(want, taken) for want in (name, f"{name}_coef", f"{name}_by")))
-        out += _labels(name, dims, blocks, draws)
+    for blocks in by_name.values():
+        key = blocks[0].key
+        dims = _Dims(*(_free(want, taken) for want in (key, f"{key}_coef", f"{key}_by")))
+        out += _labels(dims, blocks, draws)
     return tuple(out)
 
 
@@ -55,35 +56,36 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _labels(
-    name: str, dims: _Dims, blocks: Sequence[GroupEffects], draws: Mapping[str, Array]
+    dims: _Dims, blocks: Sequence[GroupEffects], draws: Mapping[str, Array]
 ) -> tuple[Labelled, ...]:
+    key = blocks[0].key
     coefs = tuple(coef.label for block in blocks for coef in block.coefs)
     prefixes = [coef.scope.label for block in blocks for coef in block.coefs]
-    attrs = {"group": name, "dpar": "", "resp": "", "prefixes": prefixes}
+    attrs = {"group": blocks[0].name, "dpar": "", "resp": "", "prefixes": prefixes}
     dim, by = dims.coef, blocks[0].by
     by_dims = () if by is None else (dims.by,)
     by_coords = {} if by is None else {dims.by: by.suffixes}
     sd = np.concatenate([_sd(block, draws) for block in blocks], axis=-1)
     out = [
-        Labelled(f"sd_{name}", sd, (*by_dims, dim), {**by_coords, dim: coefs},
+        Labelled(f"sd_{key}", sd, (*by_dims, dim), {**by_coords, dim: coefs},
                  {**attrs, "cls": "sd"})
     ]
     if any(block.has_cor for block in blocks):
         other = f"{dim}_other"
         out.append(
-            Labelled(f"cor_{name}", _correlations(blocks, draws), (*by_dims, dim, other),
+            Labelled(f"cor_{key}", _correlations(blocks, draws), (*by_dims, dim, other),
                      {**by_coords, dim: coefs, other: coefs},
                      {**attrs, "cls": "cor", "blocks": [len(b.coefs) for b in blocks]})
         )
     if blocks[0].student:
         out.append(
-            Labelled(f"df_{name}", draws[f"df_{blocks[0].df_index}"],
+            Labelled(f"df_{key}", draws[f"df_{blocks[0].df_index}"],
                      attrs={**attrs, "cls": "df", "prefixes": []})
         )
     r = np.concatenate([block.effects(draws) for block in blocks], axis=-1)
     levels = blocks[0].grouping.levels
     out.append(
-        Labelled(f"r_{name}", r, (dims.level, dim), {dims.level: levels, dim: coefs},
+        Labelled(f"r_{key}", r, (dims.level, dim), {dims.level: levels, dim: coefs},
                  {**attrs, "cls": "r"})
     )
     return tuple(out)

@@ -25,8 +25,8 @@ transformed data {
 parameters {
   vector[Kc] b;  // population-level effects
   real Intercept;  // intercept of the centred design
-  vector[Kc_phi] b_phi;  // population-level effects
-  real Intercept_phi;  // intercept of the centred design
+  vector[Kc_phi] b_phi;  // population-level effects of phi
+  real Intercept_phi;  // intercept of the centred design of phi
   vector<lower=0>[M_1] sd_1;  // standard deviations of the effects of g
   array[M_1] vector[N_1] z_1;  // standardised effects
 }

@@ -27,10 +27,10 @@ transformed data {
   matrix[N, Kc_mutrain] Xc_mutrain = X_mutrain[, 2:K_mutrain] - rep_matrix(means_X_mutrain', N);  // centred design
 }
 parameters {
-  vector[Kc_mucar] b_mucar;  // population-level effects
-  real Intercept_mucar;  // intercept of the centred design
-  vector[Kc_mutrain] b_mutrain;  // population-level effects
-  real Intercept_mutrain;  // intercept of the centred design
+  vector[Kc_mucar] b_mucar;  // population-level effects of mucar
+  real Intercept_mucar;  // intercept of the centred design of mucar
+  vector[Kc_mutrain] b_mutrain;  // population-level effects of mutrain
+  real Intercept_mutrain;  // intercept of the centred design of mutrain
   vector<lower=0>[M_1] sd_1;  // standard deviations of the effects of g
   array[M_1] vector[N_1] z_1;  // standardised effects
   vector<lower=0>[M_2] sd_2;  // standard deviations of the effects of g

@@ -32,8 +32,7 @@ model {
   if (!prior_only) {
     // effects of g: (1 | g)
     vector[N_1] r_1 = sd_1[1] * z_1[1];
-    vector[N] mu = rep_vector(0, N);
-    mu += Xc * b;  // x + f
+    vector[N] mu = Xc * b;  // x + f
     mu += r_1[J_1] .* Z_1_1;  // (1 | g)
     target += ordered_logistic_lpmf(Y | mu, Intercept);  // rating ~ cumulative
   }

@@ -18,7 +18,7 @@ transformed data {
   matrix[N, Kc] XQ = Xc * XR_inv;  // Q of the thin QR decomposition
 }
 parameters {
-  vector[Kc] bQ;  // population-level effects of the Q columns
+  vector[Kc] bQ;  // population-level effects, of the Q columns
   real Intercept;  // intercept of the centred design
   real<lower=0> sigma;  // sigma of the gaussian family
 }

@@ -28,8 +28,8 @@ transformed data {
 parameters {
   vector[Kc] b;  // population-level effects
   real Intercept;  // intercept of the centred design
-  vector[Kc_shape] b_shape;  // population-level effects
-  real Intercept_shape;  // intercept of the centred design
+  vector[Kc_shape] b_shape;  // population-level effects of shape
+  real Intercept_shape;  // intercept of the centred design of shape
   vector<lower=0>[M_1] sd_1;  // standard deviations of the effects of g
   array[M_1] vector[N_1] z_1;  // standardised effects
 }

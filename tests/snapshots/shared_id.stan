@@ -30,8 +30,8 @@ transformed data {
 parameters {
   vector[Kc] b;  // population-level effects
   real Intercept;  // intercept of the centred design
-  vector[Kc_sigma] b_sigma;  // population-level effects
-  real Intercept_sigma;  // intercept of the centred design
+  vector[Kc_sigma] b_sigma;  // population-level effects of sigma
+  real Intercept_sigma;  // intercept of the centred design of sigma
   vector<lower=0>[M_1] sd_1;  // standard deviations of the effects of g
   matrix[M_1, N_1] z_1;  // standardised effects
   cholesky_factor_corr[M_1] L_1;  // Cholesky factor of their correlations

@@ -23,8 +23,7 @@ transformed parameters {
 }
 model {
   if (!prior_only) {
-    vector[N] mu = rep_vector(0, N);
-    mu += csr_matrix_times_vector(N, K, wX, vX, uX, b);  // x + f
+    vector[N] mu = csr_matrix_times_vector(N, K, wX, vX, uX, b);  // x + f
     target += normal_lpdf(Y | mu, sigma);  // y ~ gaussian
   }
   target += lprior;

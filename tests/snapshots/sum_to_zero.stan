@@ -34,7 +34,7 @@ data {
 parameters {
   vector[nthres] Intercept;  // thresholds
   vector[K] b;  // population-level effects
-  vector[K_disc] b_disc;  // population-level effects
+  vector[K_disc] b_disc;  // population-level effects of disc
 }
 transformed parameters {
   real lprior = 0;  // log prior of everything but the standardised effects
@@ -43,10 +43,8 @@ transformed parameters {
 model {
   if (!prior_only) {
     vector[nthres] Intercept_stz = Intercept - mean(Intercept);  // thresholds sum to zero
-    vector[N] mu = rep_vector(0, N);
-    mu += X * b;  // x
-    vector[N] disc = rep_vector(0, N);
-    disc += X_disc * b_disc;  // 0 + z
+    vector[N] mu = X * b;  // x
+    vector[N] disc = X_disc * b_disc;  // 0 + z
     disc = exp(disc);
     for (n in 1:N) {  // rating ~ acat
       target += acat_lpmf(Y[n] | log_inv_logit(disc[n] * (mu[n] - Intercept_stz)), log1m_inv_logit(disc[n] * (mu[n] - Intercept_stz)));

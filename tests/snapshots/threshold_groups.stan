@@ -32,10 +32,10 @@ data {
   int<lower=0, upper=1> prior_only;  // 1: leave out the likelihood
 }
 parameters {
-  real first_Intercept_1;  // first threshold
-  real<lower=0> delta_1;  // distance between neighbouring thresholds
-  real first_Intercept_2;  // first threshold
-  real<lower=0> delta_2;  // distance between neighbouring thresholds
+  real first_Intercept_1;  // first threshold of first
+  real<lower=0> delta_1;  // distance between neighbouring thresholds of first
+  real first_Intercept_2;  // first threshold of second
+  real<lower=0> delta_2;  // distance between neighbouring thresholds of second
   vector[K] b;  // population-level effects
 }
 transformed parameters {
@@ -54,8 +54,7 @@ model {
       first += nthres[1];
       merged_Intercept[first:(first + nthres[2] - 1)] = Intercept_2;
     }
-    vector[N] mu = rep_vector(0, N);
-    mu += X * b;  // x
+    vector[N] mu = X * b;  // x
     for (n in 1:N) {  // rating | thres(gr = item) ~ cumulative
       target += cumulative_lpmf(Y[n] | log(Phi(merged_Intercept[Jthres[n, 1]:Jthres[n, 2]] - mu[n])), log(Phi(-(merged_Intercept[Jthres[n, 1]:Jthres[n, 2]] - mu[n]))));
     }

@@ -59,7 +59,6 @@ class Bad:
     name: str
     error: type[Exception]
     run: Callable[[], Any]
-    known: str = ""
 
 
 F, D, Fam, P, E, H = (
@@ -107,25 +106,23 @@ CASES = (
         lambda: model("kind ~ x", None, hm.family("categorical", refcat="bicycle"))),
     Bad("infinite response", D, lambda: model("y ~ x", with_cell("y", np.inf))),
     Bad("too few thresholds", F, lambda: model("rating | thres(2) ~ x", None, "cumulative")),
-    Bad("interval without its right end", F,
-        lambda: model("pos | cens(event) ~ x", None, "weibull"),
-        "passes; the program then leaves these rows out"),
+    Bad("interval without its right end", D,
+        lambda: model("pos | cens(event) ~ x", None, "weibull")),
     Bad("right end of an interval is missing", D,
-        lambda: model("pos | cens(event, up) ~ x", data(up=np.nan), "weibull"),
-        "passes; the right end becomes 0"),
+        lambda: model("pos | cens(event, up) ~ x", data(up=np.nan), "weibull")),
     Bad("right end below the left one", D,
-        lambda: model("pos | cens(event, low) ~ x", data(low=0.0), "weibull"), "passes"),
+        lambda: model("pos | cens(event, low) ~ x", data(low=0.0), "weibull")),
     Bad("unknown kind of censoring", D,
         lambda: model("pos | cens(event) ~ x", data(event="banana"), "weibull")),
     Bad("response outside of the truncation bounds", D,
-        lambda: model("y | trunc(lb = 0) ~ x"), "passes; the density of such rows is nonsense"),
+        lambda: model("y | trunc(lb = 0) ~ x")),
     Bad("truncation bounds the wrong way round", D,
-        lambda: model("y | trunc(50, -50) ~ x"), "passes; predictions are NaN"),
+        lambda: model("y | trunc(50, -50) ~ x")),
     Bad("rate of zero", D, lambda: model("count | rate(time) ~ x", data(time=0.0), "poisson")),
     Bad("negative standard errors", D, lambda: model("y | se(s) ~ x", data(s=-1.0))),
     Bad("categories that give the same name", D,
         lambda: model("k ~ x", data(k=np.array(["a.1", "a1", "b"])[np.arange(60) % 3]),
-                      "categorical"), "passes; two predictors are both called mua1"),
+                      "categorical")),
     # ---- predictors
     Bad("infinite predictor", D, lambda: model("y ~ x", with_cell("x", -np.inf))),
     Bad("predictor that becomes infinite", D, lambda: model("y ~ log(x0)", data(x0=0.0))),
@@ -152,16 +149,12 @@ CASES = (
     Bad("known covariance without labels", D,
         lambda: model("y ~ (1 | gr(g, cov = A))", data2={"A": np.eye(6)})),
     Bad("members whose weights are all zero", D,
-        lambda: model("y ~ (1 | mm(m1, m2, weights = cbind(o, o)))", data(o=0.0)).bind(data(o=0.0)),
-        "passes; the scaled weights are NaN"),
-    Bad("QR of a constant column", D, lambda: model(hm.bf("y ~ x + z", decomp="QR"), data(x=1.0)),
-        "LinAlgError"),
+        lambda: model("y ~ (1 | mm(m1, m2, weights = cbind(o, o)))", data(o=0.0)).bind(data(o=0.0))),
+    Bad("QR of a constant column", D, lambda: model(hm.bf("y ~ x + z", decomp="QR"), data(x=1.0))),
     Bad("QR of collinear columns", D,
-        lambda: model(hm.bf("y ~ x + x3", decomp="QR"), study().assign(x3=lambda d: 2 * d["x"])),
-        "passes; R^-1 is 1e15"),
+        lambda: model(hm.bf("y ~ x + x3", decomp="QR"), study().assign(x3=lambda d: 2 * d["x"]))),
     Bad("QR with more columns than rows", D,
-        lambda: model(hm.bf("y ~ f * x + z", decomp="QR"), study().groupby("f").head(1)),
-        "LinAlgError"),
+        lambda: model(hm.bf("y ~ f * x + z", decomp="QR"), study().groupby("f").head(1))),
     Bad("intercept of a group twice", F, lambda: model("y ~ x + (x | g) + (1 | g)")),
     Bad("column of dates", D,
         lambda: model("y ~ when", data(when=pd.date_range("2020-01-01", periods=60)))),
@@ -217,8 +210,7 @@ CASES = (
         lambda: model("y ~ x", None, "gaussian", {"b": "normal(0, 1); target += 3"})),
     Bad("lkj below zero", P, lambda: model("y ~ (x | g)", None, "gaussian", {"cor": "lkj(-2)"})),
     Bad("number as constant correlation", P, lambda: model(
-        "y ~ (x | g)", None, "gaussian", {"cor": "constant(1)"}).fit(study(), **SETTINGS),
-        "an EngineError of stanc, because L_1 is a matrix"),
+        "y ~ (x | g)", None, "gaussian", {"cor": "constant(1)"}).fit(study(), **SETTINGS)),
     Bad("unknown sample_prior", H, lambda: model("y ~ x", sample_prior="maybe")),
     # ---- settings
     Bad("unknown setting", E, lambda: fit("y ~ x", iters=100)),
@@ -237,16 +229,14 @@ CASES = (
         lambda: fitted().posterior_epred(re_formula="~ (z | g)")),
     Bad("re_formula that is no formula", F, lambda: fitted().posterior_epred(re_formula="~ (")),
     Bad("re_formula without group-level terms", F,
-        lambda: fitted().posterior_epred(re_formula="~ x"),
-        "'~ x' passes silently and leaves all effects out"),
+        lambda: fitted().posterior_epred(re_formula="~ x")),
     Bad("too many draws", H, lambda: fitted().posterior_epred(ndraws=9)),
     Bad("no draws of a prediction", H, lambda: fitted().posterior_epred(ndraws=0)),
-    Bad("fraction of draws", H, lambda: fitted().posterior_epred(ndraws=2.5), "TypeError of NumPy"),
-    Bad("negative seed", H, lambda: fitted().posterior_predict(seed=-1), "ValueError of NumPy"),
-    Bad("seed that is text", H, lambda: fitted().posterior_predict(seed="a"), "TypeError of NumPy"),
-    Bad("re_formula of another kind", H, lambda: fitted().posterior_epred(re_formula=True),
-        "AttributeError"),
-    Bad("probability above one", H, lambda: fitted().summary(prob=2), "a bare ValueError"),
+    Bad("fraction of draws", H, lambda: fitted().posterior_epred(ndraws=2.5)),
+    Bad("negative seed", H, lambda: fitted().posterior_predict(seed=-1)),
+    Bad("seed that is text", H, lambda: fitted().posterior_predict(seed="a")),
+    Bad("re_formula of another kind", H, lambda: fitted().posterior_epred(re_formula=True)),
+    Bad("probability above one", H, lambda: fitted().summary(prob=2)),
     Bad("missing value in trials of newdata", D, lambda: random_fit(
         model("ok | trials(size) ~ x", None, "binomial"), study()
     ).posterior_epred(data(size=np.nan))),
@@ -254,8 +244,7 @@ CASES = (
     Bad("hypothesis with one side", F, lambda: fitted().hypothesis("x >")),
     Bad("folder that does not exist", H, lambda: fitted().save("no/such/folder/fit.nc")),
     Bad("draws that are text", H,
-        lambda: hm.Fit.from_draws(model("y ~ 1"), study(), {"Intercept": "a", "sigma": "b"}),
-        "ValueError of NumPy"),
+        lambda: hm.Fit.from_draws(model("y ~ 1"), study(), {"Intercept": "a", "sigma": "b"})),
     Bad("unknown dpar", H, lambda: fitted().posterior_epred(dpar="shape")),
     Bad("dpar without a formula", H, lambda: fitted().posterior_linpred(dpar="sigma")),
     Bad("thresholds of no ordinal family", H,
@@ -265,8 +254,7 @@ CASES = (
     Bad("empty newdata", D, lambda: fitted().posterior_epred(study().head(0))),
     Bad("newdata of another kind", D, lambda: fitted().posterior_epred(3)),
     Bad("unknown group of arrays", H, lambda: fitted().with_groups("log_likelyhood")),
-    Bad("unknown variable of to_frame", H, lambda: fitted().to_frame(["no such"]),
-        "a KeyError of xarray; flat names such as 'b_x' are not taken either"),
+    Bad("unknown variable of to_frame", H, lambda: fitted().to_frame(["no such"])),
     Bad("unknown name in a hypothesis", H, lambda: fitted().hypothesis("xx > 0")),
 )
 
@@ -275,8 +263,7 @@ BY_NAME = {case.name: case for case in CASES}
 
 def parameters() -> list[Any]:
     return [
-        pytest.param(case, id=case.name, marks=pytest.mark.xfail(reason=case.known))
-        if case.known else pytest.param(case, id=case.name)
+        pytest.param(case, id=case.name)
         for case in CASES
     ]
 
@@ -310,7 +297,7 @@ def test_message(case: Bad) -> None:
 
 
 def test_no_message_is_left_over() -> None:
-    assert set(kept()) == {case.name for case in CASES if not case.known}
+    assert set(kept()) == {case.name for case in CASES}
 
 
 def test_a_prior_that_stanc_refuses() -> None:
