@@ -149,7 +149,8 @@ CASES = (
     Bad("known covariance without labels", D,
         lambda: model("y ~ (1 | gr(g, cov = A))", data2={"A": np.eye(6)})),
     Bad("members whose weights are all zero", D,
-        lambda: model("y ~ (1 | mm(m1, m2, weights = cbind(o, o)))", data(o=0.0)).bind(data(o=0.0))),
+        lambda: model("y ~ (1 | mm(m1, m2, weights = cbind(o, o)))", data(o=0.0))
+        .bind(data(o=0.0))),
     Bad("QR of a constant column", D, lambda: model(hm.bf("y ~ x + z", decomp="QR"), data(x=1.0))),
     Bad("QR of collinear columns", D,
         lambda: model(hm.bf("y ~ x + x3", decomp="QR"), study().assign(x3=lambda d: 2 * d["x"]))),
