@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from hiermodel.engines.diagnose import diagnostics
+from hiermodel.errors import HiermodelError
 from hiermodel.summary import Summary, summarise
 from hiermodel.summary.text import cell, frame_text
 
@@ -93,7 +94,7 @@ def test_stored_warnings_are_not_said_twice(fit) -> None:
 
 
 def test_wrong_prob(fit) -> None:
-    with pytest.raises(ValueError, match="prob"):
+    with pytest.raises(HiermodelError, match="prob"):
         summarise(fit, prob=95)
 
 
