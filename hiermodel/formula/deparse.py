@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hiermodel.formula.operators import BINARY
 from hiermodel.formula.syntax import (
     Argument,
     Binary,
@@ -13,6 +14,7 @@ from hiermodel.formula.syntax import (
     Paren,
     String,
     Unary,
+    chain,
 )
 
 _CONSTANTS = {True: "TRUE", False: "FALSE", None: "NULL"}
@@ -49,12 +51,21 @@ def deparse(node: Node) -> str:
             return f"({deparse(inner)})"
         case Unary(op=op, operand=operand):
             return op + deparse(operand)
-        case Binary(op=op, left=left, right=right):
-            space = "" if op in ("^", ":") else " "
-            return f"{deparse(left)}{space}{op}{space}{deparse(right)}"
+        case Binary():
+            return _binary(node)
         case Call(function=function, arguments=arguments):
             return f"{function}({', '.join(_argument(a) for a in arguments)})"
     raise TypeError(f"not a syntax node: {node!r}")
+
+
+def _binary(node: Binary) -> str:
+    # Chains are unrolled: a sum of thousands of terms is a tree that deep.
+    first, steps = chain(node, BINARY)
+    out = [deparse(first)]
+    for step in steps:
+        space = "" if step.op in ("^", ":") else " "
+        out.append(f"{space}{step.op}{space}{deparse(step.right)}")
+    return "".join(out)
 
 
 def _argument(argument: Argument) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 
 from hiermodel.errors import FormulaError
 from hiermodel.formula.deparse import deparse
@@ -28,6 +29,7 @@ from hiermodel.formula.syntax import (
     SpecialTerm,
     String,
     Unary,
+    chain,
     names,
 )
 
@@ -35,6 +37,9 @@ SPECIAL_TERMS = frozenset(
     "s t2 te ti gp mo me mi cs cse mmc ar ma arma cosy unstr sar car fcor".split()
 )
 _MAX_POWER = 20
+# More than anyone means; it keeps a*b*c*... from taking all memory.
+_MAX_TERMS = 10_000
+_MAX_PAIRS = 400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,10 @@ class _Product:
 
 
 _INTERCEPT: frozenset[str] = frozenset()
+_ONLY_ADDED = {
+    "group": "a group-level term can only be added, with '+'",
+    "offset": "an offset can only be added, with '+'",
+}
 
 
 @dataclass(slots=True)
@@ -93,8 +102,8 @@ def _expand(node: Node, parsed: ParsedFormula, columns: Sequence[str] | None) ->
     products = reader.sum([_Product(_INTERCEPT, node.span)], node)
     order = {key: place for place, key in enumerate(found.nodes)}
     unique: dict[frozenset[str], _Product] = {}
-    for product in products:
-        unique.setdefault(product.factors, product)
+    for found_one in products:
+        unique.setdefault(found_one.factors, found_one)
     intercept = _INTERCEPT in unique
     kept = sorted((p for p in unique.values() if p.factors), key=lambda p: len(p.factors))
     known = columns if columns is not None else ()
@@ -139,13 +148,18 @@ class _Reader:
 
     def sum(self, before: list[_Product], node: Node) -> list[_Product]:
         """Products of a sum, added to (or taken from) those `before` it."""
+        first, steps = chain(node, "+-")
+        out = self.summand(before, first)
+        for step in steps:
+            add = self.summand if step.op == "+" else self.without
+            out = add(out, step.right)
+        return out
+
+    def summand(self, before: list[_Product], node: Node) -> list[_Product]:
+        """Products of one part of a sum, added to those `before` it."""
         match node:
-            case Binary(op="+", left=left, right=right):
-                return self.sum(self.sum(before, left), right)
-            case Binary(op="-", left=left, right=right):
-                return self.without(self.sum(before, left), right)
             case Unary(op="+", operand=operand):
-                return self.sum(before, operand)
+                return self.summand(before, operand)
             case Unary(op="-", operand=operand):
                 return self.without(before, operand)
             case Paren(inner=inner) if is_bar(inner):
@@ -153,8 +167,10 @@ class _Reader:
                     inner, node.span, self.parsed.source, self.expansion_of
                 )
                 return before
-            case Paren(inner=Binary(op="+" | "-") as inner):
-                return [*before, *self.summands(inner)]
+            case Paren(inner=inner):
+                # A minus in brackets takes from its own sum, but there is one intercept only.
+                terms = [p for p in before if p.factors]
+                return [*terms, *self.sum([p for p in before if not p.factors], inner)]
             case Call(function="offset", arguments=arguments):
                 if len(arguments) != 1:
                     raise self.fail("offset() takes one expression", node)
@@ -174,23 +190,27 @@ class _Reader:
         if isinstance(node, Number) and node.value == 0:
             return [*before, _Product(_INTERCEPT, node.span)]
         if isinstance(node, Paren) and is_bar(node.inner):
-            raise self.fail("a group-level term cannot be subtracted", node)
+            raise self.fail(_ONLY_ADDED["group"], node)
         dropped = {p.factors for p in self.summands(node)}
         return [p for p in before if p.factors not in dropped]
 
     def summands(self, node: Node) -> list[_Product]:
-        """Products of an operand: of a sum in brackets, or of a single term."""
+        """Products of an operand, or of what is subtracted: a sum in brackets, or one term."""
         match node:
             case Paren(inner=inner) if is_bar(inner):
-                raise self.fail(
-                    "a group-level term cannot be multiplied; add it with '+'", node
-                )
+                raise self.fail(_ONLY_ADDED["group"], node)
             case Paren(inner=inner):
                 return self.summands(inner)
             case Binary(op="+" | "-"):
-                return self.sum([], node)
+                groups, offsets = len(self.found.groups), len(self.found.offsets)
+                out = self.sum([], node)
+                if len(self.found.groups) > groups:
+                    raise self.fail(_ONLY_ADDED["group"], node)
+                if len(self.found.offsets) > offsets:
+                    raise self.fail(_ONLY_ADDED["offset"], node)
+                return out
             case Call(function="offset"):
-                raise self.fail("an offset cannot be multiplied; add it with '+'", node)
+                raise self.fail(_ONLY_ADDED["offset"], node)
             case _:
                 return self.products(node)
 
@@ -209,13 +229,13 @@ class _Reader:
                 return [self.factor(node)]
             case Binary(op="*", left=left, right=right):
                 a, b = self.summands(left), self.summands(right)
-                return [*a, *b, *_crossed(a, b, node)]
+                return [*a, *b, *self.crossed(a, b, node)]
             case Binary(op=":" | "%in%", left=left, right=right):
-                return _crossed(self.summands(left), self.summands(right), node)
+                return self.crossed(self.summands(left), self.summands(right), node)
             case Binary(op="/", left=left, right=right):
                 a, b = self.summands(left), self.summands(right)
                 every = frozenset[str]().union(*(p.factors for p in a))
-                return [*a, *_crossed([_Product(every, left.span)], b, node)]
+                return [*a, *self.crossed([_Product(every, left.span)], b, node)]
             case Binary(op="^", left=left, right=right):
                 return self.power(left, right, node)
             case Binary(op="|" | "||"):
@@ -233,7 +253,10 @@ class _Reader:
 
     def factor(self, node: Node) -> _Product:
         key = deparse(node)
-        self.found.nodes.setdefault(key, node)
+        known = self.found.nodes.setdefault(key, node)
+        if type(known) is not type(node):
+            message = f"the column `{key}` and the expression {key} would have the same name"
+            raise self.fail(message, node)
         return _Product(frozenset({key}), node.span)
 
     def power(self, left: Node, right: Node, node: Node) -> list[_Product]:
@@ -242,17 +265,34 @@ class _Reader:
                 "'^' between terms takes a whole number; a power of a column is I(x^2)", right
             )
         if right.value > _MAX_POWER:
-            raise self.fail(f"a power above {_MAX_POWER} of terms is not meant, or is it?", right)
-        base = self.summands(left)
-        out = list(base)
+            raise self.fail(f"a power of terms is at most {_MAX_POWER}", right)
+        out = base = _unique(self.summands(left))
         for _ in range(right.value - 1):
-            out = _unique([*out, *_crossed(out, base, node)])
+            before = len(out)
+            out = _unique([*out, *self.crossed(out, base, node)])
+            if len(out) == before:
+                break
         return out
 
-
-def _crossed(a: Iterable[_Product], b: Iterable[_Product], node: Node) -> list[_Product]:
-    b = list(b)
-    return [_Product(x.factors | y.factors, node.span) for x in a for y in b]
+    def crossed(
+        self, a: Iterable[_Product], b: Iterable[_Product], node: Node
+    ) -> list[_Product]:
+        """All products of one of `a` and one of `b`, each once."""
+        a, b = _unique(a), _unique(b)
+        out: dict[frozenset[str], _Product] = {}
+        if len(a) * len(b) <= _MAX_PAIRS:
+            for x, y in product(a, b):
+                key = x.factors | y.factors
+                out.setdefault(key, _Product(key, node.span))
+                if len(out) > _MAX_TERMS:
+                    break
+            else:
+                return list(out.values())
+        raise self.fail(
+            f"this makes more than {_MAX_TERMS:,} terms; leave out interactions of high order, "
+            "as in (a + b + c)^2",
+            node,
+        )
 
 
 def _unique(products: Iterable[_Product]) -> list[_Product]:

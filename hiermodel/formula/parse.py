@@ -19,6 +19,8 @@ from hiermodel.formula.syntax import (
     Span,
     String,
     Unary,
+    chain,
+    children,
     walk,
 )
 from hiermodel.formula.tokens import Kind, Token, tokenize
@@ -35,6 +37,7 @@ _CONSTANTS = {
 _BRACKETS = {"(": ")", "[": "]"}
 # Deeper nesting than anyone writes; it keeps Python's stack out of danger.
 _MAX_DEPTH = 60
+_MAX_HEIGHT = 150
 
 
 def parse_expression(source: str) -> Node:
@@ -62,6 +65,7 @@ def parse_expression(source: str) -> Node:
     node = parser.expression(0)
     if parser.token.kind is not Kind.END:
         parser.unexpected()
+    _check_height(node, source)
     return node
 
 
@@ -109,6 +113,24 @@ def parse_formula(source: str) -> ParsedFormula:
     return ParsedFormula(source, response, additions, tree.right)
 
 
+def _check_height(tree: Node, source: str) -> None:
+    """Refuse a tree that code which calls itself could not go through.
+
+    The sums of terms may be as long as they like: whoever reads them unrolls them.
+    """
+    stack = [(tree, 0, False)]
+    while stack:
+        node, height, in_call = stack.pop()
+        if height > _MAX_HEIGHT:
+            raise FormulaError("the formula is nested too deeply", source, node.span)
+        if isinstance(node, Binary) and node.op in "+-" and not in_call:
+            first, steps = chain(node, "+-")
+            stack += [(part, height + 1, False) for part in (first, *(s.right for s in steps))]
+            continue
+        inside = in_call or isinstance(node, Call)
+        stack += [(child, height + 1, inside) for child in children(node)]
+
+
 def _only_one_tilde(node: Node, source: str) -> None:
     for part in walk(node):
         if isinstance(part, (Unary, Binary)) and part.op == "~":
@@ -117,27 +139,24 @@ def _only_one_tilde(node: Node, source: str) -> None:
 
 def _additions(node: Node, source: str) -> tuple[Call, ...]:
     """The calls of ``weights(w) + trials(n)``, each of a known name and at most once."""
-    if isinstance(node, Binary) and node.op == "+":
-        calls = (*_additions(node.left, source), *_additions(node.right, source))
-    elif isinstance(node, Call):
-        if node.function not in ADDITIONS:
-            hint = did_you_mean(node.function, ADDITIONS)
+    first, steps = chain(node, "+")
+    calls: dict[str, Call] = {}
+    for part in (first, *(step.right for step in steps)):
+        if not isinstance(part, Call):
+            message = "behind '|' on the left stand addition terms, such as weights(w) or trials(n)"
+            raise FormulaError(message, source, part.span)
+        if part.function not in ADDITIONS:
+            hint = did_you_mean(part.function, ADDITIONS)
             message = (
-                f"there is no addition term {node.function}(){hint}; "
+                f"there is no addition term {part.function}(){hint}; "
                 f"known are {', '.join(ADDITIONS)}"
             )
-            raise FormulaError(message, source, node.span)
-        calls = (node,)
-    else:
-        message = "behind '|' on the left stand addition terms, such as weights(w) or trials(n)"
-        raise FormulaError(message, source, node.span)
-    seen: set[str] = set()
-    for call in calls:
-        if call.function in seen:
-            message = f"the addition term {call.function}() is given twice"
-            raise FormulaError(message, source, call.span)
-        seen.add(call.function)
-    return calls
+            raise FormulaError(message, source, part.span)
+        if part.function in calls:
+            message = f"the addition term {part.function}() is given twice"
+            raise FormulaError(message, source, part.span)
+        calls[part.function] = part
+    return tuple(calls.values())
 
 
 class _Parser:
@@ -280,10 +299,13 @@ class _Parser:
         is_name = token.kind in (Kind.NAME, Kind.QUOTED_NAME)
         if not (is_name and self.tokens[self.at + 1].text == "="):
             return Argument(None, self.expression(0))
+        if token.text == "``":
+            self.fail("the backticks hold no name", token.span)
         self.at += 2
         return Argument(token.text.strip("`"), self.expression(0))
 
 
 def _number(text: str) -> int | float:
     plain = text.removesuffix("L")
-    return int(plain) if plain.isdigit() else float(plain)
+    # Python reads no int of thousands of digits, and R none at all above 2^53.
+    return int(plain) if plain.isdigit() and len(plain) <= 15 else float(plain)

@@ -8,7 +8,7 @@ Two layers live here because everything downstream speaks both:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 Span = tuple[int, int]
@@ -183,10 +183,22 @@ def children(node: Node) -> tuple[Node, ...]:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """Yield a node and everything below it."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    """Yield a node and everything below it, in order of appearance."""
+    # A stack, as a sum of thousands of terms is a tree that deep.
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack += reversed(children(node))
+
+
+def chain(node: Node, operators: Collection[str]) -> tuple[Node, tuple[Binary, ...]]:
+    """Unroll ``a + b - c``: the first operand, and the operations on it from left to right."""
+    steps: list[Binary] = []
+    while isinstance(node, Binary) and node.op in operators:
+        steps.append(node)
+        node = node.left
+    return node, tuple(reversed(steps))
 
 
 def names(node: Node) -> tuple[str, ...]:
@@ -198,12 +210,15 @@ def names(node: Node) -> tuple[str, ...]:
 
 
 def _variables(node: Node) -> Iterator[str]:
-    if isinstance(node, Name):
-        yield node.value
-    contrast = is_contrast_call(node)
-    for position, child in enumerate(children(node)):
-        if not (contrast and position == 1 and isinstance(child, Name)):
-            yield from _variables(child)
+    stack = [node]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Name):
+            yield node.value
+        below = children(node)
+        if is_contrast_call(node) and len(below) > 1 and isinstance(below[1], Name):
+            below = (below[0], *below[2:])
+        stack += reversed(below)
 
 
 def is_contrast_call(node: Node) -> bool:

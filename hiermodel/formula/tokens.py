@@ -40,7 +40,7 @@ class Token:
 _PATTERN = re.compile(
     r"""
       (?P<SPACE>\s+)
-    | (?P<NUMBER>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?L?)
+    | (?P<NUMBER>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?L?)
     | (?P<NAME>(?:[^\W\d]|\.(?=[^\W\d]))[\w.]*)
     | (?P<QUOTED_NAME>`[^`]*`)
     | (?P<STRING>"[^"]*"|'[^']*')
