@@ -14,6 +14,7 @@ from hiermodel.expressions import FactorValue, LearnedExpression, learn
 from hiermodel.families.base import Family
 from hiermodel.formula.arguments import flag, match_arguments
 from hiermodel.formula.syntax import Call, Constant, Node, ParsedFormula, names
+from hiermodel.frames import NeededColumns
 from hiermodel.schema import Schema
 from hiermodel.stan.variables import Var
 
@@ -31,6 +32,8 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 }
 # Stands for a missing right end until it is known whether the row needs one.
 _NO_END = -(2.0**31) + 1
+# Where no bound is: as far away as numbers, and Stan's integers, go with room to spare.
+_FAR, _FAR_INTEGER = 1e300, 2.0**30
 _CENSORING = {"none": 0, "right": 1, "left": -1, "interval": 2}
 
 
@@ -129,6 +132,10 @@ class Additions:
         if role == "rcens":
             column = np.where(np.isnan(column), _NO_END, column)
         _check(role, column)
+        if role in ("lb", "ub"):
+            # Derivatives of a cdf at infinity are NaN; far away they are zero, as they should.
+            far = _FAR_INTEGER if integer else _FAR
+            column = np.clip(column, -far, far)
         if not integer:
             return column
         if not np.all(column == np.floor(column)):
@@ -201,22 +208,24 @@ def _censoring_label(level: str) -> int:
     return hits[0]
 
 
-def addition_variables(parsed: ParsedFormula) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Columns used by the additions: those that must be complete, and those that may miss rows.
+def addition_variables(parsed: ParsedFormula) -> NeededColumns:
+    """Columns that the addition terms of a formula use.
 
-    Right ends of intervals are needed only where a row is interval censored.
+    Right ends of intervals are needed only where a row is interval censored; truncation bounds
+    may be infinite.
     """
-    needed: list[str] = []
-    optional: list[str] = []
+    found: dict[str, list[str]] = {"complete": [], "optional": [], "unbounded": []}
     for call in parsed.additions:
         arguments = match_arguments(
             call, ARGUMENTS.get(call.function, tuple(a.name or "x" for a in call.arguments)),
             parsed.source,
         )
         for name, node in arguments.items():
-            target = optional if (call.function, name) == ("cens", "y2") else needed
-            target.extend(names(node))
-    return tuple(needed), tuple(v for v in optional if v not in needed)
+            role = "optional" if (call.function, name) == ("cens", "y2") else "complete"
+            found[role].extend(names(node))
+            if call.function == "trunc":
+                found["unbounded"].extend(names(node))
+    return NeededColumns(*(tuple(found[k]) for k in ("complete", "optional", "unbounded")))
 
 
 def learn_additions(
@@ -237,7 +246,9 @@ def learn_additions(
         roles = _ROLES[call.function]
         for name, node in arguments.items():
             if name in roles and not _is_missing(node):
-                values[roles[name]] = learn(node, frame, schema, parsed.source)
+                values[roles[name]] = learn(
+                    node, frame, schema, parsed.source, unbounded=call.function == "trunc"
+                )
         if call.function == "weights":
             scale = flag(arguments.get("scale"), False, parsed.source, "scale of weights()")
         if call.function == "se":

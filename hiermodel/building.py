@@ -81,10 +81,10 @@ def model(
     if sample_prior not in ("no", "only", "yes"):
         raise HiermodelError(f"sample_prior must be 'no', 'yes' or 'only', not {sample_prior!r}")
     frame = as_frame(data)
-    needed, optional = model_variables(part, frame)
-    frame, _ = drop_missing(frame, needed, optional)
+    needed = model_variables(part, frame)
+    frame, _ = drop_missing(frame, needed.complete, needed.optional, needed.unbounded)
     schema = Schema.learn(
-        frame, (*needed, *optional), contrasts=contrasts, drop_unused_levels=drop_unused_levels
+        frame, needed.names, contrasts=contrasts, drop_unused_levels=drop_unused_levels
     )
     main = part.main
     additions = learn_additions(main, chosen, frame, schema, "")
@@ -115,9 +115,8 @@ def model(
     draft = Model(
         formula=whole, family=chosen, response=response, predictors=predictors, groups=groups,
         thresholds=thresholds, scalars=scalars, fixed=fixed, likelihood=likelihood,
-        resolved_priors=resolve_priors((), ()), schema=schema, variables_needed=needed,
-        variables_optional=optional, nobs=len(frame), normalize=normalize,
-        sample_prior=sample_prior,
+        resolved_priors=resolve_priors((), ()), schema=schema, columns=needed,
+        nobs=len(frame), normalize=normalize, sample_prior=sample_prior,
         call={"priors": priors, "data2": data2, "contrasts": contrasts,
               "drop_unused_levels": drop_unused_levels},
     )

@@ -357,4 +357,16 @@ def _combined(frame: pd.DataFrame, names: Sequence[str]) -> tuple[Array, tuple[s
             for v in seen.tolist()
         )
         codes = np.where(missing, -1, found)
+        _check_distinct(labels, names)
     return codes, labels
+
+
+def _check_distinct(labels: tuple[str, ...], names: Sequence[str]) -> None:
+    """Refuse combinations that read the same: ``a_b`` with ``c``, and ``a`` with ``b_c``."""
+    if len(set(labels)) == len(labels):
+        return
+    twice = next(label for k, label in enumerate(labels) if label in labels[:k])
+    raise DataError(
+        f"two different combinations of {' and '.join(map(repr, names))} would both be the level "
+        f"{twice!r}; rename levels so that they differ"
+    )

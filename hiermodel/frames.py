@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -130,8 +131,47 @@ def _from_series(series: Any) -> Any:
     return np.array(series.to_list(), dtype=object)
 
 
+@dataclass(frozen=True, slots=True)
+class NeededColumns:
+    """The columns that a model reads, by what their values may be.
+
+    Attributes
+    ----------
+    complete : tuple of str
+        Rows that miss one of these are dropped.
+    optional : tuple of str
+        May miss values.
+    unbounded : tuple of str
+        Those of `complete` that may hold infinite values.
+    """
+
+    complete: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    unbounded: tuple[str, ...] = ()
+
+    def __add__(self, other: NeededColumns) -> NeededColumns:
+        complete = tuple(dict.fromkeys(self.complete + other.complete))
+        optional = dict.fromkeys(self.optional + other.optional)
+        # A column that is read elsewhere too must be finite there.
+        unbounded = [v for v in self.unbounded if v not in other.complete or v in other.unbounded]
+        unbounded += [v for v in other.unbounded if v not in self.complete or v in self.unbounded]
+        return NeededColumns(
+            complete,
+            tuple(v for v in optional if v not in complete),
+            tuple(dict.fromkeys(unbounded)),
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.complete, *self.optional)
+
+
 def drop_missing(
-    frame: pd.DataFrame, variables: Sequence[str], keep: Sequence[str] = ()
+    frame: pd.DataFrame,
+    variables: Sequence[str],
+    keep: Sequence[str] = (),
+    unbounded: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, int]:
     """Drop the rows that miss a value in any of the variables, with one warning.
 
@@ -142,6 +182,8 @@ def drop_missing(
         Columns that must be complete; names that are no columns are skipped.
     keep : sequence of str
         Columns that may miss values although they are among the variables.
+    unbounded : sequence of str
+        Columns that may hold infinite values.
 
     Returns
     -------
@@ -164,12 +206,14 @@ def drop_missing(
     >>> drop_missing(as_frame({"y": [1.0, 2.0], "x": [3.0, 4.0]}), ["y", "x"])[1]
     0
     """
+    unlimited = set(unbounded)
     used = [v for v in dict.fromkeys(variables) if v in frame.columns and v not in keep]
     bad: np.ndarray | None = None
     guilty: list[str] = []
     for name in used:
         column = frame[name]
-        _check_finite(name, column)
+        if name not in unlimited:
+            _check_finite(name, column)
         # `hasnans` is no attribute of every array; isna() of whole numbers costs nothing.
         missing = column.isna().to_numpy()
         if not missing.any():

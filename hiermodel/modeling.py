@@ -13,7 +13,7 @@ import pandas as pd
 from hiermodel.errors import DataError
 from hiermodel.families.base import Family
 from hiermodel.formula import Formula
-from hiermodel.frames import as_frame, drop_missing
+from hiermodel.frames import NeededColumns, as_frame, drop_missing
 from hiermodel.predictors import Predictor
 from hiermodel.priors import ResolvedPriors
 from hiermodel.response import Response, factor_labels
@@ -71,8 +71,7 @@ class Model:
     likelihood: Likelihood
     resolved_priors: ResolvedPriors
     schema: Schema
-    variables_needed: tuple[str, ...]
-    variables_optional: tuple[str, ...]
+    columns: NeededColumns
     nobs: int
     normalize: bool
     sample_prior: str
@@ -146,13 +145,12 @@ class Model:
 
     def rows(self, data: Any) -> pd.DataFrame:
         """The rows of a data frame that the model can use, all variables complete."""
-        frame, _ = drop_missing(
-            self._with_columns(as_frame(data)), self.variables_needed, self.variables_optional
-        )
+        whole, needed = self._with_columns(as_frame(data)), self.columns
+        frame, _ = drop_missing(whole, needed.complete, needed.optional, needed.unbounded)
         return frame
 
     def _with_columns(self, frame: pd.DataFrame) -> pd.DataFrame:
-        missing = [v for v in self.variables_needed if v not in frame.columns]
+        missing = [v for v in self.columns.complete if v not in frame.columns]
         if missing:
             raise DataError(
                 f"the data lack the column {missing[0]!r}, which the model uses; "

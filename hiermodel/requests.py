@@ -13,6 +13,7 @@ from hiermodel.families.base import Family
 from hiermodel.formula import Formula, expand
 from hiermodel.formula.bf import ResponseFormula, SubFormula
 from hiermodel.formula.syntax import Expansion, GroupTerm, Name, Node, ParsedFormula, names
+from hiermodel.frames import NeededColumns
 from hiermodel.predictors import PredictorOptions
 from hiermodel.response import Response, category_parameter
 from hiermodel.schema import check_columns
@@ -54,12 +55,9 @@ def _formulas(part: ResponseFormula) -> tuple[ParsedFormula, ...]:
     return (part.main, *(sub.parsed for sub in part.subformulas))
 
 
-def model_variables(
-    part: ResponseFormula, frame: pd.DataFrame
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Columns that must be complete, and columns that may miss rows; all known to exist."""
-    needed: list[str] = []
-    optional: list[str] = []
+def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns:
+    """Columns that a formula reads, all known to exist."""
+    found = NeededColumns()
     for parsed in _formulas(part):
         expansion = expand(parsed, columns=tuple(map(str, frame.columns)))
         for special in expansion.specials:
@@ -68,18 +66,15 @@ def model_variables(
         if parsed is part.main and parsed.response is not None:
             nodes = [parsed.response, *nodes]
         check_columns(nodes, frame, parsed.source)
-        needed += [name for node in nodes for name in names(node)]
+        found += NeededColumns(tuple(name for node in nodes for name in names(node)))
         check_columns(
             [a.value for call in parsed.additions for a in call.arguments], frame, parsed.source
         )
-        complete, partial = addition_variables(parsed)
-        needed += complete
-        optional += partial
+        found += addition_variables(parsed)
     if part.unused is not None:
         check_columns([part.unused.rhs], frame, part.unused.source)
-        needed += names(part.unused.rhs)
-    unique = tuple(dict.fromkeys(needed))
-    return unique, tuple(v for v in dict.fromkeys(optional) if v not in unique)
+        found += NeededColumns(names(part.unused.rhs))
+    return found
 
 
 def _nodes(expansion: Expansion) -> list[Node]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.interpolate import BSpline
 
 from hiermodel.expressions.context import Arguments
 from hiermodel.expressions.stateful import complete
@@ -14,6 +13,9 @@ _CUBIC = 3
 
 
 def _numbered(values: Array) -> Matrix:
+    """Columns with their number behind the name; a single one needs none."""
+    if values.shape[1] == 1:
+        return Matrix(values, ("",))
     return Matrix(values, tuple(str(k + 1) for k in range(values.shape[1])))
 
 
@@ -86,6 +88,8 @@ def _all_knots(knots: Array, boundary: Array, degree: int) -> Array:
 def _design(x: Array, knots: Array, degree: int, derivative: int = 0) -> Array:
     """All B-splines of a degree (de Boor 1978); the end pieces go on outside the knots."""
     count = len(knots) - degree - 1
+    from scipy.interpolate import BSpline  # slow to import, seldom needed
+
     spline = BSpline(knots, np.eye(count), degree, extrapolate=True)
     values: Array = spline(x, nu=derivative)
     return values

@@ -35,10 +35,19 @@ class Function:
 
 
 def plain_name(name: str) -> str:
-    """The name in the table: without ``np.`` or a package prefix, NumPy's words in R's."""
+    """The name in the table: without ``np.`` or a package prefix, NumPy's words in R's.
+
+    What NumPy and R call the same without meaning the same keeps its prefix, and is unknown.
+    """
+    for prefix in ("numpy.", "np."):
+        if name.startswith(prefix) and name.removeprefix(prefix) in _OTHER_IN_NUMPY:
+            return name
     for prefix in ("numpy.", "np.", "base.", "stats.", "math."):
         name = name.removeprefix(prefix)
     return _NUMPY_WORDS.get(name, name)
+
+
+_OTHER_IN_NUMPY = frozenset({"poly", "c", "interaction", "cut", "scale"})
 
 
 _NUMPY_WORDS = {

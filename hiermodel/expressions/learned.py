@@ -42,6 +42,8 @@ class LearnedExpression:
         The formula, for messages.
     suffixes : tuple of str, optional
         Of a matrix: what is appended to the name of each column.
+    unbounded : bool
+        May be infinite: a truncation bound.
     """
 
     node: Node
@@ -49,6 +51,7 @@ class LearnedExpression:
     state: Mapping[str, Any]
     source: str
     suffixes: tuple[str, ...] | None = None
+    unbounded: bool = False
 
     @property
     def text(self) -> str:
@@ -87,7 +90,7 @@ class LearnedExpression:
 
 
 def learn(
-    node: Node, frame: pd.DataFrame, schema: Schema, source: str = ""
+    node: Node, frame: pd.DataFrame, schema: Schema, source: str = "", unbounded: bool = False
 ) -> LearnedExpression:
     """Evaluate an expression on the training data and keep what it learns.
 
@@ -101,6 +104,8 @@ def learn(
         Knows every column that the expression reads.
     source : str
         The formula, for messages.
+    unbounded : bool
+        Infinite values are meant.
 
     Returns
     -------
@@ -121,18 +126,19 @@ def learn(
     >>> centred.value(pd.DataFrame({"x": [3.0]})).tolist()
     [0.0]
     """
-    return learn_value(node, frame, schema, source)[0]
+    return learn_value(node, frame, schema, source, unbounded)[0]
 
 
 def learn_value(
-    node: Node, frame: pd.DataFrame, schema: Schema, source: str = ""
+    node: Node, frame: pd.DataFrame, schema: Schema, source: str = "", unbounded: bool = False
 ) -> tuple[LearnedExpression, Any]:
     """As `learn`, with the value on the training data."""
     state: dict[str, Any] = {}
     value = _run(node, frame, schema, state, True, source)
     draft = LearnedExpression(node, schema, MappingProxyType(state), source)
     result, suffixes = _public(value, draft, frame)
-    learned = LearnedExpression(node, schema, MappingProxyType(state), source, suffixes)
+    frozen = MappingProxyType(state)
+    learned = LearnedExpression(node, schema, frozen, source, suffixes, unbounded)
     _check(result, learned, frame, "pass")
     return learned, result
 
@@ -182,7 +188,8 @@ def _check(
             return
     if np.isnan(value).any():
         _check_missing(np.isnan(value), learned, frame, missing)
-    if np.isinf(value).any() and not _names_infinity(learned.node):
+    meant = learned.unbounded or _names_infinity(learned.node)
+    if np.isinf(value).any() and not meant:
         row = _first_row(np.isinf(value))
         where = f"row {row + 1}{_inputs(learned, frame, row)}"
         raise DataError(f"{learned.text} is infinite in {where}")

@@ -1,10 +1,11 @@
 """The formula language: text, syntax tree, terms, and model formulas."""
 
-from hiermodel.formula.bf import Formula, as_formula, bf, lf, mvbf, nlf, set_rescor
+from hiermodel.formula.bf import as_formula, bf, lf, mvbf, nlf, set_rescor
 from hiermodel.formula.deparse import deparse
 from hiermodel.formula.expand import expand
 from hiermodel.formula.parse import parse_expression, parse_formula
 from hiermodel.formula.serialise import from_json, to_json
+from hiermodel.formula.values import Formula
 
 __all__ = [
     "Formula",

@@ -2,143 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from numbers import Integral, Real
 
 from hiermodel.errors import FormulaError, did_you_mean
 from hiermodel.formula.parse import parse_formula
-from hiermodel.formula.syntax import Binary, Call, Name, Node, ParsedFormula
+from hiermodel.formula.syntax import Call, Name, Node, ParsedFormula, chain
+from hiermodel.formula.values import (
+    Formula,
+    FormulaOptions,
+    Rescor,
+    ResponseFormula,
+    SubFormula,
+    SubFormulas,
+    with_subformulas,
+)
 
 DECOMPOSITIONS = ("none", "QR")
-
-
-@dataclass(frozen=True, slots=True)
-class FormulaOptions:
-    """How one formula is to be understood and parameterised.
-
-    Attributes
-    ----------
-    center : bool
-        Centre the design, with an intercept of its own.
-    cmc : bool
-        Without an intercept, give a factor one mean per level (cell-mean coding).
-    sparse : bool
-        Multiply with the design as a sparse matrix.
-    decomp : {"none", "QR"}
-        Sample the coefficients of the Q columns of a thin QR decomposition.
-    nl : bool
-        The right-hand side is a non-linear expression of parameters and columns.
-    loop : bool
-        Evaluate a non-linear expression row by row.
-    """
-
-    center: bool = True
-    cmc: bool = True
-    sparse: bool = False
-    decomp: str = "none"
-    nl: bool = False
-    loop: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class SubFormula:
-    """The formula of one parameter besides the main one: ``sigma ~ x``."""
-
-    name: str
-    parsed: ParsedFormula
-    options: FormulaOptions = FormulaOptions()
-    resp: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseFormula:
-    """All formulas of one response.
-
-    Attributes
-    ----------
-    main : ParsedFormula
-    subformulas : tuple of SubFormula
-    fixed : tuple of (str, float or str)
-        Parameters held at a number, or equal to another one.
-    options : FormulaOptions
-        Of the main formula.
-    family : object
-        Family given inside `bf`, or None.
-    unused : ParsedFormula, optional
-        Names columns that stay in the data though no term uses them.
-    autocor : ParsedFormula, optional
-    """
-
-    main: ParsedFormula
-    subformulas: tuple[SubFormula, ...] = ()
-    fixed: tuple[tuple[str, float | str], ...] = ()
-    options: FormulaOptions = FormulaOptions()
-    family: object = None
-    unused: ParsedFormula | None = None
-    autocor: ParsedFormula | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rescor:
-    """What `set_rescor` says; add it to a formula."""
-
-    flag: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SubFormulas:
-    """What `lf` and `nlf` give; add them to a formula, or pass them to `bf`."""
-
-    items: tuple[SubFormula, ...]
-
-    def __iter__(self) -> Iterator[SubFormula]:
-        return iter(self.items)
-
-
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """A model formula: one or several responses, each with formulas for its parameters.
-
-    Made by `bf`; text is made one automatically. ``+`` adds the formulas of `lf` and `nlf` (to
-    the last response), further responses, and `set_rescor`.
-    """
-
-    responses: tuple[ResponseFormula, ...]
-    rescor: bool | None = None
-
-    def __add__(self, other: object) -> Formula:
-        match other:
-            case Rescor(flag=flag):
-                return replace(self, rescor=flag)
-            case SubFormulas(items=items):
-                return replace(self, responses=_with_subformulas(self.responses, items))
-            case Formula():
-                rescor = self.rescor if other.rescor is None else other.rescor
-                return Formula(self.responses + other.responses, rescor)
-            case str():
-                return self + bf(other)
-        return NotImplemented
-
-    def __str__(self) -> str:
-        lines = []
-        for response in self.responses:
-            lines.append(_one_line(response.main.source))
-            written = dict.fromkeys(_one_line(s.parsed.source) for s in response.subformulas)
-            lines += written
-            lines += [f"{name} = {value}" for name, value in response.fixed]
-        return "\n".join(lines)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _with_subformulas(
-    responses: tuple[ResponseFormula, ...], items: Iterable[SubFormula]
-) -> tuple[ResponseFormula, ...]:
-    last = responses[-1]
-    merged = _checked((*last.subformulas, *items), last.fixed)
-    return (*responses[:-1], replace(last, subformulas=merged))
+# Keywords of bf() that are no parameters: what a mistyped one is compared with.
+_KEYWORDS = ("nl", "loop", "center", "cmc", "sparse", "decomp", "family", "unused", "autocor")
 
 
 def bf(
@@ -193,26 +77,28 @@ def bf(
     sigma ~ x
     nu = 4
     """
-    options = _options(center, cmc, sparse, decomp, nl, loop)
     if isinstance(formula, Formula):
-        raise FormulaError("bf() takes formula text; combine formulas with '+'", str(formula))
+        text = str(formula)
+        raise FormulaError(
+            "bf() takes formula text; combine formulas with '+'", text, (0, max(1, len(text)))
+        )
+    parsed = parse_formula(formula)
+    options = _options(formula, center, cmc, sparse, decomp, nl, loop)
     items: list[SubFormula] = []
     for sub in subformulas:
         items += sub if isinstance(sub, SubFormulas) else _read(sub, FormulaOptions())
     fixed: list[tuple[str, float | str]] = []
     for name, value in parameters.items():
         if isinstance(value, str) and "~" in value:
-            items += _named(name, value)
+            items += _named(name, value, FormulaOptions())
         else:
-            fixed.append((name, _fixed_value(name, value)))
-    parsed = parse_formula(formula)
-    extra = {"unused": unused, "autocor": autocor}
-    sides = {k: parse_formula(v) for k, v in extra.items() if v is not None}
-    common = ResponseFormula(
-        parsed, _checked(items, fixed), tuple(fixed), options, family,
-        sides.get("unused"), sides.get("autocor"),
+            fixed.append((_parameter_name(name), _fixed_value(name, value)))
+    unused_side, autocor_side = _side("unused", unused), _side("autocor", autocor)
+    responses = tuple(
+        ResponseFormula(main, (), tuple(fixed), options, family, unused_side, autocor_side)
+        for main in _responses(parsed)
     )
-    return Formula(tuple(replace(common, main=main) for main in _responses(parsed)))
+    return Formula(with_subformulas(responses, items))
 
 
 def lf(
@@ -232,8 +118,10 @@ def lf(
         Such as ``"sigma ~ x"``.
     center, cmc, sparse, decomp
         Parameterisation of these formulas, see `FormulaOptions`.
-    dpar, resp : str, optional
-        Parameter for a formula without a left side, and the response it belongs to.
+    dpar : str, optional
+        The parameter, for formulas without a left side (``"~ x"``).
+    resp : str, optional
+        The response, needed when they are added to a formula with several.
 
     Returns
     -------
@@ -245,7 +133,8 @@ def lf(
     y ~ x
     sigma ~ x
     """
-    options = _options(center, cmc, sparse, decomp, False, True)
+    text = formulas[0] if formulas else None
+    options = _options(text, center, cmc, sparse, decomp, False, True)
     return _sub_formulas(formulas, options, dpar, resp)
 
 
@@ -272,7 +161,9 @@ def nlf(
     >>> nlf("sigma ~ exp(a)").items[0].options.nl
     True
     """
-    return _sub_formulas(formulas, FormulaOptions(nl=True, loop=loop), dpar, resp)
+    text = formulas[0] if formulas else None
+    options = FormulaOptions(nl=True, loop=_flag("loop", loop, True, text))
+    return _sub_formulas(formulas, options, dpar, resp)
 
 
 def mvbf(*formulas: str | Formula, rescor: bool | None = None) -> Formula:
@@ -315,7 +206,7 @@ def set_rescor(flag: bool = True) -> Rescor:
     >>> (bf("y1 ~ x") + bf("y2 ~ x") + set_rescor(False)).rescor
     False
     """
-    return Rescor(bool(flag))
+    return Rescor(_flag("flag", flag, True, None))
 
 
 def as_formula(obj: str | Formula) -> Formula:
@@ -345,22 +236,52 @@ def as_formula(obj: str | Formula) -> Formula:
 
 
 def _options(
-    center: bool | None, cmc: bool | None, sparse: bool | None, decomp: str | None,
-    nl: bool, loop: bool,
+    text: str | None, center: bool | None, cmc: bool | None, sparse: bool | None,
+    decomp: str | None, nl: bool, loop: bool,
 ) -> FormulaOptions:
+    """Options as given; `text` is the formula they belong to, for messages."""
     if decomp is not None and decomp not in DECOMPOSITIONS:
         hint = did_you_mean(str(decomp), DECOMPOSITIONS)
-        raise FormulaError(f"decomp must be 'QR' or 'none', not {decomp!r}{hint}")
-    # Parameters of a non-linear formula are on the scale that the user wrote: no centring.
-    default_center = not nl
+        raise _about(text, f"decomp must be 'QR' or 'none', not {decomp!r}{hint}")
+    non_linear = _flag("nl", nl, False, text)
     return FormulaOptions(
-        default_center if center is None else bool(center),
-        True if cmc is None else bool(cmc),
-        bool(sparse),
+        # Parameters of a non-linear formula are on the scale that the user wrote: no centring.
+        _flag("center", center, not non_linear, text),
+        _flag("cmc", cmc, True, text),
+        _flag("sparse", sparse, False, text),
         decomp or "none",
-        bool(nl),
-        bool(loop),
+        non_linear,
+        _flag("loop", loop, True, text),
     )
+
+
+def _flag(name: str, value: object, default: bool, text: str | None) -> bool:
+    if value is None:
+        return default
+    # NumPy's booleans are of a class of that name.
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise _about(text, f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def _about(text: object, message: str) -> FormulaError:
+    """An error about a formula as a whole."""
+    if not isinstance(text, str):
+        return FormulaError(message)
+    return FormulaError(message, text, (0, max(1, len(text))))
+
+
+def _side(name: str, text: object) -> ParsedFormula | None:
+    """``unused=`` and ``autocor=``: one-sided formulas."""
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise FormulaError(f"{name}= takes formula text such as '~ x', not {text!r}")
+    parsed = parse_formula(text)
+    if parsed.response is not None:
+        message = f"{name}= takes a formula without a left side, such as '~ x'"
+        raise FormulaError(message, text, parsed.response.span)
+    return parsed
 
 
 def _sub_formulas(
@@ -368,7 +289,7 @@ def _sub_formulas(
 ) -> SubFormulas:
     items: list[SubFormula] = []
     for text in formulas:
-        if dpar is not None and text.lstrip().startswith("~"):
+        if dpar is not None and isinstance(text, str):
             items += _named(dpar, text, options)
         else:
             items += _read(text, options)
@@ -384,55 +305,59 @@ def _read(text: object, options: FormulaOptions) -> list[SubFormula]:
     parsed = parse_formula(text)
     if parsed.response is None:
         message = "a formula of a parameter names it on the left: sigma ~ x"
-        raise FormulaError(message, text, (0, 1))
+        start = text.index("~")
+        raise FormulaError(message, text, (start, start + 1))
     if parsed.additions:
         message = "addition terms belong to the formula of the response"
         raise FormulaError(message, text, parsed.additions[0].span)
     return [SubFormula(name, parsed, options) for name in _parameters(parsed.response, text)]
 
 
-def _named(
-    name: str, text: str, options: FormulaOptions = FormulaOptions()
-) -> list[SubFormula]:
-    written = text if not text.lstrip().startswith("~") else f"{name} {text.lstrip()}"
-    return _read(written, options)
+def _named(name: str, text: str, options: FormulaOptions) -> list[SubFormula]:
+    """Read ``sigma="~ x"``; ``sigma="sigma ~ x"`` says the same."""
+    one_sided = text.lstrip().startswith("~")
+    items = _read(f"{name} {text.lstrip()}" if one_sided else text, options)
+    if [item.name for item in items] != [name]:
+        other = next((item for item in items if item.name != name), items[-1])
+        message = f"this was given for {name!r}, but has {other.name!r} on its left side"
+        raise FormulaError(message, text, other.span)
+    return items
 
 
 def _parameters(node: Node, source: str) -> list[str]:
-    match node:
-        case Name(value=value):
-            if "_" in value or "." in value:
-                message = f"the name of a parameter has no '.' or '_': {value!r}"
-                raise FormulaError(message, source, node.span)
-            return [value]
-        case Binary(op="+", left=left, right=right):
-            return [*_parameters(left, source), *_parameters(right, source)]
-    message = "the left side of this formula names parameters, such as sigma"
-    raise FormulaError(message, source, node.span)
+    first, steps = chain(node, "+")
+    out: list[str] = []
+    for part in (first, *(step.right for step in steps)):
+        if not isinstance(part, Name):
+            message = "the left side of this formula names parameters, such as sigma"
+            raise FormulaError(message, source, part.span)
+        if "_" in part.value or "." in part.value:
+            message = f"the name of a parameter has no '.' or '_': {part.value!r}"
+            raise FormulaError(message, source, part.span)
+        out.append(part.value)
+    return out
+
+
+def _parameter_name(name: str) -> str:
+    if "_" in name:
+        raise FormulaError(f"the name of a parameter has no '.' or '_': {name!r}")
+    return name
 
 
 def _fixed_value(name: str, value: object) -> float | str:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise FormulaError(
-            f"{name}= takes a formula ('~ x'), a number, or the name of a parameter, not "
-            f"{value!r}"
-        )
-    return value
-
-
-def _checked(
-    items: Iterable[SubFormula], fixed: Iterable[tuple[str, float | str]]
-) -> tuple[SubFormula, ...]:
-    seen: set[tuple[str, str]] = set()
-    out = tuple(items)
-    for item in out:
-        if (item.name, item.resp) in seen:
-            raise FormulaError(f"{item.name!r} has two formulas", item.parsed.source, (0, 1))
-        seen.add((item.name, item.resp))
-    for name, _ in fixed:
-        if (name, "") in seen:
-            raise FormulaError(f"{name!r} has a formula and a fixed value")
-    return out
+    match value:
+        case bool():
+            pass
+        case Integral():
+            return int(value)
+        case Real() if not math.isnan(value):
+            return float(value)
+        case str() if value.isidentifier():
+            return value
+    raise FormulaError(
+        f"{name}= takes a formula ('~ x'), a number, or the name of a parameter, not "
+        f"{value!r}{did_you_mean(name, _KEYWORDS)}"
+    )
 
 
 def _responses(parsed: ParsedFormula) -> tuple[ParsedFormula, ...]:
@@ -440,4 +365,7 @@ def _responses(parsed: ParsedFormula) -> tuple[ParsedFormula, ...]:
     response = parsed.response
     if not (isinstance(response, Call) and response.function == "mvbind"):
         return (parsed,)
+    if not response.arguments:
+        message = "mvbind() takes the responses: mvbind(y1, y2)"
+        raise FormulaError(message, parsed.source, response.span)
     return tuple(replace(parsed, response=a.value) for a in response.arguments)

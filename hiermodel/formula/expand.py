@@ -7,7 +7,7 @@ in which they first appear in the formula.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -40,27 +40,27 @@ _MAX_POWER = 20
 # More than anyone means; it keeps a*b*c*... from taking all memory.
 _MAX_TERMS = 10_000
 _MAX_PAIRS = 400_000
+# The intercept as an ordinary coefficient: 0 + Intercept.
+_PLAIN = {"Intercept"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Product:
-    """A product of factors, named by their canonical text; empty for the intercept."""
+    """A product of factors, named by their canonical text."""
 
     factors: frozenset[str]
     span: Span
 
 
-_INTERCEPT: frozenset[str] = frozenset()
-_ONLY_ADDED = {
-    "group": "a group-level term can only be added, with '+'",
-    "offset": "an offset can only be added, with '+'",
-}
-
-
 @dataclass(slots=True)
 class _Found:
-    """What an expansion collects on its way; local to one call of `expand`."""
+    """What an expansion collects on its way; local to one call of `expand`.
 
+    The intercept is there from the start and belongs to the whole right-hand side, wherever a
+    ``0`` or a ``1`` stands: ``(a - 1) * b`` has none, as in R.
+    """
+
+    intercept: bool = True
     nodes: dict[str, Node] = field(default_factory=dict)
     groups: list[GroupTerm] = field(default_factory=list)
     offsets: list[Node] = field(default_factory=list)
@@ -97,42 +97,44 @@ def expand(parsed: ParsedFormula, columns: Sequence[str] | None = None) -> Expan
 
 def _expand(node: Node, parsed: ParsedFormula, columns: Sequence[str] | None) -> Expansion:
     found = _Found()
-    reader = _Reader(parsed, columns, found)
-    # The intercept is there from the start, as in R: ``0 +`` and ``- 1`` take it away.
-    products = reader.sum([_Product(_INTERCEPT, node.span)], node)
-    order = {key: place for place, key in enumerate(found.nodes)}
-    unique: dict[frozenset[str], _Product] = {}
-    for found_one in products:
-        unique.setdefault(found_one.factors, found_one)
-    intercept = _INTERCEPT in unique
-    kept = sorted((p for p in unique.values() if p.factors), key=lambda p: len(p.factors))
-    known = columns if columns is not None else ()
-    plain = frozenset({"Intercept"}) in unique and "Intercept" not in known
-    if plain and intercept:
+    products = _unique(_Reader(parsed, columns, found).terms(node))
+    # Sorting is stable: terms of one degree stay in the order of appearance.
+    kept = sorted(products, key=lambda p: len(p.factors))
+    plain = "Intercept" not in (columns or ()) and any(p.factors == _PLAIN for p in kept)
+    if plain and found.intercept:
         message = (
             "'Intercept' is the intercept as an ordinary coefficient; write '0 + Intercept' to "
             "have it instead of the usual one"
         )
         raise FormulaError(message, parsed.source, found.nodes["Intercept"].span)
+    if plain:
+        kept = [p for p in kept if p.factors != _PLAIN]
+    terms, specials = _sorted_out(kept, found.nodes)
+    check_groups(found.groups, parsed.source)
+    return Expansion(
+        parsed.source, found.intercept, plain, terms, specials, tuple(found.groups),
+        tuple(found.offsets),
+    )
+
+
+def _sorted_out(
+    products: Iterable[_Product], nodes: Mapping[str, Node]
+) -> tuple[tuple[Interaction, ...], tuple[SpecialTerm, ...]]:
+    """Ordinary terms and special ones; factors in the order in which the formula has them."""
+    order = {key: place for place, key in enumerate(nodes)}
     terms: list[Interaction] = []
     specials: list[SpecialTerm] = []
-    for product in kept:
-        if plain and product.factors == {"Intercept"}:
-            continue
-        keys = sorted(product.factors, key=order.__getitem__)
-        factors = tuple(found.nodes[key] for key in keys)
+    for one in products:
+        keys = sorted(one.factors, key=order.__getitem__)
+        factors = tuple(nodes[key] for key in keys)
         text = ":".join(keys)
         calls = tuple(f for f in factors if isinstance(f, Call) and f.function in SPECIAL_TERMS)
         if calls:
             others = tuple(f for f in factors if f not in calls)
-            specials.append(SpecialTerm(calls[0].function, calls, others, text, product.span))
+            specials.append(SpecialTerm(calls[0].function, calls, others, text, one.span))
         else:
-            terms.append(Interaction(factors, text, product.span))
-    check_groups(found.groups, parsed.source)
-    return Expansion(
-        parsed.source, intercept, plain, tuple(terms), tuple(specials), tuple(found.groups),
-        tuple(found.offsets),
-    )
+            terms.append(Interaction(factors, text, one.span))
+    return tuple(terms), tuple(specials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,101 +148,95 @@ class _Reader:
     def fail(self, message: str, node: Node) -> FormulaError:
         return FormulaError(message, self.parsed.source, node.span)
 
-    def sum(self, before: list[_Product], node: Node) -> list[_Product]:
-        """Products of a sum, added to (or taken from) those `before` it."""
-        first, steps = chain(node, "+-")
-        out = self.summand(before, first)
-        for step in steps:
-            add = self.summand if step.op == "+" else self.without
-            out = add(out, step.right)
-        return out
+    def terms(self, node: Node, adding: bool = True, alone: bool = True) -> list[_Product]:
+        """Products of a node.
 
-    def summand(self, before: list[_Product], node: Node) -> list[_Product]:
-        """Products of one part of a sum, added to those `before` it."""
+        `adding` is False for what is taken away, where ``1`` and ``0`` change their roles.
+        `alone` is True for the parts of the outermost sum, the place of offsets and
+        group-level terms.
+        """
         match node:
+            case Binary(op="+" | "-"):
+                return self.sum(node, adding, alone)
             case Unary(op="+", operand=operand):
-                return self.summand(before, operand)
+                return self.terms(operand, adding, alone)
             case Unary(op="-", operand=operand):
-                return self.without(before, operand)
+                self.terms(operand, not adding, False)
+                return []
             case Paren(inner=inner) if is_bar(inner):
+                if not (adding and alone):
+                    raise self.fail("a group-level term can only be added, with '+'", node)
                 self.found.groups += read_group(
                     inner, node.span, self.parsed.source, self.expansion_of
                 )
-                return before
+                return []
             case Paren(inner=inner):
-                # A minus in brackets takes from its own sum, but there is one intercept only.
-                terms = [p for p in before if p.factors]
-                return [*terms, *self.sum([p for p in before if not p.factors], inner)]
-            case Call(function="offset", arguments=arguments):
-                if len(arguments) != 1:
-                    raise self.fail("offset() takes one expression", node)
-                self.found.offsets.append(arguments[0].value)
-                return before
-            case Number(value=0):
-                return [p for p in before if p.factors]
-            case _:
-                return [*before, *self.products(node)]
+                return self.terms(inner, adding, alone)
+            case Call(function="offset"):
+                self.offset(node, adding and alone)
+                return []
+            case Number(value=0 | 1 as value):
+                self.found.intercept = adding == (value == 1)
+                return []
+        return self.products(node, adding)
+
+    def sum(self, node: Node, adding: bool, alone: bool) -> list[_Product]:
+        """Products of a sum, which may be thousands of terms long."""
+        first, steps = chain(node, "+-")
+        out = self.terms(first, adding, alone)
+        for step in steps:
+            if step.op == "+":
+                out += self.terms(step.right, adding, alone)
+            else:
+                dropped = {p.factors for p in self.terms(step.right, not adding, False)}
+                out = [p for p in out if p.factors not in dropped]
+        return out
+
+    def offset(self, call: Call, allowed: bool) -> None:
+        if not allowed:
+            raise self.fail("an offset can only be added, with '+'", call)
+        if len(call.arguments) != 1:
+            raise self.fail("offset() takes one expression", call)
+        self.found.offsets.append(call.arguments[0].value)
 
     def expansion_of(self, node: Node) -> Expansion:
         """Expand the coefficients of a group-level term on their own."""
         return _expand(node, self.parsed, self.columns)
 
-    def without(self, before: list[_Product], node: Node) -> list[_Product]:
-        """Products without those of `node`; ``- 1`` takes the intercept away, ``- 0`` adds it."""
-        if isinstance(node, Number) and node.value == 0:
-            return [*before, _Product(_INTERCEPT, node.span)]
-        if isinstance(node, Paren) and is_bar(node.inner):
-            raise self.fail(_ONLY_ADDED["group"], node)
-        dropped = {p.factors for p in self.summands(node)}
-        return [p for p in before if p.factors not in dropped]
-
-    def summands(self, node: Node) -> list[_Product]:
-        """Products of an operand, or of what is subtracted: a sum in brackets, or one term."""
-        match node:
-            case Paren(inner=inner) if is_bar(inner):
-                raise self.fail(_ONLY_ADDED["group"], node)
-            case Paren(inner=inner):
-                return self.summands(inner)
-            case Binary(op="+" | "-"):
-                groups, offsets = len(self.found.groups), len(self.found.offsets)
-                out = self.sum([], node)
-                if len(self.found.groups) > groups:
-                    raise self.fail(_ONLY_ADDED["group"], node)
-                if len(self.found.offsets) > offsets:
-                    raise self.fail(_ONLY_ADDED["offset"], node)
-                return out
-            case Call(function="offset"):
-                raise self.fail(_ONLY_ADDED["offset"], node)
-            case _:
-                return self.products(node)
-
-    def products(self, node: Node) -> list[_Product]:
+    def products(self, node: Node, adding: bool) -> list[_Product]:
         """Products of one term of a sum."""
         match node:
-            case Paren(inner=inner):
-                return self.summands(node) if is_bar(inner) else self.summands(inner)
-            case Number(value=1):
-                return [_Product(_INTERCEPT, node.span)]
             case Name(value=".") if self.columns is not None:
                 return [self.factor(Name(node.span, c)) for c in self.others()]
             case Name(value="."):
                 raise self.fail("'.' stands for all other columns and needs the data", node)
             case Name() | Call():
                 return [self.factor(node)]
-            case Binary(op="*", left=left, right=right):
-                a, b = self.summands(left), self.summands(right)
-                return [*a, *b, *self.crossed(a, b, node)]
-            case Binary(op=":" | "%in%", left=left, right=right):
-                return self.crossed(self.summands(left), self.summands(right), node)
-            case Binary(op="/", left=left, right=right):
-                a, b = self.summands(left), self.summands(right)
-                every = frozenset[str]().union(*(p.factors for p in a))
-                return [*a, *self.crossed([_Product(every, left.span)], b, node)]
             case Binary(op="^", left=left, right=right):
-                return self.power(left, right, node)
+                return self.power(left, right, node, adding)
+            case Binary(op="*" | "/" | ":" | "%in%"):
+                return self.joined(node, adding)
             case Binary(op="|" | "||"):
                 raise self.fail("a group-level term stands in brackets: (x | g)", node)
         raise self.fail(_not_a_term(node), node)
+
+    def joined(self, node: Binary, adding: bool) -> list[_Product]:
+        """Products of ``a * b``, ``a / b``, ``a:b`` and ``a %in% b``."""
+        left = self.terms(node.left, adding, False)
+        right = self.terms(node.right, adding, False)
+        if node.op == "*":
+            return [*left, *right, *self.crossed(left, right, node)]
+        if node.op == "/":
+            return [*left, *self.crossed([_merged(left, node.left)], right, node)]
+        for side, products in ((node.left, left), (node.right, right)):
+            if not products:
+                message = (
+                    f"{node.op!r} needs a column on both sides (0 and 1 stand for the intercept)"
+                )
+                raise self.fail(message, side)
+        # ``a %in% (b + c)`` is a within both of them: a:b:c.
+        within = right if node.op == ":" else [_merged(right, node.right)]
+        return self.crossed(left, within, node)
 
     def others(self) -> Iterable[str]:
         """Columns that the left-hand side does not use."""
@@ -254,19 +250,21 @@ class _Reader:
     def factor(self, node: Node) -> _Product:
         key = deparse(node)
         known = self.found.nodes.setdefault(key, node)
-        if type(known) is not type(node):
-            message = f"the column `{key}` and the expression {key} would have the same name"
-            raise self.fail(message, node)
+        if known is not node:
+            texts = [deparse(n, backticks=True) for n in (known, node)]
+            if texts[0] != texts[1]:
+                message = f"{texts[0]} and {texts[1]} are two things, but would have the same name"
+                raise self.fail(message, node)
         return _Product(frozenset({key}), node.span)
 
-    def power(self, left: Node, right: Node, node: Node) -> list[_Product]:
+    def power(self, left: Node, right: Node, node: Node, adding: bool) -> list[_Product]:
         if not (isinstance(right, Number) and isinstance(right.value, int) and right.value > 0):
             raise self.fail(
                 "'^' between terms takes a whole number; a power of a column is I(x^2)", right
             )
         if right.value > _MAX_POWER:
             raise self.fail(f"a power of terms is at most {_MAX_POWER}", right)
-        out = base = _unique(self.summands(left))
+        out = base = _unique(self.terms(left, adding, False))
         for _ in range(right.value - 1):
             before = len(out)
             out = _unique([*out, *self.crossed(out, base, node)])
@@ -295,10 +293,15 @@ class _Reader:
         )
 
 
+def _merged(products: Iterable[_Product], node: Node) -> _Product:
+    """The product of all of them."""
+    return _Product(frozenset[str]().union(*(p.factors for p in products)), node.span)
+
+
 def _unique(products: Iterable[_Product]) -> list[_Product]:
     out: dict[frozenset[str], _Product] = {}
-    for product in products:
-        out.setdefault(product.factors, product)
+    for one in products:
+        out.setdefault(one.factors, one)
     return list(out.values())
 
 

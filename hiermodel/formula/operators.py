@@ -1,4 +1,4 @@
-"""The operators of formula text: one table."""
+"""The operators of formula text: one table; and the words that are constants."""
 
 from __future__ import annotations
 
@@ -43,3 +43,9 @@ PREFIX = {"~": 11, "!": 35, "-": 75, "+": 75}
 
 # Other spellings of the same operator.
 SYNONYMS = {"**": "^", "&&": "&"}
+
+# Words that are values, not columns, in the spellings of R and Python.
+CONSTANTS = {
+    "TRUE": True, "True": True, "FALSE": False, "False": False,
+    "NULL": None, "None": None, "NA": None,
+}  # fmt: skip

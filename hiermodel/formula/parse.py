@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from hiermodel.errors import FormulaError, did_you_mean
-from hiermodel.formula.operators import BINARY, PREFIX, SYNONYMS
+from hiermodel.formula.operators import BINARY, CONSTANTS, PREFIX, SYNONYMS
 from hiermodel.formula.syntax import (
     Argument,
     Binary,
@@ -30,10 +30,6 @@ ADDITIONS = (
     "dec", "bhaz", "mi", "subset", "index", "vreal", "vint",
 )  # fmt: skip
 
-_CONSTANTS = {
-    "TRUE": True, "True": True, "FALSE": False, "False": False,
-    "NULL": None, "None": None, "NA": None,
-}  # fmt: skip
 _BRACKETS = {"(": ")", "[": "]"}
 # Deeper nesting than anyone writes; it keeps Python's stack out of danger.
 _MAX_DEPTH = 60
@@ -61,6 +57,8 @@ def parse_expression(source: str) -> Node:
     >>> parse_expression("a:b").op
     ':'
     """
+    if not isinstance(source, str):
+        raise FormulaError(f"a formula must be text, not {type(source).__name__}")
     parser = _Parser(source)
     node = parser.expression(0)
     if parser.token.kind is not Kind.END:
@@ -91,8 +89,6 @@ def parse_formula(source: str) -> ParsedFormula:
     >>> parsed.additions[0].function
     'trials'
     """
-    if not isinstance(source, str):
-        raise FormulaError(f"a formula must be text, not {type(source).__name__}")
     tree = parse_expression(source)
     if isinstance(tree, Unary) and tree.op == "~":
         _only_one_tilde(tree.operand, source)
@@ -253,8 +249,8 @@ class _Parser:
         if self.token.text == "(" and self.token.kind is Kind.OPERATOR:
             arguments, end = self.arguments()
             return Call((token.start, end), token.text, arguments)
-        if token.text in _CONSTANTS:
-            return Constant(token.span, _CONSTANTS[token.text])
+        if token.text in CONSTANTS:
+            return Constant(token.span, CONSTANTS[token.text])
         if token.text == "Inf":
             return Number(token.span, float("inf"))
         return Name(token.span, token.text)
@@ -262,6 +258,8 @@ class _Parser:
     def paren(self) -> Node:
         opening = self.token
         self.at += 1
+        if self.token.text == ")" and self.token.kind is Kind.OPERATOR:
+            self.fail("nothing stands between these brackets", (opening.start, self.token.end))
         inner = self.expression(0)
         end = self.close(opening)
         return Paren((opening.start, end), inner)

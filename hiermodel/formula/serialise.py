@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from hiermodel.formula.bf import Formula, FormulaOptions, ResponseFormula, SubFormula
 from hiermodel.formula.deparse import deparse
-from hiermodel.formula.parse import parse_expression, parse_formula
-from hiermodel.formula.syntax import ParsedFormula
+from hiermodel.formula.parse import parse_formula
+from hiermodel.formula.syntax import Call, Node, ParsedFormula
+from hiermodel.formula.values import Formula, FormulaOptions, ResponseFormula, SubFormula
 
 
 def to_json(formula: Formula) -> dict[str, Any]:
@@ -57,17 +57,21 @@ def _response_to_json(response: ResponseFormula) -> dict[str, Any]:
 
 def _parsed_to_json(parsed: ParsedFormula) -> dict[str, Any]:
     """Text, and the response apart: one of several in ``mvbind(y1, y2) ~ x``."""
-    response = None if parsed.response is None else deparse(parsed.response)
-    return {"source": parsed.source, "response": response}
+    return {"source": parsed.source, "response": _written(parsed.response)}
+
+
+def _written(response: Node | None) -> str | None:
+    return None if response is None else deparse(response)
 
 
 def _parsed_from_json(values: Mapping[str, Any]) -> ParsedFormula:
     parsed = parse_formula(values["source"])
-    written = None if parsed.response is None else deparse(parsed.response)
-    if written == values["response"]:
+    if _written(parsed.response) == values["response"]:
         return parsed
-    response = parse_expression(values["response"])
-    return ParsedFormula(parsed.source, response, parsed.additions, parsed.rhs)
+    # The same node that bf() took, so that it knows its place in the text.
+    assert isinstance(parsed.response, Call)
+    parts = {_written(argument.value): argument.value for argument in parsed.response.arguments}
+    return replace(parsed, response=parts[values["response"]])
 
 
 def _response_from_json(values: Mapping[str, Any]) -> ResponseFormula:

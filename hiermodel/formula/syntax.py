@@ -9,7 +9,7 @@ Two layers live here because everything downstream speaks both:
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Span = tuple[int, int]
 
@@ -101,12 +101,14 @@ class ParsedFormula:
 
     `response` is None for a one-sided formula (``~ x``). `additions` are the calls right of
     ``|`` on the left-hand side, in order. ``a + b ~ 1`` keeps its left side as a `Binary`.
+    `rhs` follows from `source`, so it is neither compared nor shown: a sum of thousands of terms
+    is a tree that deep.
     """
 
     source: str
     response: Node | None
     additions: tuple[Call, ...]
-    rhs: Node
+    rhs: Node = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,13 @@ class Token:
 
 
 # Names may hold dots (``ph.ecog``, ``np.log``); they start with a letter, or a dot and a letter.
+PLAIN_NAME = r"(?:[^\W\d]|\.(?=[^\W\d]))[\w.]*"
 # The longest operators stand first.
 _PATTERN = re.compile(
-    r"""
+    rf"""
       (?P<SPACE>\s+)
     | (?P<NUMBER>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?L?)
-    | (?P<NAME>(?:[^\W\d]|\.(?=[^\W\d]))[\w.]*)
+    | (?P<NAME>{PLAIN_NAME})
     | (?P<QUOTED_NAME>`[^`]*`)
     | (?P<STRING>"[^"]*"|'[^']*')
     | (?P<OPERATOR>%in%|\|\||&&|\*\*|==|!=|<=|>=|[-+*/^:|&~(),=<>!\[\].])
