@@ -266,9 +266,11 @@ class _Reader:
             raise self.fail(f"a power of terms is at most {_MAX_POWER}", right)
         out = base = _unique(self.terms(left, adding, False))
         for _ in range(right.value - 1):
-            before = len(out)
-            out = _unique([*out, *self.crossed(out, base, node)])
-            if len(out) == before:
+            before = out
+            # A product of a term with itself is that term: nothing is lost, and terms of one
+            # degree come in R's order.
+            out = self.crossed(base, out, node)
+            if [p.factors for p in out] == [p.factors for p in before]:
                 break
         return out
 
@@ -311,6 +313,8 @@ def _not_a_term(node: Node) -> str:
             return "a number cannot be a term (0 and 1 stand for the intercept)"
         case String():
             return "a quoted text cannot be a term; a column with an unusual name takes backticks"
-        case Binary(op=op) | Unary(op=op):
-            return f"{op!r} cannot join terms; inside I(...) it is arithmetic"
-    return "this cannot be a term"
+        case Unary(op=op):
+            return f"{op!r} cannot stand before a term; inside I(...) it is a calculation"
+        case Binary(op=op):
+            return f"{op!r} cannot join terms; inside I(...) it is a calculation"
+    return f"{deparse(node)} is a value, not a column, and cannot be a term"

@@ -156,13 +156,14 @@ def _additions(node: Node, source: str) -> tuple[Call, ...]:
 
 
 class _Parser:
-    """Reads one expression; `at` is the only thing that changes."""
+    """Reads one expression, from the token `at` on; `open` are the brackets around it."""
 
     def __init__(self, source: str) -> None:
         self.source = source
         self.tokens = tokenize(source)
         self.at = 0
         self.depth = 0
+        self.open: list[Token] = []
         if self.token.kind is Kind.END:
             raise FormulaError("the formula is empty", source, self.token.span)
 
@@ -178,7 +179,7 @@ class _Parser:
         if token.kind is Kind.END:
             self.fail("the formula ends here, but something must follow", token.span)
         if token.text in (")", "]"):
-            self.fail(f"{token.text!r} closes nothing", token.span)
+            self.fail(self.misplaced(token), token.span)
         if token.text == "=":
             message = "'=' stands only before the value of an argument; equality is '=='"
             self.fail(message, token.span)
@@ -187,7 +188,19 @@ class _Parser:
             self.fail(
                 f"an operator is missing between {before.text!r} and {token.text!r}", token.span
             )
+        if self.operator() in BINARY:
+            self.fail(f"nothing stands on the left of this {token.text!r}", token.span)
         self.fail(f"{token.text!r} cannot stand here", token.span)
+
+    def misplaced(self, closing: Token) -> str:
+        """What is wrong with a closing bracket."""
+        if not self.open:
+            return f"{closing.text!r} closes nothing"
+        opening = self.open[-1].text
+        if _BRACKETS[opening] != closing.text:
+            return f"{closing.text!r} cannot close {opening!r}"
+        before = self.tokens[self.at - 1].text
+        return f"something must stand between {before!r} and {closing.text!r}"
 
     def operator(self) -> str:
         """The operator at hand in its one spelling, or an empty string."""
@@ -258,6 +271,7 @@ class _Parser:
     def paren(self) -> Node:
         opening = self.token
         self.at += 1
+        self.open.append(opening)
         if self.token.text == ")" and self.token.kind is Kind.OPERATOR:
             self.fail("nothing stands between these brackets", (opening.start, self.token.end))
         inner = self.expression(0)
@@ -271,6 +285,7 @@ class _Parser:
             self.unexpected()
         end = self.token.end
         self.at += 1
+        self.open.pop()
         return end
 
     def not_at_end(self, opening: Token) -> None:
@@ -281,6 +296,7 @@ class _Parser:
         """Read ``(a, k = b)`` or ``[a, b]``; the end of the closing bracket comes with them."""
         opening = self.token
         self.at += 1
+        self.open.append(opening)
         out: list[Argument] = []
         while self.token.text != _BRACKETS[opening.text] or self.token.kind is not Kind.OPERATOR:
             self.not_at_end(opening)
