@@ -17,6 +17,7 @@ from hiermodel.formula.values import (
     ResponseFormula,
     SubFormula,
     SubFormulas,
+    distinct,
     with_subformulas,
 )
 
@@ -98,7 +99,7 @@ def bf(
         ResponseFormula(main, (), tuple(fixed), options, family, unused_side, autocor_side)
         for main in _responses(parsed)
     )
-    return Formula(with_subformulas(responses, items))
+    return Formula(with_subformulas(distinct(responses), items))
 
 
 def lf(
@@ -186,8 +187,9 @@ def mvbf(*formulas: str | Formula, rescor: bool | None = None) -> Formula:
     """
     if not formulas:
         raise FormulaError("mvbf() needs a formula per response")
-    responses = tuple(r for f in formulas for r in as_formula(f).responses)
-    return Formula(responses, rescor)
+    parts = [as_formula(formula) for formula in formulas]
+    responses = distinct(tuple(r for part in parts for r in part.responses))
+    return Formula(responses, None if rescor is None else _flag("rescor", rescor, True, None))
 
 
 def set_rescor(flag: bool = True) -> Rescor:
@@ -287,6 +289,12 @@ def _side(name: str, text: object) -> ParsedFormula | None:
 def _sub_formulas(
     formulas: Iterable[str], options: FormulaOptions, dpar: str | None, resp: str | None
 ) -> SubFormulas:
+    if not formulas:
+        raise FormulaError("lf() and nlf() need a formula, such as 'sigma ~ x'")
+    text = formulas[0]
+    for key, value in (("dpar", dpar), ("resp", resp)):
+        if value is not None and not (isinstance(value, str) and value):
+            raise _about(text, f"{key} must be a name, not {value!r}")
     items: list[SubFormula] = []
     for text in formulas:
         if dpar is not None and isinstance(text, str):
@@ -350,12 +358,14 @@ def _fixed_value(name: str, value: object) -> float | str:
             pass
         case Integral():
             return int(value)
-        case Real() if not math.isnan(value):
+        case Real() if math.isfinite(value):
             return float(value)
+        case str() if value == name:
+            raise FormulaError(f"{name}={value!r} makes the parameter equal to itself")
         case str() if value.isidentifier():
             return value
     raise FormulaError(
-        f"{name}= takes a formula ('~ x'), a number, or the name of a parameter, not "
+        f"{name}= takes a formula ('~ x'), a finite number, or the name of a parameter, not "
         f"{value!r}{did_you_mean(name, _KEYWORDS)}"
     )
 
@@ -368,4 +378,8 @@ def _responses(parsed: ParsedFormula) -> tuple[ParsedFormula, ...]:
     if not response.arguments:
         message = "mvbind() takes the responses: mvbind(y1, y2)"
         raise FormulaError(message, parsed.source, response.span)
+    for argument in response.arguments:
+        if argument.name is not None:
+            message = f"mvbind() takes responses only, no argument {argument.name!r}"
+            raise FormulaError(message, parsed.source, argument.value.span)
     return tuple(replace(parsed, response=a.value) for a in response.arguments)

@@ -272,7 +272,8 @@ class _Reader:
             out = self.crossed(base, out, node)
             if [p.factors for p in out] == [p.factors for p in before]:
                 break
-        return out
+        known = {p.factors: p for p in base}
+        return [known.get(p.factors, p) for p in out]
 
     def crossed(
         self, a: Iterable[_Product], b: Iterable[_Product], node: Node

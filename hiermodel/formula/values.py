@@ -139,7 +139,7 @@ class Formula:
                 return replace(self, responses=with_subformulas(self.responses, items))
             case Formula():
                 rescor = self.rescor if other.rescor is None else other.rescor
-                return Formula(self.responses + other.responses, rescor)
+                return Formula(distinct(self.responses + other.responses), rescor)
             case str():
                 message = (
                     "text cannot be added to a formula: wrap it in lf() when it belongs to a "
@@ -191,6 +191,29 @@ def with_subformulas(
         replace(r, subformulas=checked((*r.subformulas, *extra), r.fixed)) if extra else r
         for r, extra in zip(responses, new, strict=True)
     )
+
+
+def distinct(responses: tuple[ResponseFormula, ...]) -> tuple[ResponseFormula, ...]:
+    """The responses as given; an error when two of them are named alike.
+
+    Names are compared as they stand in the program, without dots and underscores.
+    """
+    seen: dict[str, str] = {}
+    for response in responses:
+        name, node = response.name, response.main.response
+        if node is None:
+            continue
+        key = _letters(name)
+        if key in seen:
+            message = f"the response {name!r} stands in this formula twice"
+            if seen[key] != name:
+                message = (
+                    f"the responses {seen[key]!r} and {name!r} would have one name in the "
+                    f"program, {key!r}; rename one of the columns"
+                )
+            raise FormulaError(message, response.main.source, node.span)
+        seen[key] = name
+    return responses
 
 
 def checked(

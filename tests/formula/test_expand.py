@@ -166,6 +166,9 @@ def test_a_term_knows_its_place() -> None:
     text = "y ~ a + log(b)*c"
     spans = {term.text: text[slice(*term.span)] for term in meaning(text).terms}
     assert spans == {"a": "a", "log(b)": "log(b)", "c": "c", "log(b):c": "log(b)*c"}
+    text = "y ~ (a + b)^2"
+    spans = {term.text: text[slice(*term.span)] for term in meaning(text).terms}
+    assert spans == {"a": "a", "b": "b", "a:b": "(a + b)^2"}
 
 
 def test_offsets_are_collected() -> None:

@@ -84,13 +84,16 @@ def crossed(a: frozenset[Term], b: frozenset[Term]) -> frozenset[Term]:
 
 def combined(left: Meaning, op: str, right: Meaning) -> Meaning:
     (a_text, a), (b_text, b) = left, right
-    every: Term = frozenset[str]().union(*a)
+
+    def merged(terms: frozenset[Term]) -> frozenset[Term]:
+        return frozenset([frozenset[str]().union(*terms)])
+
     means = {
         "+": a | b,
         "*": a | b | crossed(a, b),
         ":": crossed(a, b),
-        "%in%": crossed(b, a),
-        "/": a | crossed(frozenset([every]), b),
+        "%in%": crossed(a, merged(b)),
+        "/": a | crossed(merged(a), b),
     }
     return f"({a_text}) {op} ({b_text})", means[op]
 
@@ -100,14 +103,22 @@ def squared(base: Meaning) -> Meaning:
     return f"({text})^2", terms | crossed(terms, terms)
 
 
-MEANINGS = st.recursive(
-    st.sampled_from("abcdef").map(lambda name: (name, frozenset([frozenset([name])]))),
-    lambda inner: st.one_of(
-        st.builds(combined, inner, st.sampled_from(["+", "*", ":", "%in%", "/"]), inner),
-        inner.map(squared),
-    ),
-    max_leaves=5,
-)
+LETTERS = st.sampled_from("abcdef").map(lambda name: (name, frozenset([frozenset([name])])))
+
+
+@st.composite
+def meanings(draw: st.DrawFn) -> Meaning:
+    # Fixed in number, as recursive strategies seldom join more than two columns.
+    parts = draw(st.lists(LETTERS, min_size=2, max_size=5))
+    while len(parts) > 1:
+        at = draw(st.integers(0, len(parts) - 2))
+        op = draw(st.sampled_from(["+", "*", ":", "%in%", "/"]))
+        joined = combined(parts[at], op, parts[at + 1])
+        parts[at : at + 2] = [squared(joined) if draw(st.integers(0, 5)) == 0 else joined]
+    return parts[0]
+
+
+MEANINGS = meanings()
 
 
 def sets(text: str) -> list[Term]:
