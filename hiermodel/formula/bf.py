@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
 
@@ -287,7 +287,7 @@ def _side(name: str, text: object) -> ParsedFormula | None:
 
 
 def _sub_formulas(
-    formulas: Iterable[str], options: FormulaOptions, dpar: str | None, resp: str | None
+    formulas: Sequence[str], options: FormulaOptions, dpar: str | None, resp: str | None
 ) -> SubFormulas:
     if not formulas:
         raise FormulaError("lf() and nlf() need a formula, such as 'sigma ~ x'")
