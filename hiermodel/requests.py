@@ -154,6 +154,8 @@ def fixed_parameters(part: ResponseFormula, family: Family) -> dict[str, float]:
                 f"{did_you_mean(name, known)}",
                 part.main.source,
             )
+        if name == "mu":
+            raise FormulaError("mu has a formula already; it cannot be fixed", part.main.source)
         if isinstance(value, str):
             raise FormulaError(
                 "tying a parameter to another one is understood, but not built yet",

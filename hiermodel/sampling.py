@@ -11,7 +11,12 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.engines import Draws, Engine, LogDensity, SamplingSettings
-from hiermodel.engines.certificate import Certificate, certify_density
+from hiermodel.engines.certificate import (
+    CDF_GRADIENT_TOLERANCE,
+    GRADIENT_TOLERANCE,
+    Certificate,
+    certify_density,
+)
 from hiermodel.engines.diagnose import check_sampling
 from hiermodel.engines.inits import checked_inits
 from hiermodel.errors import EngineError, PriorError, did_you_mean
@@ -50,6 +55,7 @@ def certify(
         checked = rows.iloc[np.sort(at)].reset_index(drop=True)
     data = model.bind(checked, prior_only=False)
     density = engine.log_density(model.stan_code, data)
+    uses_cdf = any(role in model.response.additions for role in ("cens", "lb", "ub"))
     return certify_density(
         density,
         engine.log_density(model.stan_code, data | {"prior_only": 1}),
@@ -60,6 +66,7 @@ def certify(
         subject=f"family {model.family.name!r} with " + str(model.formula),
         starts=_given_starts(model, density, data, settings),
         normalized=model.normalize,
+        gradient_tolerance=CDF_GRADIENT_TOLERANCE if uses_cdf else GRADIENT_TOLERANCE,
     )
 
 

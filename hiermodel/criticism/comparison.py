@@ -45,6 +45,8 @@ def compare(
     """
     if len(fits) < 2:
         raise DataError("compare() takes at least two models: compare({'a': fit_a, 'b': fit_b})")
+    if criterion not in ("loo", "waic"):
+        raise DataError(f"criterion must be 'loo' or 'waic', not {criterion!r}")
     results = {
         name: fit if isinstance(fit, Elpd) else (loo(fit) if criterion == "loo" else waic(fit))
         for name, fit in fits.items()
