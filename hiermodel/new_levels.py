@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from hiermodel.columns import clean
 from hiermodel.errors import DataError, FormulaError, HiermodelError, did_you_mean
 from hiermodel.formula import expand, parse_formula
 from hiermodel.terms.base import Array
 from hiermodel.terms.build_groups import group_name
 from hiermodel.terms.group import GroupEffects
 
-NewLevels = Literal["uncertainty", "gaussian", "old_levels"]
 NEW_LEVELS: tuple[str, ...] = ("uncertainty", "gaussian", "old_levels")
 
 
@@ -73,7 +72,7 @@ def included_coefs(
 
 def _belongs(coef: str, term: str) -> bool:
     """True when a coefficient comes from a term: the same name, or a level of its factor."""
-    plain = "".join(ch for ch in term if ch not in " ()[],\"'")
+    plain = clean(term)
     return coef == plain or (coef.startswith(plain) and ":" not in coef[len(plain):])
 
 

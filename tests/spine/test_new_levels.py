@@ -330,3 +330,10 @@ def test_rows_with_missing_values_are_dropped_from_training() -> None:
     assert model.nobs == 58
     with pytest.warns(hm.errors.HiermodelWarning, match="2"):
         assert model.bind(data)["N"] == 58
+
+
+def test_re_formula_finds_coefficients_whose_names_are_cleaned() -> None:
+    frame = study()
+    fit = random_fit(hm.model("y ~ x + (1 + I(x^2) | g)", frame), frame)
+    every, some = fit.posterior_epred(), fit.posterior_epred(re_formula="~ (1 + I(x^2) | g)")
+    np.testing.assert_allclose(every, some)
