@@ -111,7 +111,8 @@ class Fit(Predictions):
             )
         provenance = {
             "engine": draws.engine, "engine_version": draws.engine_version,
-            "seconds": draws.seconds, "seed": draws.seed, "method": draws.method, **facts,
+            "seconds": draws.seconds, "seed": draws.seed, "method": draws.method,
+            "pareto_k": draws.pareto_k, **facts,
         }
         return cls(model, frame, groups, provenance)
 
@@ -140,7 +141,10 @@ class Fit(Predictions):
         arguments = persistence.model_arguments(persistence.model_to_json(self.model))
         arguments["data2"] = self.model.call.get("data2")
         settings = dict(self.provenance.get("settings", {}))
-        settings |= {"engine": self.provenance.get("engine")}
+        settings |= {
+            "engine": self.provenance.get("engine"),
+            "algorithm": self.provenance.get("algorithm", "nuts"),
+        }
         if settings["engine"] == "recorded":
             settings.pop("engine")
         if formula is not None:

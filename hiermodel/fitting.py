@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from hiermodel.fitted import Fit
 from hiermodel.formula import Formula
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
-from hiermodel.sampling import Run, checked_draws, diagnose
+from hiermodel.sampling import Run, algorithm_named, checked_draws, diagnose
 
 if TYPE_CHECKING:
     from hiermodel.families.base import Family
@@ -34,6 +35,7 @@ def fit_model(
     **settings: Any,
 ) -> Fit:
     """Fit a model to data; see `fit` for the arguments."""
+    algorithm = algorithm_named(algorithm)
     chosen = get_engine(engine)
     sampling = SamplingSettings.of(**settings)
     if prior_only is None:
@@ -49,7 +51,8 @@ def fit_model(
     }
     made = Fit.assemble(model, rows, posterior, draws, facts)
     if model.sample_prior == "yes" and not prior_only:
-        prior, _ = checked_draws(model, rows, run, prior_only=True)
+        # Of the prior there are always draws, whatever is made of the posterior.
+        prior, _ = checked_draws(model, rows, replace(run, algorithm="nuts"), prior_only=True)
         made = made.with_group("prior", posterior_dataset(model, prior.values))
     return made
 
@@ -96,9 +99,9 @@ def fit(
     contrasts : mapping, optional
         Contrasts per factor: ``"treatment"``, ``"sum"``, ``"helmert"``, ``"poly"``, or a matrix.
     engine : {"auto", "stanli", "cmdstan"} or Engine, optional
-    algorithm : {"nuts", "laplace", "pathfinder", "optimize"}
-        ``"nuts"`` samples the posterior; ``"laplace"`` and ``"pathfinder"`` draw from
-        approximations; ``"optimize"`` gives the posterior mode as a fit with one draw.
+    algorithm : {"sampling", "laplace", "pathfinder", "optimize"}
+        ``"sampling"`` (or ``"nuts"``) draws from the posterior. The others are quick looks, see
+        the notes.
     certify : bool
         Check the embedded engine's density against NumPy before sampling.
     **settings
@@ -116,6 +119,16 @@ def fit(
         For bad input; the message names the culprit.
     EngineError
         When the engine refuses program, data or settings.
+
+    Notes
+    -----
+    ``algorithm="optimize"`` finds the posterior mode of the unconstrained parameters, from `init`
+    or from the origin and random points: one point, without uncertainty. ``"laplace"`` gives
+    ``draws`` draws of the normal approximation at that mode. ``"pathfinder"`` gives ``draws`` draws
+    of the normal approximations along ``chains`` paths of an optimiser. On the embedded engine both
+    are resampled by importance, and a warning tells when Pareto k is above 0.7: then the
+    approximation is poor and should not be reported. That is the rule for models with group-level
+    terms, whose mode is far from where the posterior has its mass; use ``"sampling"`` for them.
 
     Examples
     --------

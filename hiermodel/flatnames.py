@@ -28,6 +28,8 @@ _CLASS_ORDER = (
     "Intercept", "rescor", "delta", "simo", "r", "s", "zgp",
 )  # fmt: skip
 _LAST = ("prior", "lprior", "lp")
+#: Classes that a summary leaves out: single group-level effects, and what other variables imply.
+NOT_MAIN = ("r", "lprior", "prior", "lp", "Intercept")
 
 
 class FlatName(NamedTuple):

@@ -17,10 +17,10 @@ from hiermodel.engines.certificate import (
     Certificate,
     certify_density,
 )
-from hiermodel.engines.diagnose import check_sampling
+from hiermodel.engines.diagnose import check_approximation, check_sampling
 from hiermodel.engines.inits import checked_inits
 from hiermodel.errors import EngineError, PriorError, did_you_mean
-from hiermodel.flatnames import columns, flat_names
+from hiermodel.flatnames import NOT_MAIN, columns, flat_names, variable_class
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predict import LIKELIHOOD_ROLES, log_lik, prepare
@@ -80,7 +80,17 @@ def _given_starts(
     return np.stack([density.unconstrain(init) for init in given])
 
 
-ALGORITHMS = ("nuts", "laplace", "pathfinder", "optimize")
+ALGORITHMS = ("sampling", "nuts", "laplace", "pathfinder", "optimize")
+
+
+def algorithm_named(name: str) -> str:
+    """Check the name of an algorithm; ``"sampling"``, as in brms, means ``"nuts"``."""
+    if name not in ALGORITHMS:
+        raise EngineError(
+            f"unknown algorithm {name!r}{did_you_mean(str(name), ALGORITHMS)}; "
+            f"known are {', '.join(ALGORITHMS)}"
+        )
+    return "nuts" if name == "sampling" else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +117,12 @@ def checked_draws(
     Raises
     ------
     EngineError
-        For an unknown algorithm, or when the engine refuses.
+        When the engine refuses.
     CertificateError
         When the engine computes another density than the model states.
     PriorError
         When the prior alone is asked for and is improper.
     """
-    if run.algorithm not in ALGORITHMS:
-        raise EngineError(
-            f"unknown algorithm {run.algorithm!r}{did_you_mean(run.algorithm, ALGORITHMS)}; "
-            f"known are {', '.join(ALGORITHMS)}"
-        )
     if not model.parameters:
         raise EngineError(
             f"the model {model.formula} has no parameter to estimate: everything in it is known"
@@ -132,14 +137,14 @@ def checked_draws(
 
 
 def diagnose(draws: Draws, posterior: xr.Dataset, run: Run) -> list[str]:
-    """Warn of the sampler's problems, and of parameters whose chains disagree.
+    """Warn of the sampler's problems, of parameters whose chains disagree, of approximations.
 
-    Looks at the parameters under the names that users see, but not at single group-level
-    effects: they are many, and some of thousands exceed any limit by chance.
+    Looks at the parameters that a summary shows. Single group-level effects are not among them:
+    they are many, and some of thousands exceed any limit by chance.
     """
     if run.algorithm != "nuts":
-        return []
-    main = [str(v) for v in posterior.data_vars if posterior[v].attrs.get("cls") != "r"]
+        return list(check_approximation(draws))
+    main = [str(v) for v in posterior.data_vars if variable_class(posterior[v]) not in NOT_MAIN]
     names = flat_names(posterior, main)
     values = columns(posterior, names)
     by_name = {entry.name: values[..., k] for k, entry in enumerate(names)}
@@ -163,7 +168,7 @@ def _draw(model: Model, data: Mapping[str, Any], run: Run) -> Draws:
         values = {name: np.asarray(v)[None, None] for name, v in mode.values.items()}
         return Draws(
             values, {"lp": np.full((1, 1), mode.log_density)}, mode.engine, mode.engine_version,
-            mode.seconds, run.settings.used_seed, "optimize",
+            mode.seconds, run.settings.used_seed, "optimize", remarks=mode.remarks,
         )
     method = {"nuts": "sample"}.get(run.algorithm, run.algorithm)
     draws: Draws = getattr(run.engine, method)(*arguments)

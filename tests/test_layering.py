@@ -19,6 +19,7 @@ ORDER = (
     "datasets",
     "flatnames",
     "inference_data",
+    "importance",
     "links",
     "formula",
     "frames",

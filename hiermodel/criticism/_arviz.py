@@ -7,55 +7,13 @@ All are imported when called: importing ArviZ takes longer than fitting a small 
 
 from __future__ import annotations
 
-import warnings
-from functools import cache
 from importlib import import_module
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from hiermodel import inference_data
-
-is_modern = cache(inference_data.uses_datatree)
-
-
-@cache
-def legacy() -> Any:
-    """Import ArviZ 0.23 without its announcement of version 1."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        return import_module("arviz")
-
-
-def psis(log_lik: np.ndarray, tail: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return Pareto-smoothed importance weights of leave-one-out, and their shapes k.
-
-    Parameters
-    ----------
-    log_lik : ndarray (N, S)
-        Log-likelihood, a row per observation, a column per draw. Finite, and the `tail`
-        smallest values of a row are not all the same.
-    tail : int
-        How many of the largest weights are smoothed, at least 5.
-
-    Returns
-    -------
-    log_weights : ndarray (N, S)
-        Normalised within each row.
-    k : ndarray (N,)
-    """
-    # Both take the relative efficiency r and smooth 3 sqrt(S / r) weights; one rounds up and
-    # the other down, so aim at the middle.
-    n_draws = log_lik.shape[1]
-    if is_modern():
-        array_stats = import_module("arviz_stats.base").array_stats
-        reff = n_draws * (3.0 / (tail + 0.5)) ** 2
-        weights, k = array_stats.psislw(log_lik, r_eff=reff, axis=-1)
-    else:
-        reff = n_draws * (3.0 / (tail - 0.5)) ** 2
-        weights, k = legacy().psislw(-log_lik, reff=reff)
-    return np.asarray(weights), np.asarray(k)
+from hiermodel.importance import is_modern, legacy
 
 
 def plot_data(posterior: xr.Dataset, sample_stats: xr.Dataset | None) -> Any:

@@ -17,8 +17,8 @@ import pandas as pd
 import xarray as xr
 from scipy.special import logsumexp
 
-from hiermodel.criticism import _arviz
 from hiermodel.errors import DataError, warn
+from hiermodel.importance import psis
 from hiermodel.summary.html import frame_html, page
 from hiermodel.summary.text import frame_text
 
@@ -220,7 +220,7 @@ def _loo_piece(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lowest = np.partition(rows[at], tail - 1, axis=1)[:, :tail]
         at = at[np.ptp(lowest, axis=1) > 1e-12]
         if len(at):
-            weights, shape = _arviz.psis(rows[at], int(tail))
+            weights, shape = psis(-rows[at], int(tail))
             # A tail that is too long to be fitted has no shape on one line of ArviZ.
             k[at] = np.where(np.isnan(shape), np.inf, shape)
             elpd[at] = logsumexp(weights + rows[at], axis=1)

@@ -56,10 +56,15 @@ class Draws:
         Wall time that the engine took.
     seed : int
     method : str
-        ``"nuts"``, ``"laplace"``, ``"pathfinder"`` or ``"recorded"``.
+        ``"nuts"``, ``"laplace"``, ``"pathfinder"``, ``"optimize"`` (one draw, the mode) or
+        ``"recorded"``.
     log_weights : ndarray, optional
         ``(chain, draw)``: log importance ratios (posterior over approximation), up to a
-        constant, for approximate draws whose engine can compute them.
+        constant, of approximate draws that were not resampled by them.
+    pareto_k : float, optional
+        Of the importance ratios of an approximation; above 0.7 it is a poor one.
+    remarks : tuple of str
+        What the engine found that a user must be warned of.
     """
 
     values: Mapping[str, np.ndarray]
@@ -70,6 +75,8 @@ class Draws:
     seed: int = 0
     method: str = "nuts"
     log_weights: np.ndarray | None = None
+    pareto_k: float | None = None
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse arrays that disagree about the number of chains and draws."""
@@ -111,6 +118,8 @@ class PointEstimate:
     jacobian : bool
         True for the posterior mode on the unconstrained scale (Jacobian included), False for
         the penalised maximum likelihood on the constrained scale.
+    remarks : tuple of str
+        What the engine found that a user must be warned of.
     """
 
     values: Mapping[str, np.ndarray]
@@ -119,6 +128,7 @@ class PointEstimate:
     engine_version: str = ""
     seconds: float = 0.0
     jacobian: bool = True
+    remarks: tuple[str, ...] = ()
 
 
 class LogDensity(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,12 +11,16 @@ from hiermodel.engines.base import Draws
 from hiermodel.engines.diagnostics import diagnostics
 from hiermodel.engines.settings import SamplingSettings
 from hiermodel.errors import SamplingWarning, warn
+from hiermodel.importance import K_LIMIT
 
-__all__ = ["check_sampling", "diagnostics", "ebfmi"]
+__all__ = ["check_approximation", "check_sampling", "diagnostics", "ebfmi"]
 
 RHAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
 EBFMI_LIMIT = 0.2
+# A model is taken for undetermined when so large a share of the parameters (at least 2) has so
+# high an R-hat, and so many transitions reached the maximum tree depth.
+_RHAT_LOST, _LOST_SHARE, _DEEP_SHARE = 1.1, 0.25, 0.1
 # How many of the worst parameters a message names.
 _SHOWN = 3
 
@@ -54,13 +59,54 @@ def check_sampling(
     >>> check_sampling(Draws({"mu": rng.normal(size=(4, 500))}), SamplingSettings())
     ()
     """
+    of_values = _of_values(draws, draws.values if names is None else names)
+    lost = _undetermined(draws, settings, of_values)
     checks: Sequence[Callable[[], str]] = (
         lambda: _divergences(draws, settings),
-        lambda: _tree_depth(draws, settings),
+        lambda: lost or _tree_depth(draws, settings),
         lambda: _energy(draws),
-        *_of_values(draws, draws.values if names is None else names),
+        lambda: _not_finite(of_values),
+        # Longer runs, which these advise, do not help then.
+        lambda: "" if lost else _rhat(of_values, draws),
+        lambda: "" if lost else _ess(of_values, draws),
     )
     messages = tuple(message for message in (check() for check in checks) if message)
+    for message in messages:
+        warn(message, SamplingWarning)
+    return messages
+
+
+def check_approximation(draws: Draws) -> tuple[str, ...]:
+    """Warn of what makes a mode or approximate draws doubtful.
+
+    Parameters
+    ----------
+    draws : Draws
+        Made by ``optimize``, ``laplace`` or ``pathfinder``.
+
+    Returns
+    -------
+    tuple of str
+        The messages, as emitted; empty when nothing is wrong.
+
+    Warns
+    -----
+    SamplingWarning
+        When Pareto k of the importance ratios is above 0.7, and for the remarks of the engine.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> check_approximation(Draws({"mu": rng.normal(size=(1, 500))}, method="laplace", pareto_k=0.2))
+    ()
+    """
+    messages = draws.remarks
+    if draws.pareto_k is not None and draws.pareto_k > K_LIMIT:
+        messages += (
+            f"The {draws.method} approximation is poor: Pareto k of its importance ratios is "
+            f"{draws.pareto_k:.2f}, above {K_LIMIT:g}. Its means and intervals can be far from "
+            'those of the posterior; do not report them, use algorithm="sampling".',
+        )
     for message in messages:
         warn(message, SamplingWarning)
     return messages
@@ -132,17 +178,41 @@ def _energy(draws: Draws) -> str:
     )
 
 
-def _of_values(draws: Draws, names: Iterable[str]) -> tuple[Callable[[], str], ...]:
-    """Make the checks that share one pass over all parameters."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Values:
+    """What one pass over all parameters finds."""
+
+    labels: Sequence[str]
+    bad: np.ndarray
+    rhat: np.ndarray
+    bulk: np.ndarray
+    tail: np.ndarray
+
+
+def _of_values(draws: Draws, names: Iterable[str]) -> _Values:
     labels, stacked = _columns(draws, names)
-    if not labels:
-        return ()
     bad = ~np.isfinite(stacked).all(axis=(0, 1))
     found = diagnostics(stacked)
+    return _Values(labels, bad, found["rhat"], found["ess_bulk"], found["ess_tail"])
+
+
+def _undetermined(draws: Draws, settings: SamplingSettings, values: _Values) -> str:
+    """Many chains that went different ways, at full tree depth: no run is long enough."""
+    depth = draws.stats.get("tree_depth")
+    if depth is None or not len(values.labels):
+        return ""
+    deep = float(np.mean(depth >= settings.max_treedepth))
+    high = np.nan_to_num(values.rhat) > _RHAT_LOST
+    if deep < _DEEP_SHARE or high.sum() < max(2, _LOST_SHARE * len(values.labels)):
+        return ""
     return (
-        lambda: _not_finite(labels, bad),
-        lambda: _rhat(labels, found["rhat"], draws),
-        lambda: _ess(labels, found["ess_bulk"], found["ess_tail"], draws),
+        f"R-hat is above {_RHAT_LOST} for {int(high.sum())} of {len(values.labels)} parameters, "
+        f"worst {_worst(values.labels, high, values.rhat, values.rhat, '.3g')}, and "
+        f"{100 * deep:.0f} % of the transitions reached the maximum tree depth of "
+        f"{settings.max_treedepth}: most likely the data and priors do not determine these "
+        "parameters (flat priors with collinear or constant predictors, a factor coded twice, "
+        "groups with hardly any rows). A longer run will not help: drop such terms, or give "
+        "proper priors, such as priors='weak'. The estimates mean nothing."
     )
 
 
@@ -171,7 +241,8 @@ def _worst(
     return ", ".join(f"{labels[i]} ({values[i]:{form}})" for i in shown)
 
 
-def _not_finite(labels: Sequence[str], bad: np.ndarray) -> str:
+def _not_finite(values: _Values) -> str:
+    labels, bad = values.labels, values.bad
     if not bad.any():
         return ""
     named = [labels[i] for i in np.flatnonzero(bad)[:_SHOWN]]
@@ -181,7 +252,8 @@ def _not_finite(labels: Sequence[str], bad: np.ndarray) -> str:
     )
 
 
-def _rhat(labels: Sequence[str], rhat: np.ndarray, draws: Draws) -> str:
+def _rhat(values: _Values, draws: Draws) -> str:
+    labels, rhat = values.labels, values.rhat
     high = np.nan_to_num(rhat) > RHAT_LIMIT
     if not high.any():
         return ""
@@ -193,7 +265,8 @@ def _rhat(labels: Sequence[str], rhat: np.ndarray, draws: Draws) -> str:
     )
 
 
-def _ess(labels: Sequence[str], bulk: np.ndarray, tail: np.ndarray, draws: Draws) -> str:
+def _ess(values: _Values, draws: Draws) -> str:
+    labels, bulk, tail = values.labels, values.bulk, values.tail
     limit = ESS_PER_CHAIN * draws.n_chains
     worse = np.fmin(bulk, tail)
     low = np.nan_to_num(worse, nan=np.inf) < limit

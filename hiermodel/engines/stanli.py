@@ -9,17 +9,21 @@ from typing import Any
 import numpy as np
 
 from hiermodel.engines.base import Draws, Engine, PointEstimate, wanted_names
-from hiermodel.engines.inits import checked_inits
 from hiermodel.engines.laplace import laplace_points
+from hiermodel.engines.lbfgs import point_at
+from hiermodel.engines.modes import FLAT_MODE, STARTS, Mode, find_mode
+from hiermodel.engines.pathfinder import pathfinder_points
 from hiermodel.engines.progress import ChainProgress
-from hiermodel.engines.settings import DEFAULT_RADIUS, SamplingSettings
+from hiermodel.engines.settings import SamplingSettings
 from hiermodel.engines.stan_data import collect, named_stats
-from hiermodel.engines.stanli_density import STAY, StanliDensity
+from hiermodel.engines.starts import given_starts, mode_starts, random_starts
+from hiermodel.engines.stanli_density import StanliDensity
 from hiermodel.errors import EngineError
+from hiermodel.importance import resample
 from hiermodel.stan.variables import Var
 
-# Stan tries as often to find a start of finite density before it gives up.
-_ATTEMPTS = 100
+# Points of an approximation for each draw that is kept.
+_POOL, _LEAST_POOL = 4, 1000
 
 
 class StanliEngine(Engine):
@@ -56,7 +60,7 @@ class StanliEngine(Engine):
         """Draw with NUTS; see `Engine.sample`."""
         started = time.perf_counter()
         density = StanliDensity(code, data, parameters, settings.used_seed)
-        starts = _starts(density, settings)
+        starts = given_starts(density, settings, parameters, data)
         fit = _run(density.model, settings, starts)
         found = {name: fit.draws(name) for name in wanted_names(parameters) if name in fit}
         leading = (settings.chains, settings.draws)
@@ -78,7 +82,7 @@ class StanliEngine(Engine):
         *,
         jacobian: bool = True,
     ) -> PointEstimate:
-        """Find the posterior mode by L-BFGS; stanli always includes the Jacobian."""
+        """Find the posterior mode on the unconstrained scale (see `find_mode`)."""
         if not jacobian:
             raise EngineError(
                 "engine 'stanli' maximises the posterior density with the Jacobian of the "
@@ -86,14 +90,15 @@ class StanliEngine(Engine):
             )
         started = time.perf_counter()
         density = StanliDensity(code, data, parameters, settings.used_seed)
-        mode, log_density = _mode(density, settings)
-        found = {name: np.asarray(array[0]) for name, array in density.constrain(mode).items()}
+        mode = _mode(density, settings)
+        found = {name: array[0] for name, array in density.constrain(mode.point.q).items()}
         return PointEstimate(
             values=collect(wanted_names(parameters), found, (), parameters, data),
-            log_density=log_density,
+            log_density=mode.point.lp,
             engine=self.name,
             engine_version=self.version,
             seconds=time.perf_counter() - started,
+            remarks=(FLAT_MODE,) if mode.curved is False else (),
         )
 
     def laplace(
@@ -103,17 +108,16 @@ class StanliEngine(Engine):
         parameters: Sequence[Var],
         settings: SamplingSettings,
     ) -> Draws:
-        """Draw from the normal approximation at the mode, with log importance ratios.
+        """Draw from the normal approximation at the mode, resampled by importance.
 
         The Hessian comes from central differences of stanli's gradient, ``2 * dim`` of them.
         """
         started = time.perf_counter()
         density = StanliDensity(code, data, parameters, settings.used_seed)
-        mode, _ = _mode(density, settings)
+        mode = _mode(density, settings)
         rng = np.random.default_rng(settings.used_seed)
-        points, lp, log_weights = laplace_points(density, mode, settings.draws, rng)
-        found = density.constrain(points)
-        return self._approximate(density, found, lp, settings, "laplace", started, log_weights)
+        points = laplace_points(density, mode, _pool(settings.draws), rng)
+        return self._approximate(density, points, settings, "laplace", started, rng)
 
     def pathfinder(
         self,
@@ -122,48 +126,56 @@ class StanliEngine(Engine):
         parameters: Sequence[Var],
         settings: SamplingSettings,
     ) -> Draws:
-        """Draw from the normal approximation of single-path Pathfinder.
-
-        stanli tells the draws but not their density under the approximation, so there are no
-        importance ratios (`log_weights` is None) and no resampling.
-        """
+        """Draw from Pathfinder's approximations, one path a chain, resampled by importance."""
         started = time.perf_counter()
         density = StanliDensity(code, data, parameters, settings.used_seed)
-        try:
-            fit = density.model.sample(
-                chains=settings.draws,
-                seed=settings.used_seed,
-                pathfinder_init={"init_radius": settings.init_radius},
-                **STAY,
+        starts = given_starts(density, settings, parameters, data)
+        if starts is None:
+            starts = np.array([*random_starts(density, settings, settings.chains)])
+        rng = np.random.default_rng(settings.used_seed)
+        size = max(settings.draws, -(-_pool(settings.draws) // settings.chains))
+        runs = [pathfinder_points(density, point_at(density, q), size, rng) for q in starts]
+        good = [run for run in runs if run is not None]
+        if not good:
+            raise EngineError(
+                "Pathfinder found no approximation: no path with a finite density was found; give "
+                'starting values with init=, tighter priors, or use algorithm="sampling"'
             )
-        except RuntimeError as error:
-            raise EngineError(f"Pathfinder found no approximation: {error}") from error
-        found = {name: fit.draws(name)[:, 0] for name in fit.variables}
-        lp = _stats(fit.sampler_stats)["lp"][:, 0]
-        return self._approximate(density, found, lp, settings, "pathfinder", started)
+        points, lp, ratios = (np.concatenate(parts) for parts in zip(*good, strict=True))
+        pool = points, lp, ratios
+        return self._approximate(density, pool, settings, "pathfinder", started, rng)
 
     def _approximate(
         self,
         density: StanliDensity,
-        found: Mapping[str, np.ndarray],
-        lp: np.ndarray,
+        pool: tuple[np.ndarray, np.ndarray, np.ndarray],
         settings: SamplingSettings,
         method: str,
         started: float,
-        log_weights: np.ndarray | None = None,
+        rng: np.random.Generator,
     ) -> Draws:
-        """Independent draws as one chain."""
+        """Independent draws as one chain, chosen from points with their log importance ratios."""
+        points, lp, log_ratios = pool
+        finite = np.flatnonzero(np.isfinite(log_ratios))
+        if len(finite) < settings.draws:
+            raise EngineError(
+                f"most draws of the {method} approximation have no finite log density; "
+                'use algorithm="sampling" for this model'
+            )
+        chosen, k = resample(log_ratios[finite], settings.draws, rng)
+        chosen = finite[chosen]
+        found = density.constrain(points[chosen])
         chains = {name: array[np.newaxis] for name, array in found.items()}
         names, parameters = wanted_names(density.parameters), density.parameters
         return Draws(
             values=collect(names, chains, (1, settings.draws), parameters, density.data),
-            stats={"lp": lp[np.newaxis]},
+            stats={"lp": lp[chosen][np.newaxis]},
             engine=self.name,
             engine_version=self.version,
             seconds=time.perf_counter() - started,
             seed=settings.used_seed,
             method=method,
-            log_weights=None if log_weights is None else log_weights[np.newaxis],
+            pareto_k=k,
         )
 
 
@@ -210,55 +222,11 @@ def _stats(raw: np.ndarray) -> dict[str, np.ndarray]:
     return named_stats({name: raw[:, :, i] for i, name in enumerate(stanli.SAMPLER_COLUMNS)})
 
 
-def _starts(density: StanliDensity, settings: SamplingSettings) -> np.ndarray | None:
-    """Unconstrained starting points ``(chain, dim)``, or None to leave them to stanli."""
-    inits = checked_inits(settings, density.parameters, density.data)
-    if inits is None:
-        return None
-    return np.stack([_start(density, init, settings, chain) for chain, init in enumerate(inits)])
+def _mode(density: StanliDensity, settings: SamplingSettings) -> Mode:
+    starts = mode_starts(density, settings, density.parameters, density.data, STARTS)
+    return find_mode(density, starts)
 
 
-def _start(
-    density: StanliDensity, init: Mapping[str, np.ndarray], settings: SamplingSettings, chain: int
-) -> np.ndarray:
-    """One start: the given values, and for the others what a random point gives them."""
-    # The chain is part of the seed, so that no start depends on the number of chains.
-    rng = np.random.default_rng([settings.used_seed, chain])
-    names = [var.name for var in density.parameters]
-    complete = all(name in init for name in names)
-    for _ in range(1 if complete else _ATTEMPTS):
-        values: dict[str, np.ndarray] = dict(init)
-        if not complete:
-            q = rng.uniform(-DEFAULT_RADIUS, DEFAULT_RADIUS, density.dim)
-            random = density.constrain(q)
-            values = {name: init[name] if name in init else random[name][0] for name in names}
-        start = density.unconstrain(values)
-        lp, gradient = density.value_and_grad(start)
-        if np.isfinite(lp) and np.isfinite(gradient).all():
-            return start
-    raise EngineError(
-        f"the log density is not finite at the starting values given for chain {chain + 1}"
-        + ("" if complete else f" with {_ATTEMPTS} random values of the parameters left out")
-        + "; check init against the bounds of the parameters and the support of the response"
-    )
-
-
-def _mode(density: StanliDensity, settings: SamplingSettings) -> tuple[np.ndarray, float]:
-    starts = _starts(density, settings.replace(chains=1, init=_first(settings)))
-    try:
-        result = density.model.optimize(
-            seed=settings.used_seed,
-            init=None if starts is None else starts[0],
-            init_radius=settings.init_radius,
-        )
-    except (RuntimeError, ValueError) as error:
-        raise EngineError(
-            f"stanli found no mode: {error}. A hierarchical model often has none (its density is "
-            "unbounded where a group's sd goes to 0); sample instead, or try other starting values"
-        ) from error
-    return np.asarray(result.unconstrained), float(result.lp)
-
-
-def _first(settings: SamplingSettings) -> Any:
-    dicts = settings.init_dicts()
-    return settings.init if dicts is None else dicts[0]
+def _pool(draws: int) -> int:
+    """Points of which `draws` are chosen: enough for Pareto k, and for unequal weights."""
+    return max(_POOL * draws, _LEAST_POOL)

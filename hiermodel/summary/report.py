@@ -12,7 +12,14 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.errors import HiermodelError
-from hiermodel.flatnames import FlatName, attribute, columns, flat_names, variable_class
+from hiermodel.flatnames import (
+    NOT_MAIN,
+    FlatName,
+    attribute,
+    columns,
+    flat_names,
+    variable_class,
+)
 from hiermodel.summary.html import fields_html, frame_html, page, warnings_html
 from hiermodel.summary.statistics import describe, statistic_names
 from hiermodel.summary.text import fields_text, frame_text, title_text
@@ -23,7 +30,6 @@ if TYPE_CHECKING:
 DIAGNOSTICS = ("R-hat", "Bulk_ESS", "Tail_ESS")
 _RHAT_LIMIT = 1.01
 _ESS_PER_CHAIN = 100
-_HIDDEN = ("r", "lprior", "prior", "lp", "Intercept")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +149,7 @@ def summary_tables(
     dict of str to pandas.DataFrame
     """
     shown = [str(v) for v in posterior.data_vars
-             if variable_class(posterior[v]) not in _HIDDEN]  # fmt: skip
+             if variable_class(posterior[v]) not in NOT_MAIN]  # fmt: skip
     names = flat_names(posterior, shown)
     if not names:
         return {}
