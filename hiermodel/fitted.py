@@ -20,6 +20,7 @@ from hiermodel.engines import Draws
 from hiermodel.engines.inits import declared_shape
 from hiermodel.errors import HiermodelError, did_you_mean
 from hiermodel.modeling import Model
+from hiermodel.origin import Origin
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predictions import Predictions
 
@@ -190,6 +191,11 @@ class Fit(Predictions):
                 )
             out = out.with_group(name, makers[name]().to_dataset())
         return out
+
+    @property
+    def origin(self) -> Origin:
+        """What the draws are: of the posterior, of an approximation, of the prior, or a mode."""
+        return Origin.of(self.provenance)
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -136,12 +136,23 @@ def checked_draws(
     return draws, facts
 
 
+_MODE_OF_GROUPS = (
+    "The mode of a model with group-level terms says little: it is the highest point of the joint "
+    "density of parameters and group-level effects, whose group-level sds can be far from where "
+    'the posterior has its mass. Use algorithm="sampling" for estimates.'
+)
+
+
 def diagnose(draws: Draws, posterior: xr.Dataset, run: Run) -> list[str]:
     """Warn of the sampler's problems, of parameters whose chains disagree, of approximations.
 
     Looks at the parameters that a summary shows. Single group-level effects are not among them:
     they are many, and some of thousands exceed any limit by chance.
     """
+    if run.algorithm == "optimize" and any(
+        variable_class(array) == "sd" for array in posterior.data_vars.values()
+    ):
+        draws = replace(draws, remarks=(*draws.remarks, _MODE_OF_GROUPS))
     if run.algorithm != "nuts":
         return list(check_approximation(draws))
     main = [str(v) for v in posterior.data_vars if variable_class(posterior[v]) not in NOT_MAIN]

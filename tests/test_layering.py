@@ -20,6 +20,7 @@ ORDER = (
     "flatnames",
     "inference_data",
     "importance",
+    "origin",
     "links",
     "formula",
     "frames",

@@ -31,6 +31,19 @@ def pair_options(divergences: bool) -> dict[str, Any]:
     return {"divergences": divergences}
 
 
+def title(picture: Any, text: str) -> None:
+    """Write a title above what `plot` gave back, where the backend is matplotlib."""
+    import numpy as np
+
+    if hasattr(picture, "viz"):
+        found = picture.viz
+        figure = found["figure"].item() if "figure" in found else None
+    else:
+        figure = getattr(np.ravel(np.asarray(picture, dtype=object))[0], "figure", None)
+    if hasattr(figure, "suptitle"):
+        figure.suptitle(text, fontsize="medium")
+
+
 def plot(name: str, data: Any, **options: Any) -> Any:
     """Call a plot of ArviZ: ``plot_trace``, ``plot_forest`` or ``plot_pair``."""
     if is_modern():

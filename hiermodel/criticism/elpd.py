@@ -126,6 +126,11 @@ def loo(fit: Fit) -> Elpd:
     -------
     Elpd
 
+    Raises
+    ------
+    HiermodelError
+        For a mode, or draws of the prior.
+
     Warns
     -----
     HiermodelWarning
@@ -136,6 +141,7 @@ def loo(fit: Fit) -> Elpd:
     >>> fit.loo()  # doctest: +SKIP
     >>> fit.loo().pareto_k.argmax("obs")  # doctest: +SKIP
     """
+    _check_origin(fit, "loo()")
     return loo_of(fit.log_lik())
 
 
@@ -150,6 +156,11 @@ def waic(fit: Fit) -> Elpd:
     -------
     Elpd
 
+    Raises
+    ------
+    HiermodelError
+        For a mode, or draws of the prior.
+
     Warns
     -----
     HiermodelWarning
@@ -159,7 +170,14 @@ def waic(fit: Fit) -> Elpd:
     --------
     >>> fit.waic()  # doctest: +SKIP
     """
+    _check_origin(fit, "waic()")
     return waic_of(fit.log_lik())
+
+
+def _check_origin(fit: Fit, what: str) -> None:
+    fit.origin.refuse_point(what)
+    fit.origin.refuse_prior(what)
+    fit.origin.warn_if_poor(what)
 
 
 def loo_of(log_lik: xr.DataArray) -> Elpd:

@@ -120,6 +120,7 @@ def pp_check_data(
     --------
     >>> pp_check_data(fit, "stat", stat="sd", seed=1).table  # doctest: +SKIP
     """
+    fit.origin.refuse_point("pp_check()")
     name, by_group = _resolve(type or default_type(fit), group)
     kind = KINDS[name]
     labels = _group_labels(fit, group) if by_group and group is not None else None

@@ -17,6 +17,7 @@ from scipy import special
 from hiermodel.errors import FormulaError, did_you_mean
 from hiermodel.flatnames import FlatName, columns, flat_names
 from hiermodel.formula.syntax import Binary, Call, Name, Node, Number, Paren, Unary, names
+from hiermodel.origin import Origin
 from hiermodel.summary.html import frame_html, page
 from hiermodel.summary.statistics import describe
 from hiermodel.summary.text import frame_text
@@ -66,6 +67,8 @@ class Hypotheses:
     draws : pandas.DataFrame
         Draws of left minus right side, a column per hypothesis.
     alpha : float
+    origin : Origin
+        What the draws are of.
 
     Examples
     --------
@@ -75,12 +78,14 @@ class Hypotheses:
     table: pd.DataFrame
     draws: pd.DataFrame
     alpha: float
+    origin: Origin = Origin("nuts")
 
     def _note(self) -> str:
+        about = "" if self.origin.is_plain else f" From draws of {self.origin.phrase}."
         two, one = 100 * (1 - self.alpha), 100 * (1 - 2 * self.alpha)
         return (
             f"Intervals hold {two:g} % for '=' and {one:g} % for one-sided hypotheses. "
-            "* marks what they, or the posterior probability, decide."
+            f"* marks what they, or the {self.origin.target} probability, decide.{about}"
         )
 
     def __repr__(self) -> str:
@@ -123,6 +128,8 @@ def hypothesis(
     ------
     FormulaError
         A text that cannot be read, or a parameter that the model does not have.
+    HiermodelError
+        For a fit that is a mode, not draws.
     ValueError
         `alpha` outside (0, 0.5).
 
@@ -137,6 +144,8 @@ def hypothesis(
     """
     if not 0.0 < alpha < 0.5:
         raise ValueError(f"alpha must lie between 0 and 0.5, got {alpha!r}")
+    fit.origin.refuse_point("hypothesis()")
+    fit.origin.warn_if_poor("hypothesis()")
     texts = [hypotheses] if isinstance(hypotheses, str) else list(hypotheses)
     posterior = fit.posterior
     known = {entry.name: entry for entry in flat_names(posterior)}
@@ -155,7 +164,7 @@ def hypothesis(
         draws[label] = np.asarray(value)
     names_ = ["Estimate", "Est.Error", "CI.Lower", "CI.Upper", "Evid.Ratio", "Post.Prob", "Star"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=names_)
-    return Hypotheses(table, pd.DataFrame(draws), alpha)
+    return Hypotheses(table, pd.DataFrame(draws), alpha, fit.origin)
 
 
 def _sides(text: str) -> tuple[str, str, str]:

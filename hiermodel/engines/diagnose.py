@@ -63,7 +63,7 @@ def check_sampling(
     lost = _undetermined(draws, settings, of_values)
     checks: Sequence[Callable[[], str]] = (
         lambda: _divergences(draws, settings),
-        lambda: lost or _tree_depth(draws, settings),
+        lambda: lost or _tree_depth(draws, settings, of_values),
         lambda: _energy(draws),
         lambda: _not_finite(of_values),
         # Longer runs, which these advise, do not help then.
@@ -97,7 +97,8 @@ def check_approximation(draws: Draws) -> tuple[str, ...]:
     Examples
     --------
     >>> rng = np.random.default_rng(1)
-    >>> check_approximation(Draws({"mu": rng.normal(size=(1, 500))}, method="laplace", pareto_k=0.2))
+    >>> draws = Draws({"mu": rng.normal(size=(1, 500))}, method="laplace", pareto_k=0.2)
+    >>> check_approximation(draws)
     ()
     """
     messages = draws.remarks
@@ -151,15 +152,16 @@ def _divergences(draws: Draws, settings: SamplingSettings) -> str:
     )
 
 
-def _tree_depth(draws: Draws, settings: SamplingSettings) -> str:
+def _tree_depth(draws: Draws, settings: SamplingSettings, values: _Values) -> str:
     depth = draws.stats.get("tree_depth")
     count = 0 if depth is None else int(np.sum(depth >= settings.max_treedepth))
     if depth is None or count == 0:
         return ""
+    agree = not (np.nan_to_num(values.rhat) > RHAT_LIMIT).any()
     return (
         f"{count} of {depth.size} transitions after warmup reached the maximum tree depth of "
-        f"{settings.max_treedepth}: the sampler was slow, not wrong. Try max_treedepth="
-        f"{settings.max_treedepth + 2}, predictors of similar scale, or tighter priors."
+        f"{settings.max_treedepth}: the sampler was slow{', not wrong' if agree else ''}. "
+        f"Try max_treedepth={settings.max_treedepth + 2}, predictors of similar scale, or tighter priors."
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -103,7 +104,7 @@ def approximations(path: Sequence[Point]) -> Iterator[Normal]:
     steps: list[np.ndarray] = []
     changes: list[np.ndarray] = []
     every = -(-len(path) // _LOOKED_AT)
-    for at, (before, point) in enumerate(zip(path, path[1:], strict=False)):
+    for at, (before, point) in enumerate(pairwise(path)):
         s, z = point.q - before.q, before.gradient - point.gradient
         if s @ z > _CURVATURE * (z @ z):
             diagonal = _updated(diagonal, s, z)

@@ -16,8 +16,8 @@ from hiermodel.engines.pathfinder import pathfinder_points
 from hiermodel.engines.progress import ChainProgress
 from hiermodel.engines.settings import SamplingSettings
 from hiermodel.engines.stan_data import collect, named_stats
-from hiermodel.engines.starts import given_starts, mode_starts, random_starts
 from hiermodel.engines.stanli_density import StanliDensity
+from hiermodel.engines.starts import given_starts, mode_starts, random_starts
 from hiermodel.errors import EngineError
 from hiermodel.importance import resample
 from hiermodel.stan.variables import Var

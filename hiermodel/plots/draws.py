@@ -88,13 +88,16 @@ def plot_trace(fit: Fit, variables: str | Sequence[str] | None = None, **options
     ------
     DataError
         A name that nothing matches.
+    HiermodelError
+        For a fit that is a mode, not draws.
 
     Examples
     --------
     >>> fit.plot_trace(["b", "sigma"])  # doctest: +SKIP
     """
+    fit.origin.refuse_point("plot_trace()")
     data = _arviz.plot_data(selected(fit.posterior, variables), fit.sample_stats)
-    return _arviz.plot("plot_trace", data, **options)
+    return _titled(fit, _arviz.plot("plot_trace", data, **options))
 
 
 def plot_forest(fit: Fit, variables: str | Sequence[str] | None = None, **options: Any) -> Any:
@@ -123,8 +126,9 @@ def plot_forest(fit: Fit, variables: str | Sequence[str] | None = None, **option
     --------
     >>> fit.plot_forest("r_subject")  # doctest: +SKIP
     """
+    fit.origin.refuse_point("plot_forest()")
     data = _arviz.plot_data(selected(fit.posterior, variables), None)
-    return _arviz.plot("plot_forest", data, **{"combined": True, **options})
+    return _titled(fit, _arviz.plot("plot_forest", data, **{"combined": True, **options}))
 
 
 def plot_pairs(fit: Fit, variables: str | Sequence[str] | None = None, **options: Any) -> Any:
@@ -153,6 +157,7 @@ def plot_pairs(fit: Fit, variables: str | Sequence[str] | None = None, **options
     --------
     >>> fit.plot_pairs(["b_*", "sigma"])  # doctest: +SKIP
     """
+    fit.origin.refuse_point("plot_pairs()")
     draws = selected(fit.posterior, variables)
     if variables is None:
         draws = draws[list(draws.data_vars)[:MAX_PAIRS]]
@@ -161,4 +166,12 @@ def plot_pairs(fit: Fit, variables: str | Sequence[str] | None = None, **options
     stats = fit.sample_stats
     marked = stats is not None and "diverging" in stats and bool(stats["diverging"].any())
     data = _arviz.plot_data(draws, stats if marked else None)
-    return _arviz.plot("plot_pair", data, **{**_arviz.pair_options(marked), **options})
+    picture = _arviz.plot("plot_pair", data, **{**_arviz.pair_options(marked), **options})
+    return _titled(fit, picture)
+
+
+def _titled(fit: Fit, picture: Any) -> Any:
+    """Write above a picture what its draws are, when they are not of the posterior itself."""
+    if not fit.origin.is_plain:
+        _arviz.title(picture, f"draws of {fit.origin.phrase}")
+    return picture

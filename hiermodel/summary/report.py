@@ -43,7 +43,8 @@ class Summary:
         Formula, data, draws, engine: names and values of the head.
     tables : mapping of str to pandas.DataFrame
         Heading -> table with the columns ``Estimate``, ``Est.Error``, the interval,
-        ``R-hat``, ``Bulk_ESS`` and ``Tail_ESS``.
+        ``R-hat``, ``Bulk_ESS`` and ``Tail_ESS``. The last three only for chains of draws; a
+        mode has its ``Estimate`` alone.
     warnings : tuple of str
 
     Examples
@@ -126,7 +127,13 @@ def summarise(fit: Fit, prob: float = 0.95, robust: bool = False) -> Summary:
     """
     if not 0.0 < prob < 1.0:
         raise HiermodelError(f"prob must lie between 0 and 1, got {prob!r}")
+    origin = fit.origin
     tables = summary_tables(fit.posterior, prob, robust)
+    if origin.is_point:
+        tables = {heading: table[["Estimate"]] for heading, table in tables.items()}
+    elif origin.is_approximation:
+        # Independent draws have no chains to compare.
+        tables = {heading: t.drop(columns=[*DIAGNOSTICS]) for heading, t in tables.items()}
     fields = _fields(fit)
     return Summary(_title(fit), fields, tables, _warnings(fit, tables))
 
@@ -208,7 +215,8 @@ def _diagnostics(draws: np.ndarray) -> np.ndarray:
 
 def _title(fit: Fit) -> str:
     family = fit.model.family
-    return f"{family.name} model of {fit.response_name}"
+    prior = " (prior only, not fitted to the data)" if fit.origin.prior_only else ""
+    return f"{family.name} model of {fit.response_name}{prior}"
 
 
 def _links(fit: Fit) -> str:
@@ -229,20 +237,17 @@ def _fields(fit: Fit) -> tuple[tuple[str, str], ...]:
         ("Family", f"{fit.model.family.name} ({_links(fit)})"),
         ("Formula", str(fit.model.formula)),
         ("Data", data),
-        ("Draws", _draws_text(fit.posterior, facts)),
+        _draws_field(fit),
         ("Engine", _engine_text(facts)),
         ("Certificate", str(facts.get("certificate") or "")),
     ]
     return tuple((name, value) for name, value in fields if value)
 
 
-def _draws_text(posterior: xr.Dataset, facts: Mapping[str, Any]) -> str:
-    chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
-    settings = facts.get("settings")
+def _draws_field(fit: Fit) -> tuple[str, str]:
+    settings = fit.provenance.get("settings")
     warmup = settings.get("warmup") if isinstance(settings, Mapping) else None
-    after = f" after {warmup} of warmup" if warmup else ""
-    plural = "chain" if chains == 1 else "chains"
-    return f"{chains} {plural} x {draws} draws{after} = {chains * draws}"
+    return fit.origin.size(fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], warmup)
 
 
 def _engine_text(facts: Mapping[str, Any]) -> str:
@@ -258,8 +263,12 @@ def _engine_text(facts: Mapping[str, Any]) -> str:
 def _warnings(fit: Fit, tables: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     stored = fit.provenance.get("warnings") or ()
     texts = [stored] if isinstance(stored, str) else [str(text) for text in stored]
+    if fit.origin.is_point or fit.origin.is_approximation:
+        return tuple(texts)
     told = " ".join(texts).lower()
     told_ess = "effective sample" in told or any("ESS" in text for text in texts)
+    # More draws are no help for a model that is not determined.
+    told_ess = told_ess or "a longer run will not help" in told
     stats = fit.sample_stats
     if "diverg" not in told and stats is not None and "diverging" in stats:
         count = int(stats["diverging"].sum())

@@ -39,6 +39,7 @@ def describe(
     Returns
     -------
     ndarray (K, 2 + len(probs))
+        Of a single draw only the estimate; the rest is NaN.
 
     Raises
     ------
@@ -67,6 +68,9 @@ def describe(
             centre = draws.mean(axis=0)
             several = len(draws) > 1
             error = draws.std(axis=0, ddof=1) if several else np.full(len(centre), np.nan)
+    if len(draws) == 1:
+        # A single point has no spread: no error, and no interval of width zero.
+        return np.column_stack([draws[0], np.full((len(centre), 1 + len(probs)), np.nan)])
     # One sort serves all quantiles; np.quantile would partition column by column.
     quantiles = _sorted_quantiles(np.sort(draws, axis=0), probs)
     return np.column_stack([centre, error, *quantiles])
