@@ -66,6 +66,19 @@ def psis(log_ratios: np.ndarray, tail: int) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(weights), np.asarray(k)
 
 
+def smoothed(log_ratios: np.ndarray) -> tuple[np.ndarray, float]:
+    """Smoothed log weights ``(S,)`` of independent draws, at least 25, and their Pareto k.
+
+    k is minus infinity for ratios that are all the same, infinity where the tail has no shape.
+    """
+    n = len(log_ratios)
+    if np.ptp(log_ratios) < _NO_SPREAD:
+        return np.full(n, -np.log(n)), -np.inf
+    tail = int(np.ceil(min(n / 5.0, 3.0 * np.sqrt(n))))
+    weights, shape = psis(log_ratios[np.newaxis], tail)
+    return weights[0], float(shape[0]) if np.isfinite(shape[0]) else np.inf
+
+
 def resample(
     log_ratios: np.ndarray, size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, float]:
@@ -101,15 +114,13 @@ def resample(
     (0.5, True)
     """
     n = len(log_ratios)
-    if np.ptp(log_ratios) < _NO_SPREAD:
-        return rng.permutation(n)[:size], -np.inf
-    tail = int(np.ceil(min(n / 5.0, 3.0 * np.sqrt(n))))
-    weights, shape = psis(log_ratios[np.newaxis], tail)
-    k = float(shape[0]) if np.isfinite(shape[0]) else np.inf
+    weights, k = smoothed(log_ratios)
+    if k == -np.inf:
+        return rng.permutation(n)[:size], k
     if k > K_LIMIT:
         # The largest of log weights with Gumbel noise: a weighted sample without replacement.
-        return np.argsort(-(weights[0] + rng.gumbel(size=n)))[:size], k
+        return np.argsort(-(weights + rng.gumbel(size=n)))[:size], k
     steps = (np.arange(size) + rng.random()) / size
-    cumulative = np.cumsum(np.exp(weights[0]))
+    cumulative = np.cumsum(np.exp(weights))
     chosen = np.searchsorted(cumulative / cumulative[-1], steps)
     return rng.permutation(np.minimum(chosen, n - 1)), k

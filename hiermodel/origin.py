@@ -132,3 +132,7 @@ class Origin:
                 'algorithm="sampling"',
                 HiermodelWarning,
             )
+
+
+#: Draws of the posterior itself.
+POSTERIOR = Origin("nuts")

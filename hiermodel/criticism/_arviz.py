@@ -40,7 +40,7 @@ def title(picture: Any, text: str) -> None:
         figure = found["figure"].item() if "figure" in found else None
     else:
         figure = getattr(np.ravel(np.asarray(picture, dtype=object))[0], "figure", None)
-    if hasattr(figure, "suptitle"):
+    if figure is not None and hasattr(figure, "suptitle"):
         figure.suptitle(text, fontsize="medium")
 
 

@@ -17,7 +17,7 @@ from scipy import special
 from hiermodel.errors import FormulaError, did_you_mean
 from hiermodel.flatnames import FlatName, columns, flat_names
 from hiermodel.formula.syntax import Binary, Call, Name, Node, Number, Paren, Unary, names
-from hiermodel.origin import Origin
+from hiermodel.origin import POSTERIOR, Origin
 from hiermodel.summary.html import frame_html, page
 from hiermodel.summary.statistics import describe
 from hiermodel.summary.text import frame_text
@@ -78,7 +78,7 @@ class Hypotheses:
     table: pd.DataFrame
     draws: pd.DataFrame
     alpha: float
-    origin: Origin = Origin("nuts")
+    origin: Origin = POSTERIOR
 
     def _note(self) -> str:
         about = "" if self.origin.is_plain else f" From draws of {self.origin.phrase}."

@@ -19,12 +19,15 @@ from hiermodel.engines.progress import ChainProgress
 from hiermodel.engines.settings import SamplingSettings
 from hiermodel.engines.stan_data import collect, named_stats, to_json
 from hiermodel.errors import EngineError
+from hiermodel.importance import smoothed
 from hiermodel.stan.variables import Var
 
 # CSV files carry as many digits as a double has, so that reading them back loses nothing.
 _DIGITS = 18
 # How much of CmdStan's output an error shows.
 _TAIL = 15
+# Draws that Pareto k needs at least.
+_LEAST_FOR_K = 25
 
 
 def find_cmdstan() -> str | None:
@@ -299,6 +302,7 @@ class CmdStanEngine(Engine):
         if "log_q__" in columns and method == "laplace":
             weights = (columns["log_p__"] - columns["log_q__"])[np.newaxis]
         draws = len(next(iter(columns.values())))
+        known = weights is not None and draws >= _LEAST_FOR_K and np.isfinite(weights).all()
         return Draws(
             values=collect(wanted_names(parameters), found, (1, draws), parameters, data),
             stats={} if lp is None else {"lp": lp[np.newaxis]},
@@ -308,6 +312,7 @@ class CmdStanEngine(Engine):
             seed=settings.used_seed,
             method=method,
             log_weights=weights,
+            pareto_k=smoothed(weights[0])[1] if known and weights is not None else None,
         )
 
 

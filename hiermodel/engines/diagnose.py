@@ -161,7 +161,8 @@ def _tree_depth(draws: Draws, settings: SamplingSettings, values: _Values) -> st
     return (
         f"{count} of {depth.size} transitions after warmup reached the maximum tree depth of "
         f"{settings.max_treedepth}: the sampler was slow{', not wrong' if agree else ''}. "
-        f"Try max_treedepth={settings.max_treedepth + 2}, predictors of similar scale, or tighter priors."
+        f"Try max_treedepth={settings.max_treedepth + 2}, predictors of similar scale, or tighter "
+        "priors."
     )
 
 

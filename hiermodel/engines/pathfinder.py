@@ -8,21 +8,21 @@ covariance is a diagonal plus a matrix of low rank, so that nothing of size dim 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from hiermodel.engines.base import LogDensity
-from hiermodel.engines.lbfgs import Point, lbfgs
+from hiermodel.engines.lbfgs import Point, lbfgs, point_at
 
 # Pairs of steps and gradients, and draws for each evidence lower bound. The paper takes 6 and 5;
 # with 6 pairs correlated normals come out with half their sd, with 30 they are right.
 _MEMORY = 30
 _ELBO_DRAWS = 20
 # Points of a path whose evidence lower bound is looked at: long paths are thinned to as many.
-_LOOKED_AT = 100
+_LOOKED_AT = 50
 # A pair of step and change of gradient counts when it shows curvature.
 _CURVATURE = 1e-12
 _TOLERANCE = 1e-11
@@ -46,50 +46,71 @@ class Normal:
     basis: np.ndarray
     factor: np.ndarray
 
-    def draw(self, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Draw points ``(size, dim)``, with their log densities ``(size,)``."""
+    def draw(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw points ``(size, dim)``."""
         u = rng.standard_normal((size, len(self.mean)))
         inside = u @ self.basis
         shaped = u + (inside @ self.factor.T - inside) @ self.basis.T
+        return np.asarray(self.mean + shaped * self.scale)
+
+    def log_density(self, points: np.ndarray) -> np.ndarray:
+        """Log density at points ``(n, dim)``."""
+        from scipy.linalg import solve_triangular
+
+        y = (points - self.mean) / self.scale
+        inside = y @ self.basis
+        u = y + (solve_triangular(self.factor, inside.T, lower=True).T - inside) @ self.basis.T
         log_det = np.log(self.scale).sum() + np.log(np.diag(self.factor)).sum()
         constant = log_det + 0.5 * len(self.mean) * np.log(2 * np.pi)
-        return self.mean + shaped * self.scale, -0.5 * np.square(u).sum(axis=1) - constant
+        return np.asarray(-0.5 * np.square(u).sum(axis=1) - constant)
 
 
 def pathfinder_points(
-    density: LogDensity, start: Point, draws: int, rng: np.random.Generator
+    density: LogDensity, starts: Iterable[np.ndarray], size: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Run one path and draw from its best approximation.
+    """Run a path from each start and draw from the best approximation of each.
+
+    The importance ratios are those of the mixture of the approximations, not of the one that a
+    point was drawn from as in the paper: a point far out for its own path, but likely under
+    another, has no large weight then (Veach and Guibas 1995, the balance heuristic).
 
     Parameters
     ----------
     density : LogDensity
-    start : Point
-        Of finite density.
-    draws : int
+    starts : iterable of ndarray
+        Points of finite density.
+    size : int
+        Draws of each path.
     rng : numpy.random.Generator
 
     Returns
     -------
-    points : ndarray (draws, dim)
-    lp, log_ratios : ndarray (draws,)
-        Log density at the points, and minus that of the approximation.
+    points : ndarray (n, dim)
+    lp, log_ratios : ndarray (n,)
+        Log density at the points, and minus that of the mixture.
 
-    None when the path has no approximation of finite evidence lower bound.
+    None when no path has an approximation of finite evidence lower bound.
     """
-    path = lbfgs(density, start, memory=_MEMORY, tolerance=_TOLERANCE)
-    best: Normal | None = None
-    highest = -np.inf
-    for normal in approximations(path):
-        points, log_q = normal.draw(_ELBO_DRAWS, rng)
-        elbo = float(np.mean(_lp(density, points) - log_q))
-        if elbo > highest:
-            best, highest = normal, elbo
-    if best is None:
+    found = [best_on_path(density, point_at(density, start), rng) for start in starts]
+    normals = [normal for normal in found if normal is not None]
+    if not normals:
         return None
-    points, log_q = best.draw(draws, rng)
+    points = np.concatenate([normal.draw(size, rng) for normal in normals])
+    log_q = np.logaddexp.reduce([normal.log_density(points) for normal in normals])
     lp = _lp(density, points)
     return points, lp, lp - log_q
+
+
+def best_on_path(density: LogDensity, start: Point, rng: np.random.Generator) -> Normal | None:
+    """Follow L-BFGS from a start; the approximation of the highest evidence lower bound."""
+    best: Normal | None = None
+    highest = -np.inf
+    for normal in approximations(lbfgs(density, start, memory=_MEMORY, tolerance=_TOLERANCE)):
+        points = normal.draw(_ELBO_DRAWS, rng)
+        elbo = float(np.mean(_lp(density, points) - normal.log_density(points)))
+        if elbo > highest:
+            best, highest = normal, elbo
+    return best
 
 
 def _lp(density: LogDensity, points: np.ndarray) -> np.ndarray:

@@ -10,7 +10,6 @@ import numpy as np
 
 from hiermodel.engines.base import Draws, Engine, PointEstimate, wanted_names
 from hiermodel.engines.laplace import laplace_points
-from hiermodel.engines.lbfgs import point_at
 from hiermodel.engines.modes import FLAT_MODE, STARTS, Mode, find_mode
 from hiermodel.engines.pathfinder import pathfinder_points
 from hiermodel.engines.progress import ChainProgress
@@ -131,18 +130,19 @@ class StanliEngine(Engine):
         density = StanliDensity(code, data, parameters, settings.used_seed)
         starts = given_starts(density, settings, parameters, data)
         if starts is None:
-            starts = np.array([*random_starts(density, settings, settings.chains)])
+            starts = np.reshape(
+                [*random_starts(density, settings, settings.chains)], (-1, density.dim)
+            )
+        # The same start twice would be the same path twice.
+        starts = np.unique(starts, axis=0)
         rng = np.random.default_rng(settings.used_seed)
-        size = max(settings.draws, -(-_pool(settings.draws) // settings.chains))
-        runs = [pathfinder_points(density, point_at(density, q), size, rng) for q in starts]
-        good = [run for run in runs if run is not None]
-        if not good:
+        size = max(settings.draws, -(-_pool(settings.draws) // max(1, len(starts))))
+        pool = pathfinder_points(density, starts, size, rng)
+        if pool is None:
             raise EngineError(
                 "Pathfinder found no approximation: no path with a finite density was found; give "
                 'starting values with init=, tighter priors, or use algorithm="sampling"'
             )
-        points, lp, ratios = (np.concatenate(parts) for parts in zip(*good, strict=True))
-        pool = points, lp, ratios
         return self._approximate(density, pool, settings, "pathfinder", started, rng)
 
     def _approximate(

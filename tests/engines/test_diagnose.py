@@ -132,6 +132,27 @@ def test_tree_depth() -> None:
     assert messages(good(tree_depth=depth), max_treedepth=9) == ()
 
 
+def test_tree_depth_of_chains_that_disagree_is_not_called_harmless() -> None:
+    draws = good(tree_depth=np.full((4, 500), 8))
+    assert "slow, not wrong" in messages(draws, max_treedepth=8)[0]
+    draws.values["b"][0, :, 1] += 3
+    (text, *_) = messages(draws, max_treedepth=8)
+    assert "was slow. Try" in text and "not wrong" not in text
+
+
+def test_undetermined_parameters_are_not_told_to_run_longer() -> None:
+    depth = np.full((4, 500), 4)
+    depth[:, ::2] = 10
+    draws = good(tree_depth=depth)
+    draws.values["b"][...] += 1000 * np.arange(4)[:, np.newaxis, np.newaxis]
+    (text,) = messages(draws)
+    assert text.startswith("R-hat is above 1.1 for 2 of 3 parameters, worst b[") and "50 %" in text
+    assert "collinear" in text and "draws=" not in text and "not wrong" not in text
+    # One parameter that is far off is something else.
+    draws.values["b"][:, :, 0] = draws.values["mu"]
+    assert not any("collinear" in m for m in messages(draws))
+
+
 def test_energy() -> None:
     energy = np.random.default_rng(1).normal(size=(4, 500))
     energy[2] = np.cumsum(energy[2])
