@@ -38,7 +38,7 @@ def laplace() -> hm.Fit:
 
 @pytest.fixture(scope="module")
 def prior() -> hm.Fit:
-    return made("sampling", priors="weak", sample_prior="only")
+    return made("sampling", priors="weak", sample_prior="only", draws=500)
 
 
 def test_summary_of_a_mode(point: hm.Fit) -> None:
@@ -117,8 +117,10 @@ def test_a_poor_approximation_is_told_everywhere() -> None:
         fit = hm.fit("y ~ x + (1 | g)", reaction_data(), algorithm="laplace", **QUICK)
     assert ", poor)" in str(fit.summary()) and "! The laplace approximation" in str(fit.summary())
     for method in (fit.loo, fit.waic, lambda: fit.hypothesis("x > 0")):
-        with pytest.warns(hm.errors.HiermodelWarning, match="rests on a Laplace approximation"):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             method()
+        assert any("rests on a Laplace approximation" in str(w.message) for w in caught)
 
 
 def test_the_mode_of_group_level_terms_is_warned_of() -> None:
@@ -129,7 +131,7 @@ def test_the_mode_of_group_level_terms_is_warned_of() -> None:
 def test_draws_of_the_prior(prior: hm.Fit) -> None:
     text = str(prior.summary())
     assert text.startswith("gaussian model of y (prior only, not fitted to the data)")
-    assert "after 200 of warmup = 800, from the prior" in text and "R-hat" in text
+    assert "after 200 of warmup = 2000, from the prior" in text and "R-hat" in text
     for method in (prior.loo, prior.waic):
         with pytest.raises(HiermodelError, match="left out the data"):
             method()
