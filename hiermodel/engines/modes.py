@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,9 +11,13 @@ from hiermodel.engines.base import LogDensity
 from hiermodel.engines.lbfgs import Point, lbfgs, point_at
 from hiermodel.errors import EngineError
 
-#: Starts that are tried at most; the search ends when two lead to the same height.
-STARTS = 8
+#: Starts that are tried at most. The search ends when two led to the highest point so far, after
+#: some at least where they are cheap: links such as the inverse have several modes.
+STARTS = 10
+_FEWEST, _FEWEST_LARGE = 5, 2
 _SAME = 1e-3
+# Another mode is told of when it is so much lower.
+_LOWER = 0.01
 # L-BFGS forgets its history when it starts again, which frees a line search that is stuck.
 _RESTARTS = 30
 _GAIN = 1e-7
@@ -47,11 +51,24 @@ class Mode:
         False when the climb went on and on, or got stuck.
     curved : bool, optional
         Whether the density falls in every direction; None when that was not looked at.
+    lower : float, optional
+        Height of the next lower mode, where other starts led to one.
     """
 
     point: Point
     reached: bool
     curved: bool | None
+    lower: float | None = None
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a user must know of the mode."""
+        several = () if self.lower is None else (
+            f"The density has several modes: this is the highest one found ({self.point.lp:.6g}), "
+            f"another has the log density {self.lower:.6g}. Give starting values with init= to "
+            "choose one.",
+        )  # fmt: skip
+        return (*((FLAT_MODE,) if self.curved is False else ()), *several)
 
 
 def hessian(density: LogDensity, q: np.ndarray) -> np.ndarray:
@@ -106,7 +123,7 @@ def find_mode(density: LogDensity, starts: Iterable[np.ndarray]) -> Mode:
     density : LogDensity
     starts : iterable of ndarray
         Unconstrained points, in the order in which they are tried; the rest is not asked for
-        once two of them led to the same height.
+        once enough of them led to the same height.
 
     Returns
     -------
@@ -121,17 +138,22 @@ def find_mode(density: LogDensity, starts: Iterable[np.ndarray]) -> Mode:
     if density.dim == 0:
         return Mode(point_at(density, np.zeros(0)), True, True)
     best: Mode | None = None
+    fewest = _FEWEST if density.dim <= _NEWTON_DIM else _FEWEST_LARGE
+    tried = agreeing = 0
+    heights: list[float] = []
     for q in starts:
         start = point_at(density, q)
         if not (np.isfinite(start.lp) and np.isfinite(start.gradient).all()):
             continue
         mode = _climb(density, start)
-        if best is not None and abs(mode.point.lp - best.point.lp) <= _SAME and mode.reached:
-            best = mode if not best.reached or mode.point.lp > best.point.lp else best
-            break
-        if best is None or mode.point.lp > best.point.lp:
-            best = mode
-        if _ran_away(best.point):
+        tried += 1
+        if mode.reached and mode.curved:
+            heights.append(mode.point.lp)
+        if best is None or mode.point.lp > best.point.lp + _SAME:
+            best, agreeing = mode, 1
+        elif abs(mode.point.lp - best.point.lp) <= _SAME and mode.reached:
+            best, agreeing = best if best.reached else mode, agreeing + 1
+        if (tried >= fewest and agreeing > 1) or _ran_away(best.point):
             break
     if best is None:
         raise EngineError(
@@ -140,7 +162,8 @@ def find_mode(density: LogDensity, starts: Iterable[np.ndarray]) -> Mode:
         )
     if not best.reached:
         raise EngineError(_no_mode(best.point))
-    return best
+    lower = [height for height in heights if height < best.point.lp - _LOWER]
+    return replace(best, lower=max(lower)) if lower else best
 
 
 def _no_mode(end: Point) -> str:

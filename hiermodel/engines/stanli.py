@@ -10,7 +10,7 @@ import numpy as np
 
 from hiermodel.engines.base import Draws, Engine, PointEstimate, wanted_names
 from hiermodel.engines.laplace import laplace_points
-from hiermodel.engines.modes import FLAT_MODE, STARTS, Mode, find_mode
+from hiermodel.engines.modes import STARTS, Mode, find_mode
 from hiermodel.engines.pathfinder import pathfinder_points
 from hiermodel.engines.progress import ChainProgress
 from hiermodel.engines.settings import SamplingSettings
@@ -97,7 +97,7 @@ class StanliEngine(Engine):
             engine=self.name,
             engine_version=self.version,
             seconds=time.perf_counter() - started,
-            remarks=(FLAT_MODE,) if mode.curved is False else (),
+            remarks=mode.remarks,
         )
 
     def laplace(
