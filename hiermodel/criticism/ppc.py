@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hiermodel.criticism import ppc_data
+from hiermodel.criticism import _arviz, ppc_data
 from hiermodel.criticism.ppc_data import Replications, Stat
 from hiermodel.errors import DataError, did_you_mean
 
@@ -189,7 +189,10 @@ def pp_check(
     """
     from hiermodel.criticism.ppc_draw import draw_check
 
-    return draw_check(pp_check_data(fit, type, ndraws, group, stat, x, seed), ax)
+    drawn = draw_check(pp_check_data(fit, type, ndraws, group, stat, x, seed), ax)
+    if ax is None and not fit.origin.is_plain:
+        _arviz.title(drawn, f"from draws of {fit.origin.phrase}")
+    return drawn
 
 
 def _resolve(type: str, group: str | None) -> tuple[str, bool]:

@@ -137,7 +137,7 @@ def test_draws_of_the_prior(prior: hm.Fit) -> None:
             method()
     told = repr(prior.hypothesis("x > 0"))
     assert "prior probability" in told and "From draws of the prior." in told
-    prior.pp_check(seed=1)
+    assert prior.pp_check(seed=1).figure.get_suptitle() == "from draws of the prior"
 
 
 def test_the_prior_beside_a_mode_is_sampled() -> None:
