@@ -55,17 +55,21 @@ def laplace_points(
             "priors with collinear or constant predictors, or too little data). Give proper "
             'priors, drop such predictors, or use algorithm="sampling"'
         )
+    from scipy.linalg import solve_triangular
+
     points, lp, approx = np.empty((draws, dim)), np.empty(draws), np.empty(draws)
     filled = 0
-    for _ in range(_MAX_ROUNDS * draws):
+    for _ in range(_MAX_ROUNDS):
+        z = rng.standard_normal((draws - filled, dim))
+        drawn = centre + solve_triangular(factor.T, z.T, lower=False).T
+        values = np.array([density.value_and_grad(point)[0] for point in drawn])
+        good = np.isfinite(values)
+        new = slice(filled, filled + int(good.sum()))
+        points[new], lp[new] = drawn[good], values[good]
+        approx[new] = -0.5 * np.square(z[good]).sum(axis=1)
+        filled = new.stop
         if filled == draws:
             break
-        z = rng.standard_normal(dim)
-        point = centre + np.linalg.solve(factor.T, z)
-        value, _gradient = density.value_and_grad(point)
-        if np.isfinite(value):
-            points[filled], lp[filled], approx[filled] = point, value, -0.5 * z @ z
-            filled += 1
     if filled < draws:
         raise EngineError(
             "hardly any draw of the Laplace approximation has a finite log density; "
