@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from hiermodel.expressions import FactorValue, LearnedExpression, learn_value
 from hiermodel.formula import deparse
 from hiermodel.formula.syntax import Interaction
 from hiermodel.formula.syntax import names as node_names
+from hiermodel.frozen import FrozenMap
 from hiermodel.schema import Schema, level_table
 
 Array = np.ndarray
@@ -154,7 +154,7 @@ class DesignSpec:
             raw += labels
             assign += [position] * len(labels)
         names = _unique_names(raw, terms, assign, source)
-        frozen = MappingProxyType(expressions)
+        frozen = FrozenMap(expressions)
         return cls(tuple(terms), intercept, frozen, names, tuple(assign), parts)
 
     def matrix(self, frame: pd.DataFrame, missing: str = "raise") -> Array:

@@ -41,6 +41,10 @@ class Predictions:
         """
         return inference_data.make(self.datasets, self.words)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled and copied: all but the container, which can be made again."""
+        return {k: v for k, v in self.__dict__.items() if k != "idata"}
+
     @property
     def words(self) -> dict[str, str]:
         """What the arrays do not say, as JSON: the user's words and the facts of the run."""

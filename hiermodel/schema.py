@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pandas as pd
 from hiermodel.contrasts import Contrast, make_contrast
 from hiermodel.errors import DataError, FormulaError, did_you_mean
 from hiermodel.formula.syntax import Name, Node, names, walk
+from hiermodel.frozen import FrozenMap
 
 Array = np.ndarray
 
@@ -96,7 +96,7 @@ class Schema:
             for name in dict.fromkeys(variables)
             if name in frame.columns
         }
-        return cls(MappingProxyType(columns), drop_unused_levels)
+        return cls(FrozenMap(columns), drop_unused_levels)
 
 
 def _learn_column(name: str, column: pd.Series, spec: Any, drop_unused: bool) -> Column:

@@ -14,6 +14,7 @@ import pytest
 # docs/architecture.md.
 ORDER = (
     "errors",
+    "frozen",
     "stan/variables",
     "stan/expr",
     "datasets",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from hiermodel.expressions.values import (
 )
 from hiermodel.formula import deparse
 from hiermodel.formula.syntax import Name, Node, Number, names, walk
+from hiermodel.frozen import FrozenMap
 from hiermodel.schema import Schema
 
 Array = np.ndarray
@@ -135,9 +135,9 @@ def learn_value(
     """As `learn`, with the value on the training data."""
     state: dict[str, Any] = {}
     value = _run(node, frame, schema, state, True, source)
-    draft = LearnedExpression(node, schema, MappingProxyType(state), source)
+    draft = LearnedExpression(node, schema, FrozenMap(state), source)
     result, suffixes = _public(value, draft, frame)
-    frozen = MappingProxyType(state)
+    frozen = FrozenMap(state)
     learned = LearnedExpression(node, schema, frozen, source, suffixes, unbounded)
     _check(result, learned, frame, "pass")
     return learned, result

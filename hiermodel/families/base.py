@@ -127,6 +127,15 @@ class Fused:
     unpredicted: tuple[str, ...] = ()
     grouped_thresholds: bool = True
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickled and copied by its place in the registry, as a `Family`."""
+        from hiermodel.families import registry
+
+        place = registry.place_of(self)
+        if place is not None:
+            return registry.fused_at, place
+        return object.__reduce_ex__(self, protocol)
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -211,6 +220,18 @@ class Family:
         if self.link_mean is not None:
             family = replace(family, mean=self.link_mean(link))
         return family
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Pickled and copied by name, links and options: a declaration is made of functions.
+
+        A family that the registry does not hold is taken apart as any other object, which
+        works when all its functions have names.
+        """
+        from hiermodel.families import registry
+
+        if registry.holds(self):
+            return registry.restored, (self.name, dict(self.links), dict(self.options))
+        return object.__reduce_ex__(self, protocol)
 
     @property
     def discrete(self) -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from hiermodel.errors import FamilyError, did_you_mean
 from hiermodel.families import binary, continuous, counts, nominal, ordinal
-from hiermodel.families.base import Family
+from hiermodel.families.base import Family, Fused
 
 _FAMILIES: dict[str, Family] = {
     family.name: family
@@ -57,7 +57,7 @@ def register_family(family: Family) -> None:
 
     Examples
     --------
-    >>> from dataclasses import replace
+    >>> from dataclasses import fields, replace
     >>> register_family(replace(family("poisson"), name="my_counts"))
     """
     if not isinstance(family, Family):
@@ -108,6 +108,45 @@ def family(name: str, link: str | None = None, **settings: Any) -> Family:
             options[key] = _check_option(found, key, value)
     configured = found.with_links(links)
     return replace(configured, options={**found.options, **options})
+
+
+def holds(obj: Family) -> bool:
+    """Whether a family is one of the registry, perhaps with other links and options.
+
+    Examples
+    --------
+    >>> holds(family("poisson", "identity"))
+    True
+    """
+    known = _FAMILIES.get(obj.name)
+    if known is None:
+        return False
+    return all(
+        getattr(known, field.name) is getattr(obj, field.name)
+        for field in fields(Family)
+        if field.name not in ("links", "options")
+        and not (field.name == "arguments" and known.link_arguments is not None)
+        and not (field.name == "mean" and known.link_mean is not None)
+    )
+
+
+def restored(name: str, links: Mapping[str, str], options: Mapping[str, Any]) -> Family:
+    """The family of that name with these links and options; the inverse of taking them off."""
+    return replace(_find(name).with_links(links), options=dict(options))
+
+
+def place_of(fused: Fused) -> tuple[str, int] | None:
+    """Which family declares a fused density, and as which of its own."""
+    for name, known in _FAMILIES.items():
+        for k, one in enumerate(known.fused):
+            if one is fused:
+                return name, k
+    return None
+
+
+def fused_at(name: str, k: int) -> Fused:
+    """The inverse of `place_of`."""
+    return _find(name).fused[k]
 
 
 def as_family(obj: str | Family) -> Family:
