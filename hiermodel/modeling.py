@@ -278,9 +278,11 @@ class Model:
             attrs = {"cls": "dpar", "group": "", "dpar": var.name, "resp": ""}
             out.append(Labelled(var.name, full[var.name], attrs=attrs))
         out += group_labels(self.groups, full, out)
-        if "lprior" in draws:
-            attrs = {"cls": "lprior", "group": "", "dpar": "", "resp": ""}
-            out.append(Labelled("lprior", draws["lprior"], attrs=attrs))
+        # The log prior, then its parts with a tag.
+        for name in ("lprior", *(f"lprior_{tag}" for tag in self.resolved_priors.tags)):
+            if name in draws:
+                attrs = {"cls": "lprior", "group": "", "dpar": "", "resp": ""}
+                out.append(Labelled(name, draws[name], attrs=attrs))
         return tuple(out)
 
     # ------------------------------------------------------------------ use

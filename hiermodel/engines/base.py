@@ -7,7 +7,7 @@ gives back arrays with the declared shapes. It knows nothing of formulas, terms 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -260,7 +260,11 @@ def missing_capability(engine: str, capability: str) -> EngineError:
     )
 
 
-def wanted_names(parameters: Sequence[Var]) -> tuple[str, ...]:
-    """Names of the variables that an engine gives back: the parameters, then ``lprior``."""
+def wanted_names(parameters: Sequence[Var], available: Iterable[str] = ()) -> tuple[str, ...]:
+    """Names of the variables that an engine gives back: the parameters, then ``lprior``.
+
+    Of those `available`, the parts of the log prior that have a tag (``lprior_<tag>``) as well.
+    """
     names = tuple(var.name for var in parameters)
-    return names if "lprior" in names else (*names, "lprior")
+    tagged = (name for name in available if name.startswith("lprior_"))
+    return tuple(dict.fromkeys((*names, "lprior", *tagged)))

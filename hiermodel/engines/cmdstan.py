@@ -186,7 +186,7 @@ class CmdStanEngine(Engine):
             found = {k: np.asarray(v, dtype=float) for k, v in fit.stan_variables().items()}
             log_density = float(fit.optimized_params_dict["lp__"])
         return PointEstimate(
-            values=collect(wanted_names(parameters), found, (), parameters, data),
+            values=collect(wanted_names(parameters, found), found, (), parameters, data),
             log_density=log_density,
             engine=self.name,
             engine_version=self.version,
@@ -271,13 +271,13 @@ class CmdStanEngine(Engine):
         leading = (int(fit.chains), int(fit.num_draws_sampling))
         known = fit.metadata.stan_vars
         found = {}
-        for name in wanted_names(parameters):
+        for name in wanted_names(parameters, known):
             if name in known:
                 flat = fit.stan_variable(name)
                 found[name] = flat.reshape(*leading, *flat.shape[1:])
         columns = {name: values.T for name, values in fit.method_variables().items()}
         return Draws(
-            values=collect(wanted_names(parameters), found, leading, parameters, data),
+            values=collect(wanted_names(parameters, found), found, leading, parameters, data),
             stats=named_stats(columns),
             engine=self.name,
             engine_version=self.version,
@@ -304,7 +304,7 @@ class CmdStanEngine(Engine):
         draws = len(next(iter(columns.values())))
         known = weights is not None and draws >= _LEAST_FOR_K and np.isfinite(weights).all()
         return Draws(
-            values=collect(wanted_names(parameters), found, (1, draws), parameters, data),
+            values=collect(wanted_names(parameters, found), found, (1, draws), parameters, data),
             stats={} if lp is None else {"lp": lp[np.newaxis]},
             engine=self.name,
             engine_version=self.version,

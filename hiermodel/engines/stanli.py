@@ -61,10 +61,11 @@ class StanliEngine(Engine):
         density = StanliDensity(code, data, parameters, settings.used_seed)
         starts = given_starts(density, settings, parameters, data)
         fit = _run(density.model, settings, starts)
-        found = {name: fit.draws(name) for name in wanted_names(parameters) if name in fit}
+        names = wanted_names(parameters, fit.variables)
+        found = {name: fit.draws(name) for name in names if name in fit}
         leading = (settings.chains, settings.draws)
         return Draws(
-            values=collect(wanted_names(parameters), found, leading, parameters, data),
+            values=collect(names, found, leading, parameters, data),
             stats=_stats(fit.sampler_stats),
             engine=self.name,
             engine_version=self.version,
@@ -92,7 +93,7 @@ class StanliEngine(Engine):
         mode = _mode(density, settings)
         found = {name: array[0] for name, array in density.constrain(mode.point.q).items()}
         return PointEstimate(
-            values=collect(wanted_names(parameters), found, (), parameters, data),
+            values=collect(wanted_names(parameters, found), found, (), parameters, data),
             log_density=mode.point.lp,
             engine=self.name,
             engine_version=self.version,
@@ -166,7 +167,8 @@ class StanliEngine(Engine):
         chosen = finite[chosen]
         found = density.constrain(points[chosen])
         chains = {name: array[np.newaxis] for name, array in found.items()}
-        names, parameters = wanted_names(density.parameters), density.parameters
+        parameters = density.parameters
+        names = wanted_names(parameters, found)
         return Draws(
             values=collect(names, chains, (1, settings.draws), parameters, density.data),
             stats={"lp": lp[chosen][np.newaxis]},

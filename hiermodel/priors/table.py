@@ -69,6 +69,11 @@ class ResolvedPriors:
     data: tuple[tuple[Var, Number], ...]
     improper: tuple[str, ...] = ()
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Tags of the priors: each has a part ``lprior_<tag>`` of the log prior."""
+        return tuple(dict.fromkeys(row.tag for row in self.table if row.tag))
+
     def frame(self) -> pd.DataFrame:
         """Return the table as a data frame.
 
