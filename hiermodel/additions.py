@@ -260,7 +260,13 @@ def learn_additions(
             parsed.source,
             parsed.response.span if parsed.response else None,
         )
-    return Additions(values, scale, se_sigma, family.discrete, suffix)
+    found = Additions(values, scale, se_sigma, family.discrete, suffix)
+    if "weights" in found and not found.data(frame, ("weights",))[f"weights{suffix}"].any():
+        raise DataError(
+            f"weights({', '.join(found.values['weights'].variables)}): all weights are zero, so "
+            "that the data say nothing; to draw from the prior alone take sample_prior='only'"
+        )
+    return found
 
 
 _ROLES: Mapping[str, Mapping[str, str]] = {

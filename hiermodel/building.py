@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.additions import learn_additions
+from hiermodel.collinear import warn_of_collinear_columns
 from hiermodel.errors import HiermodelError, warn
 from hiermodel.families import as_family
 from hiermodel.families.base import Family
@@ -121,7 +122,9 @@ def model(
               "drop_unused_levels": drop_unused_levels},
     )
     declared = tuple(v for v in draft.declared if v.block is Block.PARAMETERS)
-    return replace(draft, resolved_priors=resolve_priors(declared, user, normalize=normalize))
+    resolved = resolve_priors(declared, user, normalize=normalize)
+    warn_of_collinear_columns(predictors, frame, resolved.improper)
+    return replace(draft, resolved_priors=resolved)
 
 
 def _warn_numeric_groups(

@@ -35,6 +35,7 @@ ORDER = (
     "response",
     "terms",
     "predictors",
+    "collinear",
     "requests",
     "stan/likelihood",
     "stan/render",
