@@ -19,6 +19,7 @@ from hiermodel import inference_data, persistence
 from hiermodel.engines import Draws
 from hiermodel.engines.inits import declared_shape
 from hiermodel.errors import HiermodelError, did_you_mean
+from hiermodel.frames import row_labels
 from hiermodel.modeling import Model
 from hiermodel.origin import Origin
 from hiermodel.posterior import posterior_dataset
@@ -87,7 +88,8 @@ class Fit(Predictions):
             draws = Draws(values, engine="recorded", method="recorded")
         _check_draws(model, draws.values)
         posterior = posterior_dataset(model, draws.values)
-        return cls.assemble(model, model.rows(data), posterior, draws, provenance or {})
+        labels = row_labels(data, model.columns)
+        return cls.assemble(model, model.rows(data), posterior, draws, provenance or {}, labels)
 
     @classmethod
     def assemble(
@@ -97,14 +99,18 @@ class Fit(Predictions):
         posterior: xr.Dataset,
         draws: Draws,
         facts: Mapping[str, Any],
+        labels: np.ndarray | None = None,
     ) -> Fit:
-        """Put a labelled posterior, the complete rows and the facts of the run together."""
+        """Put a labelled posterior, the complete rows and the facts of the run together.
+
+        `labels` are what the user calls the rows; they are numbered from 0 without.
+        """
+        obs = {"obs": np.arange(len(frame)) if labels is None else labels}
+        constant = persistence.frame_to_dataset(frame, model.call.get("data2") or {})
         groups = {
             "posterior": posterior,
-            "observed_data": xr.Dataset(
-                {"Y": ("obs", model.response.coded(frame))}, {"obs": np.arange(len(frame))}
-            ),
-            "constant_data": persistence.frame_to_dataset(frame, model.call.get("data2") or {}),
+            "observed_data": xr.Dataset({"Y": ("obs", model.response.coded(frame))}, obs),
+            "constant_data": constant.assign_coords(obs),
         }
         if draws.stats:
             groups["sample_stats"] = xr.Dataset(
@@ -150,7 +156,9 @@ class Fit(Predictions):
             settings.pop("engine")
         if formula is not None:
             arguments["formula"] = formula
-        return fit(data=self.frame if data is None else data, **(arguments | settings | changes))
+        if data is None:
+            data = self.frame.set_axis(self.row_labels, axis=0)
+        return fit(data=data, **(arguments | settings | changes))
 
     def with_group(self, name: str, group: xr.Dataset) -> Fit:
         """The same fit with a further group in ``idata``."""

@@ -8,12 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from hiermodel import inference_data, persistence
 from hiermodel.building import model as make_model
 from hiermodel.engines import Engine, SamplingSettings, get_engine
 from hiermodel.errors import HiermodelError
 from hiermodel.fitted import Fit
 from hiermodel.formula import Formula
+from hiermodel.frames import row_labels
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
 from hiermodel.sampling import Run, algorithm_named, checked_draws, diagnose
@@ -35,12 +38,30 @@ def fit_model(
     **settings: Any,
 ) -> Fit:
     """Fit a model to data; see `fit` for the arguments."""
+    rows, labels = model.rows(data), row_labels(data, model.columns)
+    return _fit_rows(
+        model, rows, labels, engine, algorithm=algorithm, prior_only=prior_only, certify=certify,
+        **settings,
+    )
+
+
+def _fit_rows(
+    model: Model,
+    rows: pd.DataFrame,
+    labels: Any,
+    engine: str | Engine | None,
+    *,
+    algorithm: str,
+    prior_only: bool | None,
+    certify: bool,
+    **settings: Any,
+) -> Fit:
+    """Fit a model to complete rows."""
     algorithm = algorithm_named(algorithm)
     chosen = get_engine(engine)
     sampling = SamplingSettings.of(**settings)
     if prior_only is None:
         prior_only = model.sample_prior == "only"
-    rows = model.rows(data)
     run = Run(chosen, sampling, algorithm, certify)
     draws, facts = checked_draws(model, rows, run, prior_only)
     posterior = posterior_dataset(model, draws.values)
@@ -49,7 +70,7 @@ def fit_model(
         "settings": kept, "algorithm": algorithm, "prior_only": prior_only,
         "warnings": diagnose(draws, posterior, run),
     }
-    made = Fit.assemble(model, rows, posterior, draws, facts)
+    made = Fit.assemble(model, rows, posterior, draws, facts, labels)
     if model.sample_prior == "yes" and not prior_only:
         # Of the prior there are always draws, whatever is made of the posterior.
         prior, _ = checked_draws(model, rows, replace(run, algorithm="nuts"), prior_only=True)
@@ -143,7 +164,13 @@ def fit(
         formula, data, family, priors, data2=data2, sample_prior=sample_prior,
         normalize=normalize, drop_unused_levels=drop_unused_levels, contrasts=contrasts,
     )
-    return fit_model(made, data, engine, algorithm=algorithm, certify=certify, **settings)
+    # The model has told already which rows are left out.
+    rows, labels = made.rows(data, tell=False), row_labels(data, made.columns)
+    prior_only = settings.pop("prior_only", None)
+    return _fit_rows(
+        made, rows, labels, engine, algorithm=algorithm, prior_only=prior_only, certify=certify,
+        **settings,
+    )
 
 
 def load(path: str | Path) -> Fit:

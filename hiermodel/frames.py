@@ -167,11 +167,72 @@ class NeededColumns:
         return (*self.complete, *self.optional)
 
 
+def row_labels(data: Any, needed: NeededColumns | None = None) -> np.ndarray | None:
+    """What the user calls the rows of a data frame: its index.
+
+    Parameters
+    ----------
+    data : data frame
+        As the user gave it.
+    needed : NeededColumns, optional
+        Only the rows that `drop_missing` keeps for these columns.
+
+    Returns
+    -------
+    array or None
+        None for rows that are numbered from 0 anyway, and for an index that repeats itself or
+        is neither numbers, text nor dates.
+
+    Examples
+    --------
+    >>> row_labels(pd.DataFrame({"y": [1.0, 2.0]}, index=["a", "b"])).tolist()
+    ['a', 'b']
+    """
+    if not isinstance(data, pd.DataFrame):
+        return None
+    index = data.index
+    if isinstance(index, (pd.RangeIndex, pd.MultiIndex)) and not _is_labelled_range(index):
+        return None
+    if index.hasnans or not index.is_unique:
+        return None
+    if index.inferred_type not in ("integer", "floating", "string", "datetime64"):
+        return None
+    if index.inferred_type == "datetime64" and getattr(index, "tz", None) is not None:
+        return None
+    labels = index.to_numpy(dtype=object) if index.inferred_type == "string" else index.to_numpy()
+    if needed is not None:
+        bad, _ = incomplete_rows(as_frame(data), needed.complete, needed.optional)
+        labels = labels if bad is None else labels[~bad]
+    return labels
+
+
+def _is_labelled_range(index: pd.Index) -> bool:
+    return isinstance(index, pd.RangeIndex) and (index.start != 0 or index.step != 1)
+
+
+def incomplete_rows(
+    frame: pd.DataFrame, variables: Sequence[str], keep: Sequence[str] = ()
+) -> tuple[np.ndarray | None, list[str]]:
+    """Rows that miss a value in any of the variables (None for none), and these variables."""
+    bad: np.ndarray | None = None
+    guilty: list[str] = []
+    for name in dict.fromkeys(variables):
+        if name not in frame.columns or name in keep:
+            continue
+        # `hasnans` is no attribute of every array; isna() of whole numbers costs nothing.
+        missing = frame[name].isna().to_numpy()
+        if missing.any():
+            guilty.append(name)
+            bad = missing if bad is None else bad | missing
+    return bad, guilty
+
+
 def drop_missing(
     frame: pd.DataFrame,
     variables: Sequence[str],
     keep: Sequence[str] = (),
     unbounded: Sequence[str] = (),
+    tell: bool = True,
 ) -> tuple[pd.DataFrame, int]:
     """Drop the rows that miss a value in any of the variables, with one warning.
 
@@ -184,6 +245,8 @@ def drop_missing(
         Columns that may miss values although they are among the variables.
     unbounded : sequence of str
         Columns that may hold infinite values.
+    tell : bool
+        Whether to warn.
 
     Returns
     -------
@@ -208,22 +271,15 @@ def drop_missing(
     """
     unlimited = set(unbounded)
     used = [v for v in dict.fromkeys(variables) if v in frame.columns and v not in keep]
-    bad: np.ndarray | None = None
-    guilty: list[str] = []
     for name in used:
-        column = frame[name]
         if name not in unlimited:
-            _check_finite(name, column)
-        # `hasnans` is no attribute of every array; isna() of whole numbers costs nothing.
-        missing = column.isna().to_numpy()
-        if not missing.any():
-            continue
-        if missing.all():
-            raise DataError(f"column {name!r} has only missing values")
-        guilty.append(name)
-        bad = missing if bad is None else bad | missing
+            _check_finite(name, frame[name])
+    bad, guilty = incomplete_rows(frame, used)
     if bad is None:
         return frame, 0
+    for name in guilty:
+        if frame[name].isna().all():
+            raise DataError(f"column {name!r} has only missing values")
     count = int(bad.sum())
     listed = ", ".join(repr(name) for name in guilty)
     if count == len(frame):
@@ -232,10 +288,11 @@ def drop_missing(
         ("row", "misses", "column") if count == 1 else ("rows", "miss", "column")
     )
     plural = column_word if len(guilty) == 1 else "columns"
-    warn(
-        f"{count} {rows} of {len(frame)} {miss} values in the {plural} {listed} and "
-        f"{'is' if count == 1 else 'are'} left out",
-    )
+    if tell:
+        warn(
+            f"{count} {rows} of {len(frame)} {miss} values in the {plural} {listed} and "
+            f"{'is' if count == 1 else 'are'} left out",
+        )
     return frame.loc[~bad].reset_index(drop=True), count
 
 

@@ -143,10 +143,15 @@ class Model:
 
     # ------------------------------------------------------------------ data
 
-    def rows(self, data: Any) -> pd.DataFrame:
-        """The rows of a data frame that the model can use, all variables complete."""
+    def rows(self, data: Any, tell: bool = True) -> pd.DataFrame:
+        """The rows of a data frame that the model can use, all variables complete.
+
+        Rows that are left out are told by a warning, unless `tell` is False.
+        """
         whole, needed = self._with_columns(as_frame(data)), self.columns
-        frame, _ = drop_missing(whole, needed.complete, needed.optional, needed.unbounded)
+        frame, _ = drop_missing(
+            whole, needed.complete, needed.optional, needed.unbounded, tell=tell
+        )
         return frame
 
     def _with_columns(self, frame: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import xarray as xr
 
 from hiermodel import inference_data, persistence, predict
 from hiermodel.errors import HiermodelError
-from hiermodel.frames import as_frame
+from hiermodel.frames import as_frame, row_labels
 from hiermodel.modeling import Model
 from hiermodel.predict import (
     EXPECTATION_ROLES,
@@ -75,6 +75,14 @@ class Predictions:
         """The response as written in the formula."""
         return self.model.response.name
 
+    @property
+    def row_labels(self) -> np.ndarray:
+        """What the user calls the fitted rows: the index of the data, or numbers from 0."""
+        observed = self.datasets.get("observed_data")
+        if observed is None or "obs" not in observed.coords:
+            return np.arange(len(self.frame))
+        return np.asarray(observed["obs"].values)
+
     def ngroups(self) -> dict[str, int]:
         """Number of levels of each grouping factor."""
         return {g.name: len(g.grouping.levels) for g in self.model.groups}
@@ -88,10 +96,11 @@ class Predictions:
         posterior = _thinned(self.posterior, ndraws)
         return predict.prepare(self.model, posterior, self.frame, newdata, options, needs)
 
-    def _wrap(self, values: np.ndarray, prediction: Prediction, name: str,
+    def _wrap(self, values: np.ndarray, prediction: Prediction, name: str, newdata: Any,
               last: tuple[str, tuple[str, ...]] | None = None) -> xr.DataArray:
         dims = ["chain", "draw", "obs"]
-        coords: dict[str, Any] = {"obs": np.arange(prediction.n)}
+        rows = self.row_labels if newdata is None else row_labels(newdata)
+        coords: dict[str, Any] = {"obs": np.arange(prediction.n) if rows is None else rows}
         if values.ndim == 3 and last is not None:
             dims.append(last[0])
             coords[last[0]] = list(last[1])
@@ -152,7 +161,7 @@ class Predictions:
         last = ("category", self.model.response.categories[1:])
         if incl_thres:
             last = ("threshold", tuple(str(k) for k in range(1, values.shape[-1] + 1)))
-        return self._wrap(values, prediction, dpar or "mu", last)
+        return self._wrap(values, prediction, dpar or "mu", newdata, last)
 
     def posterior_epred(
         self,
@@ -181,7 +190,7 @@ class Predictions:
         prediction = self._prediction(newdata, options, needs, ndraws)
         values = predict.dpar_draws(prediction, dpar) if dpar else predict.epred(prediction)
         last = ("category", self.model.response.shown_categories)
-        return self._wrap(values, prediction, dpar or "epred", last)
+        return self._wrap(values, prediction, dpar or "epred", newdata, last)
 
     def posterior_predict(
         self,
@@ -205,7 +214,7 @@ class Predictions:
         options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
         prediction = self._prediction(newdata, options, EXPECTATION_ROLES, ndraws)
         rng = np.random.default_rng(seed)
-        return self._wrap(predict.predict(prediction, rng), prediction, self.response_name)
+        return self._wrap(predict.predict(prediction, rng), prediction, self.response_name, newdata)
 
     def log_lik(
         self,
@@ -229,7 +238,7 @@ class Predictions:
         options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
         prediction = self._prediction(newdata, options, LIKELIHOOD_ROLES, ndraws)
         y = self.response if newdata is None else self.model.response.coded(prediction.frame)
-        return self._wrap(predict.log_lik(prediction, y), prediction, "log_lik")
+        return self._wrap(predict.log_lik(prediction, y), prediction, "log_lik", newdata)
 
     def residuals(
         self, newdata: Any = None, *, method: str = "posterior_epred", **arguments: Any

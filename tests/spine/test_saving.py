@@ -63,6 +63,7 @@ def columns_of_all_kinds() -> pd.DataFrame:
     return data
 
 
+@pytest.mark.filterwarnings("ignore:the data cannot tell")
 def test_columns_of_all_kinds(tmp_path: Path) -> None:
     """Factors keep their order of levels, ordered factors their contrasts, text its levels."""
     data = columns_of_all_kinds()
@@ -121,6 +122,7 @@ def test_priors(priors: Any, tmp_path: Path) -> None:
     check_equal(round_trip(fit, tmp_path), fit)
 
 
+@pytest.mark.filterwarnings("ignore:the data cannot tell")
 def test_words_of_the_model(tmp_path: Path) -> None:
     """Family options, normalize, unused levels, sample_prior."""
     data = study()
