@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,7 +102,7 @@ def dependences(population: PopulationTerm, frame: pd.DataFrame) -> list[Depende
     out = [Dependence(int(j), ()) for j in np.flatnonzero(length <= _ROUNDING * largest)]
     scaled = product[np.ix_(varies, varies)] / np.outer(length[varies], length[varies])
     if _least_pivot(scaled) < _SUSPICIOUS:
-        r = np.zeros((0, len(varies)))
+        r: Any = np.zeros((0, len(varies)))
         for chunk in _chunks(population, frame):
             r = np.linalg.qr(np.vstack([r, chunk[:, varies] / length[varies]]), mode="r")
         out += [

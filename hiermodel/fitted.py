@@ -19,6 +19,7 @@ from hiermodel import inference_data, persistence
 from hiermodel.engines import Draws
 from hiermodel.engines.inits import declared_shape
 from hiermodel.errors import HiermodelError, did_you_mean
+from hiermodel.formula import update_formula
 from hiermodel.frames import row_labels
 from hiermodel.modeling import Model
 from hiermodel.origin import Origin
@@ -131,6 +132,8 @@ class Fit(Predictions):
         data : data frame, optional
             Other data; by default the rows of this fit.
         formula : str or Formula, optional
+            ``.`` stands for the side of the formula that was there: ``". ~ . + x"``,
+            ``"~ . - (1 | g)"``. Formulas of further parameters stay unless others are given.
         **changes
             Any argument of `hiermodel.fit`.
 
@@ -140,7 +143,7 @@ class Fit(Predictions):
         >>> data = hm.datasets.load("sleepstudy")
         >>> small = dict(chains=2, draws=100, warmup=100, seed=1, progress=False)
         >>> first = hm.fit("reaction ~ 1", data, **small)
-        >>> first.update(formula="reaction ~ days").fixef().index.tolist()
+        >>> first.update(formula=". ~ . + days").fixef().index.tolist()
         ['Intercept', 'days']
         """
         from hiermodel.fitting import fit
@@ -155,7 +158,7 @@ class Fit(Predictions):
         if settings["engine"] == "recorded":
             settings.pop("engine")
         if formula is not None:
-            arguments["formula"] = formula
+            arguments["formula"] = update_formula(arguments["formula"], formula)
         if data is None:
             data = self.frame.set_axis(self.row_labels, axis=0)
         return fit(data=data, **(arguments | settings | changes))

@@ -5,6 +5,7 @@ from hiermodel.formula.deparse import deparse
 from hiermodel.formula.expand import expand
 from hiermodel.formula.parse import parse_expression, parse_formula
 from hiermodel.formula.serialise import from_json, to_json
+from hiermodel.formula.update import update_formula
 from hiermodel.formula.values import Formula
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "parse_formula",
     "set_rescor",
     "to_json",
+    "update_formula",
 ]
