@@ -26,7 +26,7 @@ from hiermodel.predictors import (
     with_defaults,
     with_views,
 )
-from hiermodel.priors import as_priors, default_prior, resolve_priors
+from hiermodel.priors import as_priors, default_prior, priors_of_table, resolve_priors
 from hiermodel.requests import (
     PredictorRequest,
     fixed_parameters,
@@ -122,6 +122,9 @@ def model(
               "drop_unused_levels": drop_unused_levels},
     )
     declared = tuple(v for v in draft.declared if v.block is Block.PARAMETERS)
+    if isinstance(priors, pd.DataFrame):
+        user = priors_of_table(priors, declared)
+        draft = replace(draft, call={**draft.call, "priors": user})
     resolved = resolve_priors(declared, user, normalize=normalize)
     warn_of_collinear_columns(predictors, frame, resolved.improper)
     return replace(draft, resolved_priors=resolved)
@@ -169,7 +172,7 @@ def default_priors(
     -------
     DataFrame
         One row per class, group and coefficient; an empty prior is flat, or for a specific
-        row the same as the row above it.
+        row the same as the row above it. It can be changed and passed back as ``priors``.
 
     Examples
     --------
@@ -319,7 +322,8 @@ def _left_side(main: ParsedFormula) -> str:
 
 def _prior_argument(priors: Any) -> tuple[Any, str]:
     """User priors and the name of the default set."""
-    if priors is None:
+    # A table is read when it is known which rows the model has.
+    if priors is None or isinstance(priors, pd.DataFrame):
         return (), "brms"
     if isinstance(priors, str):
         return (), priors

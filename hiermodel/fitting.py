@@ -106,8 +106,9 @@ def fit(
     family : str or Family
         Response distribution; `hiermodel.family` chooses links.
     priors : optional
-        `hiermodel.prior` objects, a shorthand dict ``{"b": "normal(0, 5)"}``, or the name of
-        a default set: ``"brms"`` (the default) or ``"weak"``.
+        `hiermodel.prior` objects, a shorthand dict ``{"b": "normal(0, 5)"}``, the table of
+        `hiermodel.default_priors` with changes, or the name of a default set: ``"brms"`` (the
+        default) or ``"weak"``.
     data2 : mapping of str to DataFrame, optional
         Matrices that the formula names, ``gr(species, cov = A)``.
     sample_prior : {"no", "yes", "only"}

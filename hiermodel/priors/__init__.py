@@ -1,6 +1,7 @@
 """Priors: what users write, the defaults, the prior table and the prior statements."""
 
 from hiermodel.priors.defaults import DEFAULT_SETS, default_prior, scale_prior
+from hiermodel.priors.from_table import priors_of_table
 from hiermodel.priors.rows import PriorRow
 from hiermodel.priors.specify import Prior, Priors, as_priors, prior
 from hiermodel.priors.table import ResolvedPriors, resolve_priors
@@ -14,6 +15,7 @@ __all__ = [
     "as_priors",
     "default_prior",
     "prior",
+    "priors_of_table",
     "resolve_priors",
     "scale_prior",
 ]

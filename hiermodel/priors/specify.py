@@ -239,12 +239,15 @@ def as_priors(obj: Any) -> Priors:
         return Priors((obj,))
     if isinstance(obj, Mapping):
         return Priors(_from_key(key, text) for key, text in obj.items())
-    if isinstance(obj, str) or not isinstance(obj, Iterable):
+    if isinstance(obj, (str, bytes)) or not isinstance(obj, Iterable):
         raise PriorError(
             f"cannot read priors from {obj!r}: give prior(...) objects, a list of them, or a "
             'mapping such as {"b": "normal(0, 5)"}'
         )
-    return Priors(p for item in obj for p in as_priors(item))
+    items = list(obj)
+    if any(item is None for item in items):
+        raise PriorError("a list of priors holds None; leave it out")
+    return Priors(p for item in items for p in as_priors(item))
 
 
 def _from_key(key: Any, text: Any) -> Prior:
