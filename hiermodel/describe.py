@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,25 @@ if TYPE_CHECKING:
 
 def describe_model(model: Model) -> str:
     """A few lines: formula, family, rows, levels, priors in force."""
+    priors = [f"  {label:<24} {text:<28} {source}" for label, text, source in _priors(model)]
+    return "\n".join([*_facts(model), "Priors:", *priors])
+
+
+def model_html(model: Model) -> str:
+    """The same for a notebook: the facts as text, the priors in force as a table."""
+    left = ' style="text-align:left"'
+    head = "".join(f"<th{left}>{name}</th>" for name in ("parameters", "prior", "source"))
+    rows = [
+        "<tr>" + "".join(f"<td{left}>{escape(cell)}</td>" for cell in row) + "</tr>"
+        for row in _priors(model)
+    ]
+    return (
+        f"<div><pre>{escape(chr(10).join(_facts(model)))}</pre><table><thead><tr>{head}</tr>"
+        f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _facts(model: Model) -> list[str]:
     links = ", ".join(f"{p.name} = {p.link}" for p in model.predictors)
     lines = [
         f"Model: {model.formula}",
@@ -22,7 +42,12 @@ def describe_model(model: Model) -> str:
     for group in model.groups:
         coefs = ", ".join(coef.label for coef in group.coefs)
         lines.append(f"  {group.name}: {len(group.grouping.levels)} levels ({coefs})")
-    lines.append("Priors:")
+    return lines
+
+
+def _priors(model: Model) -> list[tuple[str, str, str]]:
+    """The rows of the prior table that do not only inherit: parameters, prior, source."""
+    out = []
     for row in model.priors.itertuples(index=False):
         record = row._asdict()
         inherits = not record["prior"] and (record["coef"] or record["group"])
@@ -32,8 +57,8 @@ def describe_model(model: Model) -> str:
             str(record[k]) for k in ("coef", "group", "dpar", "resp") if record[k]
         )
         label = f"{row[1]} {where}".strip()
-        lines.append(f"  {label:<24} {record['prior'] or '(flat)':<28} {record['source']}")
-    return "\n".join(lines)
+        out.append((label, record["prior"] or "(flat)", record["source"]))
+    return out
 
 
 def predictor_columns(model: Model) -> list[tuple[str, str, tuple[str, ...]]]:

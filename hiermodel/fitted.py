@@ -19,12 +19,13 @@ from hiermodel import inference_data, persistence
 from hiermodel.engines import Draws
 from hiermodel.engines.inits import declared_shape
 from hiermodel.errors import HiermodelError, did_you_mean
-from hiermodel.formula import update_formula
+from hiermodel.families.base import Family
+from hiermodel.formula import Formula, update_formula
 from hiermodel.frames import row_labels
 from hiermodel.modeling import Model
 from hiermodel.origin import Origin
 from hiermodel.posterior import posterior_dataset
-from hiermodel.predictions import Predictions
+from hiermodel.predictions import Predictions, category_attrs, shown_codes
 
 if TYPE_CHECKING:
     from hiermodel.criticism import Elpd
@@ -108,9 +109,11 @@ class Fit(Predictions):
         """
         obs = {"obs": np.arange(len(frame)) if labels is None else labels}
         constant = persistence.frame_to_dataset(frame, model.call.get("data2") or {})
+        observed = shown_codes(model.response, model.response.coded(frame))
+        labels_of_codes = category_attrs(model.response)
         groups = {
             "posterior": posterior,
-            "observed_data": xr.Dataset({"Y": ("obs", model.response.coded(frame))}, obs),
+            "observed_data": xr.Dataset({"Y": ("obs", observed, labels_of_codes)}, obs),
             "constant_data": constant.assign_coords(obs),
         }
         if draws.stats:
@@ -123,6 +126,33 @@ class Fit(Predictions):
             "pareto_k": draws.pareto_k, **facts,
         }
         return cls(model, frame, groups, provenance)
+
+    # ------------------------------------------------------------------ what was fitted
+
+    @property
+    def formula(self) -> Formula:
+        """The formula of the model."""
+        return self.model.formula
+
+    @property
+    def family(self) -> Family:
+        """The response distribution with its links."""
+        return self.model.family
+
+    @property
+    def priors(self) -> pd.DataFrame:
+        """The prior table: one row per class, group and coefficient, with its source."""
+        return self.model.priors
+
+    @property
+    def stan_code(self) -> str:
+        """The Stan program."""
+        return self.model.stan_code
+
+    @property
+    def nobs(self) -> int:
+        """Number of rows that were fitted."""
+        return len(self.frame)
 
     def update(self, data: Any = None, formula: Any = None, **changes: Any) -> Fit:
         """Fit again with changes; everything else stays as it was.

@@ -339,3 +339,8 @@ class Model:
         from hiermodel.describe import describe_model
 
         return describe_model(self)
+
+    def _repr_html_(self) -> str:
+        from hiermodel.describe import model_html
+
+        return model_html(self)

@@ -22,6 +22,7 @@ from hiermodel.predict import (
     Prediction,
     PredictionOptions,
 )
+from hiermodel.response import Response
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,11 @@ class Predictions:
     def response(self) -> np.ndarray:
         """Y as coded for the model, one entry per row."""
         return self.model.response.coded(self.frame)
+
+    @property
+    def shown_response(self) -> np.ndarray:
+        """Y as predictions have it: categories as codes from 1 in the order of the levels."""
+        return shown_codes(self.model.response, self.response)
 
     @property
     def response_name(self) -> str:
@@ -209,12 +215,14 @@ class Predictions:
         Returns
         -------
         DataArray
-            Dims (chain, draw, obs); ordinal and categorical responses as codes from 1.
+            Dims (chain, draw, obs); ordinal and categorical responses as codes from 1, whose
+            labels stand in the attribute ``categories``.
         """
         options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
         prediction = self._prediction(newdata, options, EXPECTATION_ROLES, ndraws)
-        rng = np.random.default_rng(seed)
-        return self._wrap(predict.predict(prediction, rng), prediction, self.response_name, newdata)
+        values = predict.predict(prediction, np.random.default_rng(seed))
+        out = self._wrap(values, prediction, self.response_name, newdata)
+        return out.assign_attrs(category_attrs(self.model.response))
 
     def log_lik(
         self,
@@ -271,6 +279,18 @@ class Predictions:
         expected: xr.DataArray = getattr(self, method)(newdata, **arguments)
         observed = xr.DataArray(y, dims=("obs",), coords={"obs": expected["obs"]})
         return (observed - expected).transpose(*expected.dims).rename("residuals")
+
+
+def category_attrs(response: Response) -> dict[str, list[str]]:
+    """The labels of the codes of a response with categories, as an attribute of its values."""
+    labels = list(response.shown_categories)
+    return {"categories": labels} if labels else {}
+
+
+def shown_codes(response: Response, y: np.ndarray) -> np.ndarray:
+    """Codes of the model (reference category first) as users see them (order of the levels)."""
+    order = response.level_order
+    return y if order is None else np.asarray(order)[y - 1] + 1
 
 
 def _thinned(posterior: xr.Dataset, ndraws: int | None) -> xr.Dataset:

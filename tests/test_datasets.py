@@ -104,3 +104,13 @@ def test_frames_are_fresh() -> None:
     first = hm.datasets.load("cbpp")
     first["size"] = 0
     assert hm.datasets.load("cbpp")["size"].sum() == 842
+
+
+def test_the_list_prints_whole_descriptions() -> None:
+    table = hm.datasets.list()
+    text, html = repr(table), table._repr_html_()
+    for row in table.itertuples():
+        assert row.description in text and row.name in text
+        assert row.source not in text
+    assert "sleepstudy" in html and "Belenky" not in html
+    assert type(table.query("rows > 100")).__name__ == "DataFrame"

@@ -11,7 +11,7 @@ import pandas as pd
 
 from hiermodel.criticism import _arviz, ppc_data
 from hiermodel.criticism.ppc_data import Replications, Stat
-from hiermodel.errors import DataError, did_you_mean
+from hiermodel.errors import DataError, did_you_mean, warn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,20 +121,26 @@ def pp_check_data(
     >>> pp_check_data(fit, "stat", stat="sd", seed=1).table  # doctest: +SKIP
     """
     fit.origin.refuse_point("pp_check()")
+    if not (type is None or isinstance(type, str)):
+        raise DataError(f"type must be text such as 'dens_overlay', not {type!r}")
     name, by_group = _resolve(type or default_type(fit), group)
     kind = KINDS[name]
     labels = _group_labels(fit, group) if by_group and group is not None else None
     if ndraws is None:
         ndraws = kind.ndraws or _all_draws(fit)
     total = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
-    y = np.asarray(fit.response, dtype=float)
+    y = np.asarray(fit.shown_response, dtype=float)
     replicated = fit.posterior_predict(ndraws=min(ndraws, total), seed=seed)
     yrep = np.asarray(replicated.values, dtype=float).reshape(-1, len(y))
     stats = (stat,) if isinstance(stat, str) or callable(stat) else tuple(stat)
     data = Replications(y, yrep, _places(fit, x), stats)
+    exact = _exact_rows(fit)
+    if exact is not None:
+        data = Replications(y[exact], yrep[:, exact], data.x[exact], stats)
+        labels = [v for v, kept in zip(labels, exact, strict=True) if kept] if labels else None
     table = ppc_data.grouped(kind.compute, data, labels) if labels else kind.compute(data)
     x_label, y_label = _axis_labels(name, str(fit.response_name), stats, x)
-    categories = tuple(fit.model.response.categories)
+    categories = tuple(fit.model.response.shown_categories)
     return PPCheck(name, table, str(fit.response_name), x_label, y_label, categories, len(yrep))
 
 
@@ -149,6 +155,8 @@ def pp_check(
     seed: int | None = None,
 ) -> Axes | list[Axes]:
     """Compare the data with replications drawn from the posterior predictive distribution.
+
+    Censored responses are left out, with a warning.
 
     Parameters
     ----------
@@ -209,6 +217,24 @@ def _resolve(type: str, group: str | None) -> tuple[str, bool]:
     if by_group and group is None:
         raise DataError(f"type {type!r} needs a column of the data: group='...'")
     return name, by_group
+
+
+def _exact_rows(fit: Fit) -> np.ndarray | None:
+    """Rows whose response was observed itself; None when all were.
+
+    A censored response is no value that replications could be compared with.
+    """
+    additions = fit.model.response.additions
+    if "cens" not in additions:
+        return None
+    roles = tuple(role for role in ("cens", "rcens") if role in additions)
+    exact: np.ndarray = additions.data(fit.frame, roles)[f"cens{additions.suffix}"] == 0
+    if exact.all():
+        return None
+    if not exact.any():
+        raise DataError("every response is censored: there is nothing to compare replications with")
+    warn(f"{int((~exact).sum())} censored responses of {len(exact)} are not shown in pp_check()")
+    return exact
 
 
 def _column(fit: Fit, name: str, what: str) -> pd.Series:

@@ -65,7 +65,8 @@ def list() -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a data set, columns ``name``, ``rows``, ``description``, ``source``.
+        One row a data set, columns ``name``, ``rows``, ``description``, ``source``. It prints
+        without the sources, which are long.
 
     Examples
     --------
@@ -74,11 +75,11 @@ def list() -> pd.DataFrame:
     >>> table.query("name == 'sleepstudy'")["rows"].item()
     180
     """
-    import pandas as pd
+    from hiermodel.datasets.listing import Listing
 
     rows = sorted(CATALOGUE.values(), key=lambda entry: entry.name.lower())
     columns = ("name", "rows", "description", "source")
-    return pd.DataFrame({column: [getattr(row, column) for row in rows] for column in columns})
+    return Listing({column: [getattr(row, column) for row in rows] for column in columns})
 
 
 def _entry(name: str) -> DataSet:

@@ -171,8 +171,9 @@ def _tidy(parts: Parts) -> str:
 
 def _meaning(text: str) -> object:
     found = expand(parse_formula(f"~ {text}"))
-    terms = [term.text for term in (*found.terms, *found.specials, *found.groups)]
-    return found.intercept, found.plain_intercept, terms, [deparse(n) for n in found.offsets]
+    texts = [t.text for t in found.terms], [t.text for t in found.specials]
+    groups, offsets = [t.text for t in found.groups], [deparse(n) for n in found.offsets]
+    return found.intercept, found.plain_intercept, texts, groups, offsets
 
 
 def _has_dots(parsed: ParsedFormula) -> bool:
