@@ -15,7 +15,7 @@ from hiermodel.collinear import warn_of_collinear_columns
 from hiermodel.errors import HiermodelError, warn
 from hiermodel.families import as_family
 from hiermodel.families.base import Family
-from hiermodel.formula import Formula, as_formula, deparse
+from hiermodel.formula import Formula, as_formula, deparse, with_constants
 from hiermodel.formula.syntax import ParsedFormula
 from hiermodel.frames import as_frame, drop_missing
 from hiermodel.modeling import Model
@@ -82,6 +82,7 @@ def model(
     if sample_prior not in ("no", "only", "yes"):
         raise HiermodelError(f"sample_prior must be 'no', 'yes' or 'only', not {sample_prior!r}")
     frame = as_frame(data)
+    part = with_constants(part, frame.columns)
     needed = model_variables(part, frame)
     frame, _ = drop_missing(frame, needed.complete, needed.optional, needed.unbounded)
     schema = Schema.learn(

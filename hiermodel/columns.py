@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hiermodel.errors import DataError, FormulaError
+from hiermodel.errors import DataError, FormulaError, did_you_mean
 from hiermodel.expressions import FactorValue, LearnedExpression, learn_value
 from hiermodel.formula import deparse
 from hiermodel.formula.syntax import Interaction
@@ -321,6 +321,12 @@ def group_codes(
     >>> codes.tolist(), levels
     ([1, 2, 0], ('x_1', 'x_2', 'y_1'))
     """
+    for name in names:
+        if name not in frame.columns:
+            raise DataError(
+                f"the data lack the grouping column {name!r}"
+                f"{did_you_mean(name, map(str, frame.columns))}"
+            )
     codes, labels = _combined(frame, names)
     if levels is not None:
         known = tuple(levels)

@@ -32,6 +32,8 @@ class Column:
     contrast : Contrast, optional
     boolean : bool
         A factor FALSE/TRUE that may be used as the numbers 0 and 1.
+    text : bool
+        A factor that is text in the data.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Column:
     levels: tuple[str, ...] = ()
     contrast: Contrast | None = None
     boolean: bool = False
+    text: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -121,7 +124,10 @@ def _learn_column(name: str, column: pd.Series, spec: Any, drop_unused: bool) ->
         raise DataError(f"column {name!r} has two categories that are both written {twice!r}")
     default = "poly" if ordered else "treatment"
     contrast = make_contrast(name, default if spec is None else spec, levels, full)
-    return Column(name, "ordered" if ordered else "factor", levels, contrast, kind == "boolean")
+    return Column(
+        name, "ordered" if ordered else "factor", levels, contrast, kind == "boolean",
+        kind == "text",
+    )
 
 
 def used_levels(column: pd.Series) -> tuple[str, ...]:

@@ -142,16 +142,28 @@ def _frozen(value: T) -> T:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Arguments:
-    """The arguments of one call, by parameter name; `rest` are those of ``...``."""
+    """The arguments of one call, by parameter name; `rest` are those of ``...``.
+
+    `names` are the names of the rest, empty texts for those without.
+    """
 
     call: Call
     context: Context
     named: dict[str, Node]
     rest: tuple[Node, ...]
+    names: tuple[str, ...] = ()
 
     @classmethod
     def match(cls, call: Call, parameters: tuple[str, ...], context: Context) -> Arguments:
-        """Assign arguments to parameters; ``"..."`` first takes every positional one."""
+        """Assign arguments to parameters.
+
+        ``"..."`` first takes every positional one, ``"name=..."`` alone all of them.
+        """
+        if parameters == ("name=...",):
+            if not call.arguments:
+                context.fail(call, f"{call.function}() needs an argument")
+            rest = tuple(a.value for a in call.arguments)
+            return cls(call, context, {}, rest, tuple(a.name or "" for a in call.arguments))
         if parameters[:1] == ("...",):
             rest = tuple(a.value for a in call.arguments if a.name is None)
             keywords = replace(call, arguments=tuple(a for a in call.arguments if a.name))

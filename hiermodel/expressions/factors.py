@@ -12,8 +12,10 @@ from hiermodel.errors import DataError, did_you_mean
 from hiermodel.expressions.context import Arguments
 from hiermodel.expressions.stateful import complete
 from hiermodel.expressions.values import FactorValue, Logical, Value, make_factor
+from hiermodel.formula import deparse
 from hiermodel.formula.arguments import match_arguments
 from hiermodel.formula.syntax import Call, Name, Node
+from hiermodel.schema import level_table
 
 Array = np.ndarray
 
@@ -125,23 +127,64 @@ def _no_level(level: str, levels: tuple[str, ...]) -> str:
 
 
 def relevel(a: Arguments) -> FactorValue:
-    """Move one level to the front."""
+    """Move one level to the front; a number is its place, as in R."""
     value = a.context.factor(a.require("x"))
     if value.ordered:
         a.fail("relevel() is for unordered factors", "x")
+    given = a.value("ref")
     (ref,) = a.labels("ref") or ("",)
+    if isinstance(given, np.ndarray) and given.ndim == 0:
+        ref = _at_place(a, float(given), ref, value.levels)
     if ref not in value.levels:
         a.fail(_no_level(ref, value.levels), "ref")
     levels = (ref, *(v for v in value.levels if v != ref))
     return a.context.recoded(a.call, value, levels)
 
 
+def _at_place(a: Arguments, place: float, label: str, levels: tuple[str, ...]) -> str:
+    """The level that a number means; refused where it could mean two."""
+    if place not in range(1, len(levels) + 1):
+        return label
+    found = levels[int(place) - 1]
+    if label in levels and label != found:
+        a.fail(
+            f'ref = {label} is the place of the level {found!r}, but also the name of a level: '
+            f'write ref = "{found}" or ref = "{label}"',
+            "ref",
+        )
+    return found
+
+
 def as_numeric(a: Arguments) -> Value:
-    """Numbers; a factor gives its integer codes, counting from 1, as in R."""
+    """Numbers; text is read, and a factor gives its codes, counting from 1, as in R."""
+    node = a.require("x")
+    column = a.context.schema.columns.get(node.value) if isinstance(node, Name) else None
+    if column is not None and column.text and column.name in a.context.frame.columns:
+        # Not by way of levels: texts that the training data had not are numbers as well.
+        codes, labels = level_table(a.context.frame[column.name])
+        return _read(a, codes, labels)
     value = a.value("x")
     if isinstance(value, FactorValue) and value.levels != ("FALSE", "TRUE"):
+        if isinstance(node, Call) and node.function == "as.character":
+            return _read(a, value.codes, value.levels)
         return np.where(value.codes < 0, np.nan, value.codes + 1.0)
     return a.number("x")
+
+
+def _read(a: Arguments, codes: Array, labels: tuple[str, ...]) -> Array:
+    """The numbers that labels spell."""
+    numbers = []
+    for label in labels:
+        try:
+            numbers.append(float(label))
+        except ValueError:
+            a.fail(
+                f"{label!r} is no number; to count the levels of a text make it a factor first, "
+                f"as.numeric(factor({deparse(a.require('x'))}))",
+                "x",
+            )
+    found: Array = np.array([*numbers, np.nan])[codes]
+    return found
 
 
 def as_integer(a: Arguments) -> Value:

@@ -28,7 +28,10 @@ Array = np.ndarray
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function: its parameters in order (``"..."`` first: any number) and what it does."""
+    """One function: its parameters in order and what it does.
+
+    ``"..."`` first takes any number of arguments, ``"name=..."`` any number with names.
+    """
 
     parameters: tuple[str, ...]
     run: Callable[[Arguments], Value]
@@ -199,7 +202,7 @@ def _bind(a: Arguments) -> Value:
     """Columns side by side; factors become their integer codes, counting from 1."""
     parts: list[Array] = []
     labels: list[str] = []
-    for node in a.rest:
+    for node, name in zip(a.rest, a.names or ("",) * len(a.rest), strict=True):
         value = a.context.value(node)
         if isinstance(value, FactorValue):
             block = np.where(value.codes < 0, np.nan, value.codes + 1.0)[:, None]
@@ -211,8 +214,8 @@ def _bind(a: Arguments) -> Value:
             numbers = a.context.number(node)
             block = numbers if numbers.ndim == 2 else a.context.column(node)[:, None]
         parts.append(block)
-        plain = isinstance(node, Name) and block.shape[1] == 1
-        labels += [deparse(node)] if plain else [""] * block.shape[1]
+        plain = (name or isinstance(node, Name)) and block.shape[1] == 1
+        labels += [name or deparse(node)] if plain else [""] * block.shape[1]
     if not any(labels):
         labels = [str(k + 1) for k in range(len(labels))]
     return Matrix(np.column_stack(parts), tuple(labels))
@@ -230,7 +233,7 @@ FUNCTIONS: dict[str, Function] = {
     "pmin": Function(("...",), _parallel(np.minimum)),
     "pmax": Function(("...",), _parallel(np.maximum)),
     "c": Function(("...",), _combine),
-    "cbind": Function(("...",), _bind),
+    "cbind": Function(("name=...",), _bind),
     "factor": Function(("x", "levels", "labels", "ordered"), factors.factor),
     "as.factor": Function(("x",), factors.factor),
     "ordered": Function(("x", "levels", "labels"), factors.ordered),

@@ -1,6 +1,7 @@
 """The formula language: text, syntax tree, terms, and model formulas."""
 
 from hiermodel.formula.bf import as_formula, bf, lf, mvbf, nlf, set_rescor
+from hiermodel.formula.constants import with_constants
 from hiermodel.formula.deparse import deparse
 from hiermodel.formula.expand import expand
 from hiermodel.formula.parse import parse_expression, parse_formula
@@ -23,4 +24,5 @@ __all__ = [
     "set_rescor",
     "to_json",
     "update_formula",
+    "with_constants",
 ]

@@ -60,8 +60,8 @@ class _Writer:
         match node:
             case Name(value=value):
                 return self.name(value)
-            case Number(value=value):
-                return _number(value)
+            case Number(value=value, text=text):
+                return text or _number(value)
             case String(value=value):
                 return f"'{value}'" if '"' in value else f'"{value}"'
             case Constant(value=value):

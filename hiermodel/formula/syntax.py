@@ -30,9 +30,13 @@ class Name(Node):
 
 @dataclass(frozen=True, slots=True)
 class Number(Node):
-    """A number; `value` is an int when it was written as one."""
+    """A number; `value` is an int when it was written as one.
+
+    `text` is the name of a constant such as ``pi``, where one was written.
+    """
 
     value: int | float
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
