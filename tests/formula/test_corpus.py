@@ -13,6 +13,7 @@ import pytest
 from hiermodel.errors import FormulaError
 from hiermodel.formula import (
     bf,
+    deparse,
     expand,
     from_json,
     lf,
@@ -22,6 +23,11 @@ from hiermodel.formula import (
     to_json,
 )
 from hiermodel.formula.syntax import Binary, Call, GroupTerm
+
+from .trees import bare
+
+# What else stands in the corpus beside formulas are settings.
+KINDS = ("main", "lf", "nlf", "autocor", "unused")
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,9 @@ class Part:
 
 def formulas_of(part: dict[str, Any]) -> Iterator[Part]:
     text, kind = part["text"], part["kind"]
+    if kind in ("autocor", "unused"):
+        yield Part(text.partition("=")[2], kind, False)
+        return
     nl = kind == "nlf" or bool((part.get("options") or {}).get("nl"))
     tree = parse_expression(text)
     if not isinstance(tree, Call):
@@ -50,7 +59,7 @@ def cases(golden: Path) -> dict[str, tuple[dict[str, Any], list[Part]]]:
     out = {}
     for path in sorted((golden / "cases").glob("*.json")):
         case = json.loads(path.read_text(encoding="utf-8"))
-        parts = [p for p in case["call"]["parts"] if p["kind"] in ("main", "lf", "nlf")]
+        parts = [p for p in case["call"]["parts"] if p["kind"] in KINDS]
         out[path.stem] = (case, [formula for part in parts for formula in formulas_of(part)])
     assert sum(len(parts) for _, parts in out.values()) > 500
     return out
@@ -65,7 +74,9 @@ def test_all_formulas(cases: dict[str, tuple[dict[str, Any], list[Part]]]) -> No
                 if not part.nl:
                     # The columns matter for '.' only; any will do.
                     assert expand(parsed, ["x"]).source == part.text
-                if part.kind != "main":
+                again = deparse(parsed.rhs, backticks=True)
+                assert bare(parse_expression(again)) == bare(parsed.rhs)
+                if part.kind in ("lf", "nlf"):
                     assert (nlf if part.nl else lf)(part.text).items
             except FormulaError as error:
                 wrong.append(f"{name}: {error}")
@@ -86,7 +97,7 @@ def test_group_terms_have_the_names_of_the_corpus(
         found = {
             group_name(term)
             for part in parts
-            if not part.nl
+            if not part.nl and part.kind != "autocor"
             for term in expand(parse_formula(part.text), ["x"]).groups
         }
         assert found == expected, name
