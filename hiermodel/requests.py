@@ -10,7 +10,8 @@ import pandas as pd
 from hiermodel.additions import addition_variables
 from hiermodel.errors import FormulaError, did_you_mean
 from hiermodel.families.base import Family
-from hiermodel.formula import Formula, expand
+from hiermodel.families.fixed import check_fixed_value
+from hiermodel.formula import Formula, check_sides, expand
 from hiermodel.formula.bf import ResponseFormula, SubFormula
 from hiermodel.formula.syntax import Expansion, GroupTerm, Name, Node, ParsedFormula, names
 from hiermodel.frames import NeededColumns
@@ -62,6 +63,8 @@ def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns
         expansion = expand(parsed, columns=tuple(map(str, frame.columns)))
         for special in expansion.specials:
             special_term_factory(special, parsed.source)  # not built is told before a column
+        if parsed is part.main:
+            check_sides(parsed, expansion)
         nodes = _nodes(expansion)
         if parsed is part.main and parsed.response is not None:
             nodes = [parsed.response, *nodes]
@@ -161,5 +164,6 @@ def fixed_parameters(part: ResponseFormula, family: Family) -> dict[str, float]:
                 "tying a parameter to another one is understood, but not built yet",
                 part.main.source,
             )
+        check_fixed_value(family, name, float(value))
         out[name] = float(value)
     return {name: value for name, value in out.items() if value is not None}

@@ -6,6 +6,7 @@ from hiermodel.formula.deparse import deparse
 from hiermodel.formula.expand import expand
 from hiermodel.formula.parse import parse_expression, parse_formula
 from hiermodel.formula.serialise import from_json, to_json
+from hiermodel.formula.sides import check_sides
 from hiermodel.formula.update import update_formula
 from hiermodel.formula.values import Formula
 
@@ -13,6 +14,7 @@ __all__ = [
     "Formula",
     "as_formula",
     "bf",
+    "check_sides",
     "deparse",
     "expand",
     "from_json",
