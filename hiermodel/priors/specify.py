@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hiermodel.errors import PriorError
+from hiermodel.priors.literals import check_literals
 from hiermodel.priors.syntax import SPECIAL_PRIORS, check_expression, number, parse_prior
 
 Bound = float | str | None
@@ -144,10 +145,18 @@ def prior(
     _check_bounds(text, coef, lower, upper)
     if text is None and lower is None and upper is None:
         raise PriorError("prior(None, ...) changes the bounds only: give lb or ub")
-    return Prior(
-        _checked(text), cls, coef, group, resp, "" if dpar == "mu" else dpar, nlpar, lower, upper,
-        tag,
+    return _with_possible_numbers(
+        Prior(
+            _checked(text), cls, coef, group, resp, "" if dpar == "mu" else dpar, nlpar, lower,
+            upper, tag,
+        )
     )
+
+
+def _with_possible_numbers(made: Prior) -> Prior:
+    if made.text:
+        check_literals(made.text, str(made))
+    return made
 
 
 def _checked(text: str | None) -> str | None:
@@ -255,4 +264,4 @@ def _from_key(key: Any, text: Any) -> Prior:
         raise PriorError(f"the keys of a mapping of priors are parameter names, not {key!r}")
     if not isinstance(text, str):
         raise PriorError(f"the prior of {key!r} must be text such as 'normal(0, 5)', not {text!r}")
-    return Prior(_checked(text), cls="", key=key)
+    return _with_possible_numbers(Prior(_checked(text), cls="", key=key))
