@@ -104,7 +104,9 @@ class Additions:
         rcens = out.get(f"rcens{self.suffix}")
         if rcens is None:
             _refuse(
-                interval, "cens(): interval censoring needs the right ends, cens(c, y2)"
+                interval, "cens(): 2 (or 'interval') means interval censored and needs the right "
+                "ends, cens(c, y2). Where 1 stands for censored and 2 for observed, as in R's "
+                "survival, write cens(c == 1)"
             )
             return
         _refuse(interval & (rcens == _NO_END), "cens(): y2 is missing where an interval is")

@@ -112,6 +112,8 @@ def plan_levels(
         for row in map(int, unseen):
             label = "NA" if labels[row] is None else str(labels[row])
             column[row] = len(levels) + new.setdefault(label, len(new))
+    if by_codes is not None:
+        _check_by(group, codes, by_codes)
     new_by = tuple(0 for _ in new)
     if by_codes is not None and new:
         found = dict.fromkeys(range(len(new)), 0)
@@ -120,6 +122,24 @@ def plan_levels(
                 found[int(column[row]) - len(levels)] = int(by_codes[row, member])
         new_by = tuple(found[k] for k in range(len(new)))
     return LevelPlan(tuple(codes), tuple(new), new_by)
+
+
+def _check_by(group: GroupEffects, codes: Sequence[Array], by_codes: Array) -> None:
+    """Refuse a level of the by factor that is not the one its group had when it was fitted."""
+    assert group.by is not None
+    levels = group.grouping.levels
+    for member, column in enumerate(codes):
+        known = column < len(levels)
+        fitted = group.by.codes[np.where(known, column, 0)]
+        given = by_codes[:, member]
+        wrong = np.flatnonzero(known & (given >= 0) & (given != fitted))
+        if len(wrong):
+            row = int(wrong[0])
+            raise DataError(
+                f"level {levels[column[row]]!r} of {group.name!r} has {group.by.name} = "
+                f"{group.by.labels[given[row]]!r} in row {row + 1}, but was fitted with "
+                f"{group.by.labels[fitted[row]]!r}; a group keeps its level of the by factor"
+            )
 
 
 @dataclass(frozen=True, eq=False)

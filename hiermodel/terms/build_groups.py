@@ -373,6 +373,11 @@ def _checked_cholesky(name: str, matrix: Any, grouping: Grouping) -> Array:
     position = {label: k for k, label in enumerate(table.index)}
     order = [position[level] for level in grouping.levels]
     cov = table.to_numpy(dtype=float)[np.ix_(order, order)]
+    if not np.isfinite(cov).all():
+        row, column = (grouping.levels[k] for k in np.argwhere(~np.isfinite(cov))[0])
+        raise DataError(
+            f"data2[{name!r}] has a missing or infinite value between {row!r} and {column!r}"
+        )
     if not np.allclose(cov, cov.T):
         raise DataError(f"data2[{name!r}] is not symmetric")
     try:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from hiermodel.errors import FormulaError
+from hiermodel.errors import DataError, FormulaError
 from hiermodel.expressions import LearnedExpression
 from hiermodel.families.base import Family
 from hiermodel.response import Response, factor_labels
@@ -36,6 +36,12 @@ def build_thresholds(
         raise FormulaError(
             f"the response {response.name!r} has {int(y.max())} categories, which needs "
             f"{int(y.max()) - 1} thresholds, not {counts[0]}"
+        )
+    if min(counts) < 1:
+        where = f" in threshold group {labels[counts.index(min(counts))]!r}" if labels else ""
+        raise DataError(
+            f"the response {response.name!r} has only one category{where}: an ordinal response "
+            "needs at least two; when it can have more, name the number of thresholds with thres()"
         )
     structure = family.option("threshold")
     ordered = family.ordered_thresholds
