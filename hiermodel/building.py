@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.additions import learn_additions
+from hiermodel.arguments import flag
 from hiermodel.collinear import warn_of_collinear_columns
-from hiermodel.errors import HiermodelError, warn
+from hiermodel.errors import ArgumentError, HiermodelError, warn
 from hiermodel.families import as_family
 from hiermodel.families.base import Family
 from hiermodel.formula import Formula, as_formula, deparse, with_constants
@@ -81,6 +82,13 @@ def model(
     chosen = as_family(_family_of(part.family, family))
     if sample_prior not in ("no", "only", "yes"):
         raise HiermodelError(f"sample_prior must be 'no', 'yes' or 'only', not {sample_prior!r}")
+    normalize = flag("normalize", normalize)
+    drop_unused_levels = flag("drop_unused_levels", drop_unused_levels)
+    if data2 is not None and not (isinstance(data2, Mapping) and not hasattr(data2, "columns")):
+        raise ArgumentError(
+            "data2 names its matrices, data2={'A': matrix} for gr(g, cov = A); it is not the "
+            f"matrix itself, but got {type(data2).__name__}"
+        )
     frame = as_frame(data)
     part = with_constants(part, frame.columns)
     needed = model_variables(part, frame)

@@ -1,6 +1,7 @@
 """Every error and warning that hiermodel raises, and the helpers that make their messages useful.
 
 HiermodelError
+|- ArgumentError  an argument of a function
 |- FormulaError   the formula text: carries the text and a caret under the culprit
 |- DataError      the data frame: names the column, level or row
 |- FamilyError    the family, its links, the response values
@@ -46,6 +47,10 @@ class FormulaError(HiermodelError, ValueError):
         self.source = source
         self.span = span
         super().__init__(message + _caret(source, span))
+
+
+class ArgumentError(HiermodelError, ValueError):
+    """An argument of a function or method that cannot be."""
 
 
 class DataError(HiermodelError, ValueError):
@@ -94,7 +99,7 @@ def _caret(source: str | None, span: tuple[int, int] | None) -> str:
 def nearest(name: str, options: Iterable[str]) -> str | None:
     """Return the option most like `name`, or None when nothing is close."""
     by_folded = {str(option).lower(): str(option) for option in options}
-    hits = difflib.get_close_matches(name.lower(), by_folded, n=1, cutoff=0.6)
+    hits = difflib.get_close_matches(str(name).lower(), by_folded, n=1, cutoff=0.6)
     return by_folded[hits[0]] if hits else None
 
 

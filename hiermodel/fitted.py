@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel import inference_data, persistence
+from hiermodel.arguments import file_path
 from hiermodel.engines import Draws
 from hiermodel.engines.inits import declared_shape
 from hiermodel.errors import HiermodelError, did_you_mean
@@ -254,7 +255,7 @@ class Fit(Predictions):
         -------
         Path
         """
-        return inference_data.write(self.datasets, self.words, path)
+        return inference_data.write(self.datasets, self.words, file_path(path))
 
     # ------------------------------------------------------------------ tables
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from hiermodel import inference_data, persistence
+from hiermodel.arguments import file_path, flag
 from hiermodel.building import model as make_model
 from hiermodel.engines import Engine, SamplingSettings, get_engine
 from hiermodel.errors import HiermodelError
@@ -50,6 +51,7 @@ def _fit_rows(
     rows: pd.DataFrame,
     labels: Any,
     engine: str | Engine | None,
+    /,
     *,
     algorithm: str,
     prior_only: bool | None,
@@ -60,7 +62,10 @@ def _fit_rows(
     algorithm = algorithm_named(algorithm)
     chosen = get_engine(engine)
     sampling = SamplingSettings.of(**settings)
-    if prior_only is None:
+    flag("certify", certify)
+    if prior_only is not None:
+        flag("prior_only", prior_only)
+    else:
         prior_only = model.sample_prior == "only"
     run = Run(chosen, sampling, algorithm, certify)
     draws, facts = checked_draws(model, rows, run, prior_only)
@@ -196,7 +201,7 @@ def load(path: str | Path) -> Fit:
     >>> import hiermodel as hm
     >>> fit = hm.load("fit.nc")  # doctest: +SKIP
     """
-    groups, attrs = inference_data.read(path)
+    groups, attrs = inference_data.read(file_path(path))
     if "hiermodel_model" not in attrs:
         raise HiermodelError(f"{path} is not a fit saved by hiermodel")
     frame, data2 = persistence.dataset_to_frame(groups["constant_data"])

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hiermodel.arguments import texts
 from hiermodel.errors import DataError, did_you_mean
 
 SAMPLE_DIMS = ("chain", "draw")
@@ -296,7 +297,7 @@ def to_frame(
     """
     names = flat_names(posterior)
     if variables is not None:
-        wanted = [variables] if isinstance(variables, str) else variables
+        wanted = texts("a variable", variables, "b_days")
         names = list(dict.fromkeys(e for name in wanted for e in matching(name, names)))
     values = columns(posterior, names)
     chains, draws = (

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hiermodel.arguments import flag
 from hiermodel.errors import DataError, HiermodelError, did_you_mean
 from hiermodel.families import evaluate
 from hiermodel.frames import as_frame
@@ -52,7 +53,8 @@ class PredictionOptions:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a seed that is no seed."""
+        """Refuse a seed that is no seed, and a flag that is none."""
+        flag("allow_new_levels", self.allow_new_levels)
         seed = self.seed
         whole = isinstance(seed, Integral) and not isinstance(seed, bool)
         if seed is not None and not (whole and seed >= 0):

@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel import inference_data, persistence, predict
+from hiermodel.arguments import flag
 from hiermodel.errors import HiermodelError
 from hiermodel.frames import as_frame, row_labels
 from hiermodel.modeling import Model
@@ -161,6 +162,7 @@ class Predictions:
         DataError
             For a missing column or an unseen level.
         """
+        flag("transform", transform), flag("incl_thres", incl_thres)
         options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
         prediction = self._prediction(newdata, options, (), ndraws)
         values = predict.linpred(prediction, dpar, transform, incl_thres)

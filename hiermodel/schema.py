@@ -87,6 +87,11 @@ class Schema:
         >>> Schema.learn(frame, ["dose", "x"]).columns["dose"].levels
         ('high', 'low')
         """
+        if contrasts is not None and not isinstance(contrasts, Mapping):
+            raise DataError(
+                "contrasts are given by column, such as contrasts={'f': 'sum'}, not "
+                f"{contrasts!r}"
+            )
         given = dict(contrasts or {})
         for name in given:
             if name not in frame.columns:

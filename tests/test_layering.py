@@ -15,6 +15,8 @@ import pytest
 ORDER = (
     "errors",
     "frozen",
+    "arguments",
+    "foreign_names",
     "stan/variables",
     "stan/expr",
     "datasets",

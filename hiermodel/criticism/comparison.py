@@ -43,6 +43,14 @@ def compare(
     --------
     >>> hm.compare({"slopes": fit1, "intercepts": fit2})  # doctest: +SKIP
     """
+    if not isinstance(fits, Mapping):
+        raise DataError(
+            "compare() takes models by name, compare({'a': fit_a, 'b': fit_b}), not "
+            f"{type(fits).__name__}"
+        )
+    for name, fit in fits.items():
+        if not (isinstance(fit, Elpd) or hasattr(fit, "log_lik")):
+            raise DataError(f"{name!r} is no fit and no result of loo() or waic(): {fit!r}")
     if len(fits) < 2:
         raise DataError("compare() takes at least two models: compare({'a': fit_a, 'b': fit_b})")
     if criterion not in ("loo", "waic"):

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.criticism.ppc import KINDS, PPCheck
+from hiermodel.errors import ArgumentError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,7 @@ def _axes(n: int, ax: Axes | Sequence[Axes] | None) -> list[Axes]:
     if ax is not None:
         axes = list(np.ravel(np.asarray(ax, dtype=object)))
         if len(axes) != n:
-            raise ValueError(f"the check has {n} panels, but {len(axes)} axes were given")
+            raise ArgumentError(f"the check has {n} panels, but {len(axes)} axes were given")
         return axes
     import matplotlib.pyplot as plt
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hiermodel.arguments import flag, probability, texts
 from hiermodel.effects.grid import (
     Variable,
     along,
@@ -21,7 +23,7 @@ from hiermodel.effects.grid import (
     typical_row,
 )
 from hiermodel.effects.result import STATISTICS, ConditionalEffects, Effect
-from hiermodel.errors import DataError, did_you_mean
+from hiermodel.errors import ArgumentError, DataError, did_you_mean
 from hiermodel.summary.statistics import describe
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ def conditional_effects(
     ------
     DataError
         An effect or condition that is not a column, or a model without predictors.
-    ValueError
+    ArgumentError
         A wrong `prob`, `resolution` or `method`.
 
     Examples
@@ -100,8 +102,9 @@ def conditional_effects(
     >>> fit.conditional_effects("days", resolution=3)["days"]  # doctest: +SKIP
     """
     _check_arguments(prob, resolution, method)
+    robust = flag("robust", robust)
     variables = predictor_variables(fit)
-    asked = [effects] if isinstance(effects, str) else effects
+    asked = None if effects is None else texts("an effect", effects, "days")
     pairs = _effect_variables(fit, variables, asked)
     base, rows = typical_row(fit), condition_rows(fit, conditions)
     new_levels = re_formula != "none" and _release_groups(fit, base, rows)
@@ -135,12 +138,11 @@ class _Options:
 
 
 def _check_arguments(prob: float, resolution: int, method: str) -> None:
-    if not 0.0 < prob < 1.0:
-        raise ValueError(f"prob must lie between 0 and 1, got {prob!r}")
-    if resolution < 2:
-        raise ValueError(f"resolution must be at least 2, got {resolution!r}")
+    probability("prob", prob)
+    if not isinstance(resolution, Integral) or isinstance(resolution, bool) or resolution < 2:
+        raise ArgumentError(f"resolution must be a whole number of at least 2, got {resolution!r}")
     if method not in ("epred", "linpred", "predict"):
-        raise ValueError(f"method must be 'epred', 'linpred' or 'predict', got {method!r}")
+        raise ArgumentError(f"method must be 'epred', 'linpred' or 'predict', got {method!r}")
 
 
 def _effect_variables(

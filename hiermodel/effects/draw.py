@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.effects.grid import level_text, number_text
+from hiermodel.errors import ArgumentError
 from hiermodel.summary.html import page
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def draw_effects(
     else:
         axes = list(np.ravel(np.asarray(ax, dtype=object)))
     if len(axes) != len(parts):
-        raise ValueError(f"the picture has {len(parts)} panels, but {len(axes)} axes were given")
+        raise ArgumentError(f"the picture has {len(parts)} panels, but {len(axes)} axes were given")
     for panel, one in zip(parts, axes, strict=True):
         _draw_panel(panel, one, effects, points)
     return axes

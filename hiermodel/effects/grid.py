@@ -12,6 +12,7 @@ import pandas as pd
 
 from hiermodel.errors import DataError, did_you_mean
 from hiermodel.formula.syntax import Call, names, walk
+from hiermodel.frames import as_frame
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit
@@ -143,7 +144,7 @@ def condition_rows(
         rows = [dict(zip(lists, values, strict=True)) for values in product(*lists.values())]
         table = pd.DataFrame(rows, columns=list(lists))
     else:
-        table = pd.DataFrame(conditions)
+        table = conditions if isinstance(conditions, pd.DataFrame) else as_frame(conditions)
     if len(table) == 0:
         raise DataError("conditions must have at least one row")
     known = [str(c) for c in fit.frame.columns]

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from hiermodel.arguments import flag, probability, texts
 from hiermodel.errors import FormulaError, did_you_mean
 from hiermodel.flatnames import FlatName, columns, flat_names
 from hiermodel.formula.syntax import Binary, Call, Name, Node, Number, Paren, Unary, names
@@ -130,7 +131,7 @@ def hypothesis(
         A text that cannot be read, or a parameter that the model does not have.
     HiermodelError
         For a fit that is a mode, not draws.
-    ValueError
+    ArgumentError
         `alpha` outside (0, 0.5).
 
     Notes
@@ -142,11 +143,9 @@ def hypothesis(
     >>> fit.hypothesis(["days > 0", "days = 10"])  # doctest: +SKIP
     >>> fit.hypothesis("Intercept > days", cls="sd", group="subject")  # doctest: +SKIP
     """
-    if not 0.0 < alpha < 0.5:
-        raise ValueError(f"alpha must lie between 0 and 0.5, got {alpha!r}")
+    alpha, robust = probability("alpha", alpha, 0.5), flag("robust", robust)
     fit.origin.refuse_point("hypothesis()")
     fit.origin.warn_if_poor("hypothesis()")
-    texts = [hypotheses] if isinstance(hypotheses, str) else list(hypotheses)
     posterior = fit.posterior
     known = {entry.name: entry for entry in flat_names(posterior)}
     prefix = f"{cls}_{group}__" if cls and group else (f"{cls}_" if cls else "")
@@ -156,9 +155,11 @@ def hypothesis(
 
     rows: dict[str, list[object]] = {}
     draws: dict[str, Array] = {}
-    for text in texts:
+    for text in texts("a hypothesis", hypotheses, "days > 0"):
         left, sign, right = _sides(text)
         value = _value(left, known, prefix, draw) - _value(right, known, prefix, draw)
+        if np.ndim(value) == 0:
+            raise FormulaError("the hypothesis names no parameter of the model", text)
         label = _label(left, sign, right)
         rows[label] = _row(np.asarray(value), sign, alpha, robust)
         draws[label] = np.asarray(value)
@@ -213,7 +214,7 @@ def _value(
     node = parse_expression(_quoted(side, known, prefix))
     used = names(node)
     entries = [_lookup(name, known, prefix, side) for name in used]
-    values = draw(entries) if entries else np.empty((1, 0))
+    values = draw(entries) if entries else np.empty((0, 0))
     scope = {name: values[:, i] for i, name in enumerate(used)}
     return np.asarray(_evaluate(node, scope, side), dtype=float)
 

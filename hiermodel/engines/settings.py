@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from hiermodel.arguments import flag
 from hiermodel.errors import EngineError, did_you_mean
+from hiermodel.foreign_names import foreign_hint
 
 #: ``None`` (uniform on (-2, 2)), 0, a radius, one dict of constrained values, or one per chain.
 InitSpec: TypeAlias = float | Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
@@ -86,6 +88,7 @@ class SamplingSettings:
         seed = secrets.randbelow(_MAX_SEED) + 1 if self.seed is None else self.seed
         self._store("seed", _whole("seed", seed, 0, _MAX_SEED))
         self._store("adapt_delta", _fraction(self.adapt_delta))
+        flag("progress", self.progress)
         _check_init_kind(self.init, self.chains)
 
     def _store(self, name: str, value: Any) -> None:
@@ -147,7 +150,8 @@ def _refuse_unknown(options: Mapping[str, Any]) -> None:
     for name in options:
         if name not in known:
             raise EngineError(
-                f"unknown sampling setting {name!r}{did_you_mean(name, known)}; known are "
+                f"unknown sampling setting {name!r}"
+                f"{foreign_hint(name) or did_you_mean(name, known)}; known are "
                 + ", ".join(known)
             )
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hiermodel.errors import HiermodelError
+from hiermodel.arguments import flag, probability
 from hiermodel.flatnames import (
     NOT_MAIN,
     FlatName,
@@ -125,8 +125,7 @@ def summarise(fit: Fit, prob: float = 0.95, robust: bool = False) -> Summary:
     >>> fit = hm.fit("Reaction ~ Days + (Days | Subject)", data, seed=1)  # doctest: +SKIP
     >>> print(fit.summary(prob=0.9))  # doctest: +SKIP
     """
-    if not 0.0 < prob < 1.0:
-        raise HiermodelError(f"prob must lie between 0 and 1, got {prob!r}")
+    prob, robust = probability("prob", prob), flag("robust", robust)
     origin = fit.origin
     tables = summary_tables(fit.posterior, prob, robust)
     if origin.is_point:

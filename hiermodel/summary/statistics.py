@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hiermodel.arguments import flag, probabilities
+
 PROBS = (0.025, 0.975)
 
 # Makes the median absolute deviation of a normal sample estimate its standard deviation.
@@ -19,7 +21,7 @@ def quantile_name(prob: float) -> str:
 
 def statistic_names(probs: Sequence[float] = PROBS) -> list[str]:
     """Return the columns of a table: ``Estimate``, ``Est.Error`` and the quantiles."""
-    return ["Estimate", "Est.Error", *(quantile_name(p) for p in probs)]
+    return ["Estimate", "Est.Error", *(quantile_name(p) for p in probabilities("probs", probs))]
 
 
 def describe(
@@ -43,7 +45,7 @@ def describe(
 
     Raises
     ------
-    ValueError
+    ArgumentError
         A prob outside [0, 1].
 
     Examples
@@ -53,9 +55,7 @@ def describe(
     >>> describe(np.array([[1.0], [2.0], [3.0]]), probs=(0.5,)).tolist()
     [[2.0, 1.0, 2.0]]
     """
-    wrong = [p for p in probs if not 0.0 <= p <= 1.0]
-    if wrong:
-        raise ValueError(f"probs must lie between 0 and 1, got {wrong[0]!r}")
+    probs, robust = probabilities("probs", probs), flag("robust", robust)
     draws = np.asarray(draws, dtype=float)
     if draws.shape[1] == 0:
         return np.empty((0, 2 + len(probs)))
