@@ -20,8 +20,7 @@ from hiermodel.arguments import file_path
 from hiermodel.engines import Draws
 from hiermodel.engines.inits import declared_shape
 from hiermodel.errors import HiermodelError, did_you_mean
-from hiermodel.families.base import Family
-from hiermodel.formula import Formula, update_formula
+from hiermodel.formula import update_formula
 from hiermodel.frames import row_labels
 from hiermodel.modeling import Model
 from hiermodel.origin import Origin
@@ -127,33 +126,6 @@ class Fit(Predictions):
             "pareto_k": draws.pareto_k, **facts,
         }
         return cls(model, frame, groups, provenance)
-
-    # ------------------------------------------------------------------ what was fitted
-
-    @property
-    def formula(self) -> Formula:
-        """The formula of the model."""
-        return self.model.formula
-
-    @property
-    def family(self) -> Family:
-        """The response distribution with its links."""
-        return self.model.family
-
-    @property
-    def priors(self) -> pd.DataFrame:
-        """The prior table: one row per class, group and coefficient, with its source."""
-        return self.model.priors
-
-    @property
-    def stan_code(self) -> str:
-        """The Stan program."""
-        return self.model.stan_code
-
-    @property
-    def nobs(self) -> int:
-        """Number of rows that were fitted."""
-        return len(self.frame)
 
     def update(self, data: Any = None, formula: Any = None, **changes: Any) -> Fit:
         """Fit again with changes; everything else stays as it was.

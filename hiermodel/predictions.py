@@ -15,6 +15,8 @@ import xarray as xr
 from hiermodel import inference_data, persistence, predict
 from hiermodel.arguments import flag
 from hiermodel.errors import HiermodelError
+from hiermodel.families.base import Family
+from hiermodel.formula import Formula
 from hiermodel.frames import as_frame, row_labels
 from hiermodel.modeling import Model
 from hiermodel.predict import (
@@ -81,6 +83,31 @@ class Predictions:
     def response_name(self) -> str:
         """The response as written in the formula."""
         return self.model.response.name
+
+    @property
+    def formula(self) -> Formula:
+        """The formula of the model."""
+        return self.model.formula
+
+    @property
+    def family(self) -> Family:
+        """The response distribution with its links."""
+        return self.model.family
+
+    @property
+    def priors(self) -> pd.DataFrame:
+        """The prior table: one row per class, group and coefficient, with its source."""
+        return self.model.priors
+
+    @property
+    def stan_code(self) -> str:
+        """The Stan program."""
+        return self.model.stan_code
+
+    @property
+    def nobs(self) -> int:
+        """Number of rows that were fitted."""
+        return len(self.frame)
 
     @property
     def row_labels(self) -> np.ndarray:
