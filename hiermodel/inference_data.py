@@ -165,6 +165,8 @@ def write(
     """Write groups and attributes to a netCDF file (see `save`); imports no ArviZ."""
     backend = _backend()
     target = Path(path)
+    if target.is_dir():
+        raise DataError(f"cannot save to {str(target)!r}: it is a directory; name a file in it")
     if not target.parent.is_dir():
         raise DataError(f"cannot save to {str(target)!r}: there is no such directory")
     partial = target.with_name(f".{target.name}.{os.getpid()}.part")

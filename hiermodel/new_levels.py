@@ -152,6 +152,15 @@ class GroupDraws:
     df: Array | None
 
 
+def check_sampling_of_levels(how: str) -> None:
+    """Refuse a way to sample new levels that there is not."""
+    if how not in NEW_LEVELS:
+        raise HiermodelError(
+            f"sample_new_levels must be one of {', '.join(NEW_LEVELS)}, not {how!r}"
+            f"{did_you_mean(how, NEW_LEVELS)}"
+        )
+
+
 def new_level_effects(
     group: GroupEffects,
     draws: GroupDraws,
@@ -165,11 +174,6 @@ def new_level_effects(
     from the normal (or Student) distribution that the group-level parameters of the draw
     describe; ``"old_levels"``: one existing level, chosen at random, for all draws.
     """
-    if how not in NEW_LEVELS:
-        raise HiermodelError(
-            f"sample_new_levels must be one of {', '.join(NEW_LEVELS)}, not {how!r}"
-            f"{did_you_mean(how, NEW_LEVELS)}"
-        )
     size, _, width = draws.r.shape
     out = np.empty((size, len(plan.new), width))
     for k, by in enumerate(plan.new_by):

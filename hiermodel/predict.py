@@ -24,6 +24,7 @@ from hiermodel.links import link_named
 from hiermodel.new_levels import (
     GroupDraws,
     LevelPlan,
+    check_sampling_of_levels,
     included_coefs,
     new_level_effects,
     plan_levels,
@@ -55,6 +56,7 @@ class PredictionOptions:
     def __post_init__(self) -> None:
         """Refuse a seed that is no seed, and a flag that is none."""
         flag("allow_new_levels", self.allow_new_levels)
+        check_sampling_of_levels(self.sample_new_levels)
         seed = self.seed
         whole = isinstance(seed, Integral) and not isinstance(seed, bool)
         if seed is not None and not (whole and seed >= 0):

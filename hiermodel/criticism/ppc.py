@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -128,11 +129,13 @@ def pp_check_data(
     labels = _group_labels(fit, group) if by_group and group is not None else None
     if ndraws is None:
         ndraws = kind.ndraws or _all_draws(fit)
+    elif not isinstance(ndraws, Integral) or isinstance(ndraws, bool) or ndraws < 1:
+        raise DataError(f"ndraws must be a whole number of at least 1, not {ndraws!r}")
     total = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
     y = np.asarray(fit.shown_response, dtype=float)
     replicated = fit.posterior_predict(ndraws=min(ndraws, total), seed=seed)
     yrep = np.asarray(replicated.values, dtype=float).reshape(-1, len(y))
-    stats = (stat,) if isinstance(stat, str) or callable(stat) else tuple(stat)
+    stats = _statistics(stat)
     data = Replications(y, yrep, _places(fit, x), stats)
     exact = _exact_rows(fit)
     if exact is not None:
@@ -217,6 +220,14 @@ def _resolve(type: str, group: str | None) -> tuple[str, bool]:
     if by_group and group is None:
         raise DataError(f"type {type!r} needs a column of the data: group='...'")
     return name, by_group
+
+
+def _statistics(stat: Stat | Sequence[Stat]) -> tuple[Stat, ...]:
+    if isinstance(stat, str) or callable(stat):
+        return (stat,)
+    if isinstance(stat, Sequence) and all(isinstance(s, str) or callable(s) for s in stat):
+        return tuple(stat)
+    raise DataError(f"stat must be a name such as 'sd', a function, or a pair of these: {stat!r}")
 
 
 def _exact_rows(fit: Fit) -> np.ndarray | None:

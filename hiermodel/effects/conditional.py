@@ -112,8 +112,8 @@ def conditional_effects(
         re_formula, prob, robust, method, dpar, categorical, ndraws, seed, new_levels
     )
     out = []
+    given = _interaction_values(int_conditions, variables)
     for pair in pairs:
-        given = int_conditions or {}
         values = {
             v.name: along(fit, v, resolution, k == 1, given.get(v.name) if len(pair) > 1 else None)
             for k, v in enumerate(pair)
@@ -143,6 +143,24 @@ def _check_arguments(prob: float, resolution: int, method: str) -> None:
         raise ArgumentError(f"resolution must be a whole number of at least 2, got {resolution!r}")
     if method not in ("epred", "linpred", "predict"):
         raise ArgumentError(f"method must be 'epred', 'linpred' or 'predict', got {method!r}")
+
+
+def _interaction_values(
+    given: Mapping[str, Sequence[Any]] | None, variables: Mapping[str, Variable]
+) -> Mapping[str, Sequence[Any]]:
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ArgumentError(
+            f"int_conditions holds values by variable, {{'x': [-1, 0, 1]}}, not {given!r}"
+        )
+    for name in given:
+        if name not in variables:
+            raise DataError(
+                f"int_conditions: {name!r} is not a population-level predictor"
+                f"{did_you_mean(name, variables)}"
+            )
+    return given
 
 
 def _effect_variables(

@@ -83,6 +83,8 @@ def bf(
         raise FormulaError(
             "bf() takes formula text; combine formulas with '+'", text, (0, max(1, len(text)))
         )
+    if isinstance(family, (int, float, list, tuple, dict)):
+        raise _about(formula, f"family= takes a name or the result of family(), not {family!r}")
     parsed = parse_formula(formula)
     options = _options(formula, center, cmc, sparse, decomp, nl, loop)
     items: list[SubFormula] = []

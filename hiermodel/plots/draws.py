@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from hiermodel.arguments import texts
 from hiermodel.criticism import _arviz
 from hiermodel.errors import DataError
 from hiermodel.flatnames import columns, flat_names, matching
@@ -57,7 +58,7 @@ def selected(posterior: xr.Dataset, variables: str | Sequence[str] | None = None
         shown = set(main_names(posterior))
         chosen = [entry for entry in entries if entry.name in shown]
     else:
-        wanted = [variables] if isinstance(variables, str) else list(variables)
+        wanted = texts("a variable", variables, "b_days")
         chosen = list(dict.fromkeys(e for name in wanted for e in matching(name, entries)))
     if not chosen:
         raise DataError("the posterior has no parameter to plot")
