@@ -29,6 +29,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "rate": ("denom",),
     "thres": ("x", "gr"),
     "cat": ("x",),
+    "dec": ("x",),
 }
 # Stands for a missing right end until it is known whether the row needs one.
 _NO_END = -(2.0**31) + 1
@@ -42,7 +43,7 @@ class Additions:
     """The addition terms of one response, learned.
 
     `values` maps roles (``weights``, ``trials``, ``se``, ``cens``, ``rcens``, ``lb``, ``ub``,
-    ``denom``, ``thres``, ``thres_gr``) to expressions on the data.
+    ``denom``, ``thres``, ``thres_gr``, ``dec``) to expressions on the data.
     """
 
     values: Mapping[str, LearnedExpression] = field(default_factory=dict)
@@ -63,6 +64,7 @@ class Additions:
         spec = {
             "weights": (real, "0", "", "weights of the log-likelihood"),
             "trials": (integer, "0", "", "number of trials"),
+            "dec": (("int", (), ("N",)), "0", "1", "decision: 1 at the upper boundary, 0 lower"),
             "se": (real, "0", "", "known standard errors"),
             "cens": (integer, "-1", "2", "-1 left, 0 none, 1 right, 2 interval censored"),
             "rcens": (kind, "", "", "right ends of intervals"),
@@ -130,6 +132,8 @@ class Additions:
         value = self.values[role].value(frame, missing="pass")
         if role == "cens":
             return _censoring_codes(value, len(frame))
+        if role == "dec":
+            return _decision_codes(value, len(frame))
         column = numeric_column(value, len(frame), role)
         if role == "rcens":
             column = np.where(np.isnan(column), _NO_END, column)
@@ -198,6 +202,24 @@ def _censoring_codes(value: Any, n: int) -> Array:
     return column.astype(np.int64)
 
 
+def _decision_codes(value: Any, n: int) -> Array:
+    """1 for decisions at the upper boundary, 0 at the lower one."""
+    if isinstance(value, FactorValue):
+        words = {"lower": 0, "upper": 1, "false": 0, "true": 1, "0": 0, "1": 1}
+        found = {str(level): words.get(str(level).lower()) for level in value.levels}
+        unknown = [level for level, code in found.items() if code is None]
+        if unknown:
+            raise DataError(
+                f"dec() does not know {unknown[0]!r}; use 'lower' and 'upper' (or 0 and 1)"
+            )
+        codes = np.asarray(value.codes)
+        _refuse(codes < 0, "dec() is missing")
+        return np.array(list(found.values()), dtype=np.int64)[codes]
+    column = numeric_column(value, n, "dec")
+    _refuse(~np.isin(column, (0, 1)), "dec() takes 0 and 1, or 'lower' and 'upper'")
+    return column.astype(np.int64)
+
+
 def _censoring_label(level: str) -> int:
     hits = [code for word, code in _CENSORING.items() if level and word.startswith(level)]
     if level in {"-1", "0", "1", "2"}:
@@ -262,6 +284,13 @@ def learn_additions(
             parsed.source,
             parsed.response.span if parsed.response else None,
         )
+    if "dec" in family.additions and "dec" not in values:
+        raise FormulaError(
+            f"family {family.name!r} needs the decisions beside the response times: write "
+            f"'y | dec(decision) ~ ...' with a column of 0 and 1, or of 'lower' and 'upper'",
+            parsed.source,
+            parsed.response.span if parsed.response else None,
+        )
     found = Additions(values, scale, se_sigma, family.discrete, suffix)
     if "weights" in found and not found.data(frame, ("weights",))[f"weights{suffix}"].any():
         raise DataError(
@@ -280,6 +309,7 @@ _ROLES: Mapping[str, Mapping[str, str]] = {
     "rate": {"denom": "denom"},
     "thres": {"x": "thres", "gr": "thres_gr"},
     "cat": {"x": "cat"},
+    "dec": {"x": "dec"},
 }
 
 

@@ -271,13 +271,18 @@ def _scalars(
         if param.name == "sigma" and "se" in additions and not additions.se_with_sigma:
             continue
         element = PriorElement(default=defaults.of(param.name, param.name, predicted=False))
+        upper = f"{param.upper:g}" if np.isfinite(param.upper) else param.below
+        comment = f"{param.name} of the {family.name} family"
+        if param.derived is not None:
+            comment += ", before it is brought into its range"
         out.append(
             Var(
-                param.name, "real", block=Block.PARAMETERS,
+                param.derived.raw if param.derived else param.name, "real",
+                block=Block.PARAMETERS,
                 lower=f"{param.lower:g}" if np.isfinite(param.lower) else "",
-                upper=f"{param.upper:g}" if np.isfinite(param.upper) else "",
+                upper=upper,
                 prior=PriorTarget(param.name, (element,)),
-                comment=f"{param.name} of the {family.name} family",
+                comment=comment,
             )
         )
     return tuple(out)

@@ -89,9 +89,9 @@ class Fit(Predictions):
             values = {name: _as_draws(name, v) for name, v in draws.items()}
             draws = Draws(values, engine="recorded", method="recorded")
         _check_draws(model, draws.values)
-        posterior = posterior_dataset(model, draws.values)
-        labels = row_labels(data, model.columns)
-        return cls.assemble(model, model.rows(data), posterior, draws, provenance or {}, labels)
+        labels, rows = row_labels(data, model.columns), model.rows(data)
+        posterior = posterior_dataset(model, draws.values, rows)
+        return cls.assemble(model, rows, posterior, draws, provenance or {}, labels)
 
     @classmethod
     def assemble(

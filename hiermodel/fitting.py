@@ -69,7 +69,7 @@ def _fit_rows(
         prior_only = model.sample_prior == "only"
     run = Run(chosen, sampling, algorithm, certify)
     draws, facts = checked_draws(model, rows, run, prior_only)
-    posterior = posterior_dataset(model, draws.values)
+    posterior = posterior_dataset(model, draws.values, rows)
     kept = {k: v for k, v in settings.items() if isinstance(v, (int, float, str, bool))}
     facts |= {
         "settings": kept, "algorithm": algorithm, "prior_only": prior_only,
@@ -79,7 +79,7 @@ def _fit_rows(
     if model.sample_prior == "yes" and not prior_only:
         # Of the prior there are always draws, whatever is made of the posterior.
         prior, _ = checked_draws(model, rows, replace(run, algorithm="nuts"), prior_only=True)
-        made = made.with_group("prior", posterior_dataset(model, prior.values))
+        made = made.with_group("prior", posterior_dataset(model, prior.values, rows))
     return made
 
 

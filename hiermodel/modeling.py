@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.errors import DataError
-from hiermodel.families.base import Family
+from hiermodel.families.base import Family, FunctionTemplate, Param
 from hiermodel.formula import Formula
 from hiermodel.frames import NeededColumns, as_frame, drop_missing
 from hiermodel.predictors import Predictor
@@ -113,15 +113,23 @@ class Model:
         return self.resolved_priors.parameters
 
     @property
-    def functions(self) -> tuple[str, ...]:
-        """Files of Stan functions that the program includes."""
-        needed: list[str] = []
+    def derived(self) -> tuple[Param, ...]:
+        """Parameters of the family that are computed from a declared one and from all rows."""
+        names = {var.name for var in self.scalars}
+        return tuple(p for p in self.family.params if p.derived and p.derived.raw in names)
+
+    @property
+    def functions(self) -> tuple[str | FunctionTemplate, ...]:
+        """Files and templates of Stan functions that the program includes."""
+        needed: list[str | FunctionTemplate] = []
         for predictor in self.predictors:
             on_link_scale = predictor.param == "mu" and self.likelihood.fused is not None
             if not on_link_scale:
                 needed += predictor.functions
         if self.likelihood.fused is None:
             needed += self.family.distribution.functions
+        for param in self.derived:
+            needed += param.derived.functions if param.derived else ()
         return tuple(dict.fromkeys(needed))
 
     @property

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from hiermodel.modeling import Model
+from hiermodel.predict import parameters, prepare
 
 
-def posterior_dataset(model: Model, values: Mapping[str, np.ndarray]) -> xr.Dataset:
+def posterior_dataset(
+    model: Model, values: Mapping[str, np.ndarray], rows: pd.DataFrame
+) -> xr.Dataset:
     """The user-facing posterior.
 
     Parameters
@@ -18,6 +22,8 @@ def posterior_dataset(model: Model, values: Mapping[str, np.ndarray]) -> xr.Data
     model : Model
     values : mapping of str to ndarray (chain, draw, ...)
         Draws of the declared parameters.
+    rows : DataFrame
+        The rows that the model was fitted to.
 
     Returns
     -------
@@ -32,4 +38,24 @@ def posterior_dataset(model: Model, values: Mapping[str, np.ndarray]) -> xr.Data
             attrs=dict(item.attrs or {}),
         )
     chains, draws = next(iter(values.values())).shape[:2]
-    return xr.Dataset(arrays).assign_coords(chain=np.arange(chains), draw=np.arange(draws))
+    made = xr.Dataset(arrays).assign_coords(chain=np.arange(chains), draw=np.arange(draws))
+    return made.assign(_derived(model, made, rows)) if model.derived else made
+
+
+def _derived(model: Model, made: xr.Dataset, rows: pd.DataFrame) -> dict[str, xr.DataArray]:
+    """Parameters that follow from a declared one, the other parameters and the responses."""
+    prediction = prepare(model, made, rows)
+    y = model.response.coded(rows)
+    out = {}
+    for param in model.derived:
+        assert param.derived is not None
+        values = np.empty(prediction.size)
+        for at in prediction.chunks():
+            p = parameters(prediction, at)
+            rest = param.derived.arguments(y, p)
+            values[at] = param.derived.value(getattr(p, param.derived.raw), *rest)[:, 0]
+        out[param.name] = xr.DataArray(
+            values.reshape(prediction.shape), dims=("chain", "draw"),
+            attrs={"cls": "dpar", "group": "", "dpar": param.name, "resp": ""},
+        )
+    return out

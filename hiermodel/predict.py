@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from hiermodel.modeling import Model
 
 # Addition terms that a log-likelihood, or an expectation, needs.
-LIKELIHOOD_ROLES = ("trials", "se", "denom", "weights", "cens", "rcens", "lb", "ub")
+LIKELIHOOD_ROLES = ("trials", "dec", "se", "denom", "weights", "cens", "rcens", "lb", "ub")
 EXPECTATION_ROLES = ("trials", "se", "denom", "lb", "ub")
 
 # Upper bound of one temporary array in a chunk of draws; some ten are alive at a time.
@@ -283,6 +283,9 @@ def parameters(prediction: Prediction, at: slice) -> SimpleNamespace:
         values["mu"] = np.stack([np.zeros_like(stacked[0]), *stacked], axis=-1)
     for var in model.scalars:
         values[var.name] = draws[var.name][:, None]
+    for param in model.derived:
+        if param.name in draws:
+            values[param.name] = draws[param.name][:, None]
     for name, value in model.fixed.items():
         values[name] = np.full((1, 1), value)
     if model.thresholds is not None:
@@ -296,6 +299,8 @@ def parameters(prediction: Prediction, at: slice) -> SimpleNamespace:
 def _apply_additions(
     model: Model, extras: Mapping[str, Array], values: dict[str, Any]
 ) -> None:
+    if "dec" in extras:
+        values["dec"] = extras["dec"]
     if "trials" in extras:
         values["trials"] = extras["trials"]
     if "se" in extras:
@@ -352,7 +357,8 @@ def _predictor(model: Model, name: str) -> Any:
 def dpar_draws(prediction: Prediction, dpar: str) -> Array:
     """One parameter on its natural scale, (draws, rows)."""
     model = prediction.model
-    known = [p.name for p in model.predictors] + [v.name for v in model.scalars]
+    computed = (param.name for param in model.derived)
+    known = [p.name for p in model.predictors] + [v.name for v in model.scalars] + [*computed]
     if dpar not in known:
         raise HiermodelError(
             f"{dpar!r} is not a parameter of this model{did_you_mean(dpar, known)}; "

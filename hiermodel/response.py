@@ -83,6 +83,15 @@ class Response:
         return {f"ncat{self.suffix}": len(self.categories)} if nominal else {}
 
     @property
+    def statistics(self) -> tuple[tuple[str, str, str], ...]:
+        """Name, Stan text and meaning of what the program computes from ``Y`` alone."""
+        s, known = self.suffix, {"min_Y": ("min", "smallest response")}
+        return tuple(
+            (f"{name}{s}", f"{known[name][0]}(Y{s})", known[name][1])
+            for name in self.family.response_statistics
+        )
+
+    @property
     def var(self) -> Var:
         """The declaration of ``Y``."""
         if self.family.discrete:

@@ -40,7 +40,7 @@ def numpy_log_lik(model: Model, rows: pd.DataFrame, params: Mapping[str, np.ndar
         Declared parameters at their declared shapes.
     """
     values = {name: np.asarray(v, dtype=float)[None, None] for name, v in params.items()}
-    prediction = prepare(model, posterior_dataset(model, values), rows, needs=LIKELIHOOD_ROLES)
+    prediction = prepare(model, posterior_dataset(model, values, rows), rows, needs=LIKELIHOOD_ROLES)
     return float(log_lik(prediction, model.response.coded(rows)).sum())
 
 

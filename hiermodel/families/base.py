@@ -28,8 +28,10 @@ from hiermodel.links import Link, link_named
 from hiermodel.stan.expr import MathNamespace, StanExpr, StanMath, stan_call
 
 __all__ = [
+    "Derived",
     "Distribution",
     "Family",
+    "FunctionTemplate",
     "Fused",
     "MathNamespace",
     "NumpyMath",
@@ -48,9 +50,44 @@ ResponseKind = Literal[
     "binary",  # 0/1, boolean, or a factor with two levels (second = 1)
     "trials",  # 0 .. trials
     "unit",  # inside (0, 1)
+    "unit_with_zero",  # 0 <= y < 1
+    "unit_closed",  # 0 <= y <= 1
+    "nonnegative",  # >= 0
+    "angle",  # from -pi to pi
     "ordinal",  # ordered factor or 1, 2, ...
     "nominal",  # factor
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """How a parameter without a formula follows from a declared one and from all the rows.
+
+    For a parameter whose range depends on the other parameters and on the responses, as that of
+    the shape of an extreme value distribution does: the program declares `raw` on the whole
+    line, and computes the parameter itself where the likelihood is.
+
+    Attributes
+    ----------
+    raw : str
+        Name of the declared parameter (``tmp_xi``); the prior is one of `raw`.
+    function : str
+        The Stan function of ``(raw, *arguments)``.
+    arguments : callable
+        ``(y, p) -> tuple``: its other arguments from the responses and parameters; it runs on
+        Stan text and on arrays.
+    value : callable
+        The twin of `function` in NumPy: `raw` is ``(S, 1)``, arguments are ``(S, N)``, the
+        result is ``(S, 1)``.
+    functions : tuple of str
+        Files of ``stan_templates/functions`` that hold the function.
+    """
+
+    raw: str
+    function: str
+    arguments: Callable[[Any, Any], tuple[Any, ...]]
+    value: Callable[..., np.ndarray]
+    functions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +110,11 @@ class Param:
         Default prior of its intercept when it has a formula, ``"scale"`` as above.
     fixed : float, optional
         Its value when it has no formula, for a parameter that is then no parameter (``disc``).
+    below : str
+        Statistic of the response that bounds it from above when it has no formula
+        (``"min_Y"``); `prior` may name it as well.
+    derived : Derived, optional
+        Set when it is computed from another declared parameter, without a formula.
     """
 
     name: str
@@ -82,6 +124,19 @@ class Param:
     prior: str = ""
     prior_predicted: str = "scale"
     fixed: float | None = None
+    below: str = ""
+    derived: Derived | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionTemplate:
+    """Stan functions that many distributions share, but for names.
+
+    `file` is a Jinja template of ``stan_templates/functions``, `values` what it is filled with.
+    """
+
+    file: str
+    values: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +148,8 @@ class Distribution:
     when neither Stan nor we have it (then no censoring or truncation). `random(rng, *args)`
     draws one value per broadcast element. With `vectorized` False, Stan is called row by row.
     `truncated_mean(lb, ub, *args)` is E[Y | lb <= Y <= ub], where bounds may be infinite.
-    `functions` names files of ``stan_templates/functions`` that the program then includes.
+    `functions` names files of ``stan_templates/functions``, or templates of such, that the
+    program then includes.
     """
 
     name: str
@@ -103,7 +159,7 @@ class Distribution:
     log_cdf: Callable[..., np.ndarray] | None = None
     log_ccdf: Callable[..., np.ndarray] | None = None
     vectorized: bool = True
-    functions: tuple[str, ...] = ()
+    functions: tuple[str | FunctionTemplate, ...] = ()
     truncated_mean: Callable[..., np.ndarray] | None = None
 
 
@@ -209,6 +265,11 @@ class Family:
     def param(self, name: str) -> Param:
         """Return the parameter of that name."""
         return next(p for p in self.params if p.name == name)
+
+    @property
+    def response_statistics(self) -> tuple[str, ...]:
+        """Statistics of the response that parameters and their priors may name: ``min_Y``."""
+        return tuple(dict.fromkeys(p.below for p in self.params if p.below))
 
     def with_links(self, links: Mapping[str, str]) -> Family:
         """Return the same family with other links; parameters not named keep theirs."""

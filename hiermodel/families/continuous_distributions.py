@@ -16,6 +16,8 @@ from hiermodel.families.numerics import (
     log_betainc,
     log_gammainc,
     log_gammaincc,
+    outside,
+    size_of,
     xlogy,
 )
 from hiermodel.families.truncation import log_mass, mass_ratio
@@ -24,15 +26,6 @@ from hiermodel.links import log1m_exp
 _ZERO, _ONE = np.array(0.0), np.array(1.0)
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _NODES, _WEIGHTS = np.polynomial.laguerre.laggauss(48)
-
-
-def _outside(y: Array, support: Array, log_prob: Array) -> Array:
-    """-inf where y is outside its support; NaN parameters stay NaN."""
-    return np.where(support, log_prob, np.where(np.isnan(log_prob), log_prob, -np.inf))
-
-
-def _size(*args: Array) -> tuple[int, ...]:
-    return np.broadcast_shapes(*(np.shape(a) for a in args))
 
 
 # ---- normal and lognormal
@@ -80,7 +73,7 @@ def _log_positive(y: Array) -> Array:
 def _lognormal_log_prob(y: Array, mu: Array, sigma: Array) -> Array:
     inside = np.asarray(y) > 0
     log_y = np.log(np.where(inside, y, 1.0))
-    return _outside(y, inside, _normal_log_prob(log_y, mu, sigma) - log_y)
+    return outside(y, inside, _normal_log_prob(log_y, mu, sigma) - log_y)
 
 
 def _lognormal_truncated_mean(lb: Array, ub: Array, mu: Array, sigma: Array) -> Array:
@@ -137,7 +130,7 @@ STUDENT_T = Distribution(
     "student_t",
     discrete=False,
     log_prob=_student_log_prob,
-    random=lambda rng, nu, mu, sigma: mu + sigma * rng.standard_t(nu, _size(nu, mu, sigma)),
+    random=lambda rng, nu, mu, sigma: mu + sigma * rng.standard_t(nu, size_of(nu, mu, sigma)),
     log_cdf=_student_log_cdf,
     log_ccdf=lambda y, nu, mu, sigma: _student_log_cdf(2 * mu - y, nu, mu, sigma),
     truncated_mean=_student_truncated_mean,
@@ -187,7 +180,7 @@ def _skew_normal_log_ccdf(y: Array, xi: Array, omega: Array, alpha: Array) -> Ar
 
 
 def _skew_normal_random(rng: Generator, xi: Array, omega: Array, alpha: Array) -> Array:
-    size = _size(xi, omega, alpha)
+    size = size_of(xi, omega, alpha)
     delta = alpha / np.sqrt(1 + np.square(alpha))
     half = np.abs(rng.standard_normal(size))
     return xi + omega * (delta * half + np.sqrt(1 - delta**2) * rng.standard_normal(size))
@@ -226,7 +219,7 @@ def _gamma_log_prob(y: Array, shape: Array, rate: Array) -> Array:
     inside = np.asarray(y) > 0
     y = np.where(inside, y, 1.0)
     log_prob = xlogy(shape, rate) - special.gammaln(shape) + (shape - 1) * np.log(y) - rate * y
-    return _outside(y, inside, log_prob)
+    return outside(y, inside, log_prob)
 
 
 def _gamma_truncated_mean(lb: Array, ub: Array, shape: Array, rate: Array) -> Array:
@@ -249,7 +242,7 @@ def _weibull_log_prob(y: Array, shape: Array, scale: Array) -> Array:
     inside = np.asarray(y) > 0
     z = np.where(inside, y, 1.0) / scale
     log_prob = np.log(shape) - np.log(scale) + (shape - 1) * np.log(z) - z**shape
-    return _outside(y, inside, log_prob)
+    return outside(y, inside, log_prob)
 
 
 def _weibull_log_ccdf(y: Array, shape: Array, scale: Array) -> Array:
@@ -269,7 +262,7 @@ WEIBULL = Distribution(
     "weibull",
     discrete=False,
     log_prob=_weibull_log_prob,
-    random=lambda rng, shape, scale: scale * rng.weibull(shape, _size(shape, scale)),
+    random=lambda rng, shape, scale: scale * rng.weibull(shape, size_of(shape, scale)),
     log_cdf=lambda y, shape, scale: log1m_exp(_weibull_log_ccdf(y, shape, scale)),
     log_ccdf=_weibull_log_ccdf,
     truncated_mean=_weibull_truncated_mean,
@@ -277,7 +270,7 @@ WEIBULL = Distribution(
 
 
 def _exponential_log_prob(y: Array, rate: Array) -> Array:
-    return _outside(y, np.asarray(y) >= 0, np.log(rate) - rate * y)
+    return outside(y, np.asarray(y) >= 0, np.log(rate) - rate * y)
 
 
 def _exponential_log_ccdf(y: Array, rate: Array) -> Array:
@@ -302,7 +295,7 @@ def _beta_log_prob(y: Array, a: Array, b: Array) -> Array:
     inside = (np.asarray(y) > 0) & (np.asarray(y) < 1)
     y = np.where(inside, y, 0.5)
     log_prob = (a - 1) * np.log(y) + (b - 1) * np.log1p(-y) - special.betaln(a, b)
-    return _outside(y, inside, log_prob)
+    return outside(y, inside, log_prob)
 
 
 def _beta_log_cdf(y: Array, a: Array, b: Array) -> Array:

@@ -36,6 +36,9 @@ def complete(family: Family, p: Any) -> Any:
         for param in family.params
         if param.fixed is not None and not hasattr(p, param.name)
     }
+    if "dec" in family.additions and not hasattr(p, "dec"):
+        # Only densities look at the decision: random draws and means are of the time alone.
+        missing["dec"] = np.zeros((1, 1))
     return SimpleNamespace(**{**vars(p), **missing}) if missing else p
 
 

@@ -29,6 +29,16 @@ def log_diff_exp(a: Array, b: Array) -> Array:
         return a + log1m_exp(np.minimum(gap, 0.0))
 
 
+def outside(y: Array, support: Array, log_prob: Array) -> Array:
+    """-inf where y is outside its support; NaN parameters stay NaN."""
+    return np.where(support, log_prob, np.where(np.isnan(log_prob), log_prob, -np.inf))
+
+
+def size_of(*args: Array) -> tuple[int, ...]:
+    """Shape that arrays broadcast to."""
+    return np.broadcast_shapes(*(np.shape(a) for a in args))
+
+
 def xlogy(x: Array, y: Array) -> Array:
     """``x log(y)`` with 0 log 0 = 0."""
     return special.xlogy(x, y)

@@ -8,12 +8,36 @@ from dataclasses import fields, replace
 from typing import Any
 
 from hiermodel.errors import FamilyError, did_you_mean
-from hiermodel.families import binary, continuous, counts, nominal, ordinal
+from hiermodel.families import (
+    binary,
+    bounded,
+    circular,
+    continuous,
+    counts,
+    extreme,
+    nominal,
+    ordinal,
+    positive,
+    reaction_times,
+    two_sided,
+)
 from hiermodel.families.base import Family, Fused
 
 _FAMILIES: dict[str, Family] = {
     family.name: family
-    for module in (continuous, counts, binary, ordinal, nominal)
+    for module in (
+        continuous,
+        two_sided,
+        positive,
+        reaction_times,
+        extreme,
+        circular,
+        bounded,
+        counts,
+        binary,
+        ordinal,
+        nominal,
+    )
     for family in module.FAMILIES
 }
 
@@ -26,6 +50,10 @@ _ALIASES: dict[str, str] = {
     "neg_binomial_2": "negbinomial",
     "negative_binomial": "negbinomial",
     "negativebinomial": "negbinomial",
+    "inverse_gaussian": "inverse.gaussian",
+    "wald": "inverse.gaussian",
+    "vonmises": "von_mises",
+    "double_exponential": "laplace",
 }
 
 _LINK_PREFIX = "link_"

@@ -110,6 +110,10 @@ _SUPPORT: dict[str, tuple[str, Callable[[Array], Array]]] = {
     "trials": ("counts 0, 1, 2, ...", lambda y: (y >= 0) & (y == np.floor(y))),
     "binary": ("0 and 1", lambda y: (y == 0) | (y == 1)),
     "unit": ("values strictly between 0 and 1", lambda y: (y > 0) & (y < 1)),
+    "unit_with_zero": ("values from 0 on, below 1", lambda y: (y >= 0) & (y < 1)),
+    "unit_closed": ("values from 0 to 1", lambda y: (y >= 0) & (y <= 1)),
+    "nonnegative": ("numbers from 0 on", lambda y: y >= 0),
+    "angle": ("angles from -pi to pi", lambda y: np.abs(y) <= np.pi),
     "ordinal": ("categories 1, 2, ...", lambda y: (y >= 1) & (y == np.floor(y))),
     "nominal": ("categories 1, 2, ...", lambda y: (y >= 1) & (y == np.floor(y))),
 }

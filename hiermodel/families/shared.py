@@ -40,6 +40,24 @@ ALPHA = Param(
     prior="normal(0, 4)",
     prior_predicted="normal(0, 4)",
 )
+PROBABILITY = Param(
+    "zi",
+    ("logit", "identity"),
+    lower=0,
+    upper=1,
+    prior="beta(1, 1)",
+    prior_predicted="logistic(0, 1)",
+)
+ZI = PROBABILITY
+HU, ZOI, COI, BIAS, QUANTILE = (
+    replace(PROBABILITY, name=name) for name in ("hu", "zoi", "coi", "bias", "quantile")
+)
+KAPPA = Param(
+    "kappa", SCALE_LINKS, lower=0, prior="gamma(2, 0.01)", prior_predicted="normal(5.0, 0.8)"
+)
+NDT = Param(
+    "ndt", SCALE_LINKS, lower=0, below="min_Y", prior="uniform(0, min_Y)", prior_predicted=""
+)
 DISC = Param(
     "disc",
     SCALE_LINKS,

@@ -7,7 +7,7 @@ declared facts: links, addition terms, which parameters have formulas.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +22,8 @@ class Likelihood:
 
     `statement` is the one call for all rows, or empty when rows are visited one by one with
     the other texts. `fused` is the density with the link folded in, if one is used, and `glm`
-    says that it also takes the design matrix of ``mu``.
+    says that it also takes the design matrix of ``mu``. `definitions` are statements that come
+    first: parameters that are computed from all rows.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Likelihood:
     censored: bool = False
     fused: Fused | None = None
     glm: bool = False
+    definitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,23 @@ def build_likelihood(facts: LikelihoodInput) -> Likelihood:
         ).text
         if glm and facts.glm_design is not None:
             text = f"{text}, where {' * '.join(facts.glm_design)} is {facts.glm_text}"
-        return Likelihood(text, facts.suffix, statement, fused=fused, glm=glm)
-    return _row_likelihood(facts, name, arguments, fused)
+        made = Likelihood(text, facts.suffix, statement, fused=fused, glm=glm)
+    else:
+        made = _row_likelihood(facts, name, arguments, fused)
+    return replace(made, definitions=_definitions(facts, parameters))
+
+
+def _definitions(facts: LikelihoodInput, parameters: Any) -> tuple[str, ...]:
+    """Define the parameters that follow from a declared one and from all rows."""
+    s, out = facts.suffix, []
+    for param in facts.family.params:
+        known = param.name in facts.predicted or param.name in facts.fixed
+        if param.derived is None or known:
+            continue
+        rest = param.derived.arguments(StanExpr(f"Y{s}", rows=True), parameters)
+        value = stan_call(param.derived.function, StanExpr(f"{param.derived.raw}{s}"), *rest)
+        out.append(f"real {param.name}{s} = {value.text};")
+    return tuple(out)
 
 
 def _fused(facts: LikelihoodInput) -> Fused | None:
@@ -127,6 +144,8 @@ def parameter_expressions(facts: LikelihoodInput, on_link_scale: bool) -> Any:
             values[param.name] = StanExpr(f"{param.name}{s}")
     if "trials" in additions:
         values["trials"] = StanExpr(f"trials{s}", rows=True)
+    if "dec" in additions:
+        values["dec"] = StanExpr(f"dec{s}", rows=True)
     if facts.thresholds is not None:
         values["thresholds"] = facts.thresholds
     if facts.categories:

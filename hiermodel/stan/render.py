@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import jinja2
 
+from hiermodel.families.base import FunctionTemplate
 from hiermodel.stan.variables import Block, Var
 
 if TYPE_CHECKING:
@@ -75,9 +76,12 @@ def render(model: Model) -> StanProgram:
         Its `code` is the text.
     """
     transformed = [
-        _macro(f"terms/{term.template}", "transformed_data", model, term)
-        for predictor in model.predictors
-        for term in predictor.terms
+        *(f"real {name} = {text};  // {note}" for name, text, note in model.response.statistics),
+        *(
+            _macro(f"terms/{term.template}", "transformed_data", model, term)
+            for predictor in model.predictors
+            for term in predictor.terms
+        ),
     ]
     return StanProgram(
         title=model.title,
@@ -127,9 +131,23 @@ def _likelihood_parts(model: Model) -> Iterable[str]:
         lines = (_macro(f"terms/{t.template}", "eta", model, t, predictor.name) for t in terms)
         inverse = "" if on_link_scale else predictor.inverse_link_statement
         yield start + "".join(lines) + inverse
+    yield "\n".join(model.likelihood.definitions)
     yield _environment().get_template("likelihood.stan.jinja").render(lik=likelihood)
 
 
 def _functions(model: Model) -> tuple[str, ...]:
-    folder = template_folder() / "functions"
-    return tuple((folder / name).read_text(encoding="utf-8").rstrip() for name in model.functions)
+    return tuple(function_text(one) for one in model.functions)
+
+
+def function_text(source: str | FunctionTemplate) -> str:
+    """Return the Stan functions of a file of ``stan_templates/functions``, filled if a template.
+
+    Examples
+    --------
+    >>> function_text("sratio.stan").splitlines()[-1]
+    '}'
+    """
+    if isinstance(source, FunctionTemplate):
+        template = _environment().get_template(f"functions/{source.file}")
+        return template.render(dict(source.values)).rstrip()
+    return (template_folder() / "functions" / source).read_text(encoding="utf-8").rstrip()
