@@ -75,7 +75,8 @@ def _check(case: Mapping[str, Any], call: ModelCall) -> CaseResult:
     data = dict(model.bind(call.data))
     code = model.stan_code
     declared = stan_text.declarations(code, "parameters")
-    problems = compare.parameter_problems(declared, data, case["parameters"])
+    known = {**data, **stan_text.computed_numbers(code, data)}
+    problems = compare.parameter_problems(declared, known, case["parameters"])
     problems += _declared_by_model(model, [one.name for one in declared])
     problems += compare.data_problems(data, case["standata"])
     problems += compare.prior_problems(call.default_priors(), case["default_prior"])

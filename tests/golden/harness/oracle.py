@@ -3,20 +3,29 @@
 brms 2.23.0 writes a program for ``zero_inflated_asym_laplace`` that applies the inverse logit to a
 predicted ``zi`` twice. A right program differs from the recorded density by the difference
 of the two Bernoulli terms, which follows from the recorded data and parameters.
+
+Its log P(Y > y) of the inverse Gaussian distribution has a plus where the formula (Giner & Smyth
+2016) has a minus, so that P(Y <= y) + P(Y > y) is more than 1. Right-censored rows are corrected
+with SciPy's survival function.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, log_expit
+from scipy import stats
+from scipy.special import expit, log_expit, log_ndtr
 
 from harness import compare
 
+_TAIL_NOTE = (
+    "the recorded density adds a term of P(Y > y) that is to be subtracted (an error of the "
+    "reference); compared with the right density, without the gradient norm"
+)
 _NOTE = (
     "the recorded density applies inv_logit to zi twice (an error of the reference); "
     "compared with the right density, without the gradient norm"
@@ -29,23 +38,65 @@ class Correction:
 
     case: Mapping[str, Any]
     note: str
+    difference: Callable[[Mapping[str, Any], Mapping[str, Any]], float]
 
     def at(self, point: Mapping[str, Any]) -> float:
         """The right log density minus the recorded one."""
-        eta = _population_predictor(self.case["standata"], point["params"], "_zi")
-        zero = compare.array(self.case["standata"]["Y"]["values"]) == 0
-        return float(np.sum(_bernoulli(zero, eta) - _bernoulli(zero, expit(eta))))
+        return self.difference(self.case, point["params"])
+
+
+def _double_inverse_logit(case: Mapping[str, Any], params: Mapping[str, Any]) -> float:
+    eta = _population_predictor(case["standata"], params, "_zi")
+    zero = compare.array(case["standata"]["Y"]["values"]) == 0
+    return float(np.sum(_bernoulli(zero, eta) - _bernoulli(zero, expit(eta))))
+
+
+def _inverse_gaussian_tail(case: Mapping[str, Any], params: Mapping[str, Any]) -> float:
+    standata = case["standata"]
+    y, cens = (compare.array(standata[name]["values"]) for name in ("Y", "cens"))
+    eta = _population_predictor(standata, params, "")
+    mu, shape = _INVERSE[case["call"]["family"]["link"]](eta), compare.number(params["shape"])
+    y, mu = y[cens == 1], mu[cens == 1]
+    root = np.sqrt(shape / y)
+    second = 2 * shape / mu + log_ndtr(-root * (y / mu + 1))
+    recorded = np.logaddexp(log_ndtr(root * (1 - y / mu)), second)
+    return float(np.sum(stats.invgauss(mu / shape, scale=shape).logsf(y) - recorded))
+
+
+_INVERSE: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "log": np.exp,
+    "identity": lambda eta: eta,
+    "inverse": lambda eta: 1 / eta,
+    "1/mu^2": lambda eta: 1 / np.sqrt(eta),
+}
 
 
 def correction(case: Mapping[str, Any]) -> Correction | None:
     """The correction that a case needs, None for nearly all."""
     family = case["call"]["family"] or {}
+    if family.get("name") == "inverse.gaussian":
+        return _tail_correction(case, family)
     if family.get("name") != "zero_inflated_asym_laplace":
         return None
     names = {one["name"] for one in case["parameters"]}
     # Only a purely population-level predictor can be computed from the recorded data alone.
     simple = not any(re.match(r"(Z_\d+_zi|Xs_zi|Zs_zi|offsets_zi)", k) for k in case["standata"])
-    return Correction(case, _NOTE) if "Intercept_zi" in names and simple else None
+    known = "Intercept_zi" in names and simple
+    return Correction(case, _NOTE, _double_inverse_logit) if known else None
+
+
+def _tail_correction(case: Mapping[str, Any], family: Mapping[str, Any]) -> Correction | None:
+    """For right-censored rows of a purely population-level model with one shape."""
+    standata = case["standata"]
+    names = {one["name"] for one in case["parameters"]}
+    other = ("weights", "lb", "ub", "rcens", "offsets", "Xs", "Z_1_1")
+    known = (
+        "cens" in standata
+        and {"Intercept", "shape"} <= names
+        and family.get("link") in _INVERSE
+        and not any(name in standata for name in other)
+    )
+    return Correction(case, _TAIL_NOTE, _inverse_gaussian_tail) if known else None
 
 
 def _bernoulli(zero: np.ndarray, eta: np.ndarray) -> np.ndarray:

@@ -84,6 +84,17 @@ def declarations(code: str, name: str) -> tuple[Declared, ...]:
     return tuple(_declaration(statement) for statement in statements if statement)
 
 
+def computed_numbers(code: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers that the program computes from data alone: ``real min_Y = min(Y);``."""
+    out: dict[str, Any] = {}
+    for found in re.finditer(r"\b(?:real|int)\s+(\w+)\s*=([^;]*);", block(code, "transformed data")):
+        try:
+            out[found[1]] = evaluate(found[2].strip(), {**data, **out})
+        except (ValueError, SyntaxError):
+            continue  # what no bound or size names need not be known
+    return out
+
+
 def _declaration(text: str) -> Declared:
     match = _DECLARATION.match(text)
     if match is None:
