@@ -123,11 +123,9 @@ class Model:
         """Files and templates of Stan functions that the program includes."""
         needed: list[str | FunctionTemplate] = []
         for predictor in self.predictors:
-            on_link_scale = predictor.param == "mu" and self.likelihood.fused is not None
-            if not on_link_scale:
+            if not self.likelihood.on_link_scale(predictor.param):
                 needed += predictor.functions
-        if self.likelihood.fused is None:
-            needed += self.family.distribution.functions
+        needed += self.likelihood.functions
         for param in self.derived:
             needed += param.derived.functions if param.derived else ()
         return tuple(dict.fromkeys(needed))

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from scipy import special
@@ -37,6 +37,7 @@ __all__ = [
     "NumpyMath",
     "Param",
     "ResponseKind",
+    "ShapedFunction",
     "StanExpr",
     "StanMath",
     "stan_call",
@@ -47,6 +48,7 @@ ResponseKind = Literal[
     "real",  # any finite number
     "positive",  # > 0
     "count",  # 0, 1, 2, ...
+    "positive count",  # 1, 2, ...
     "binary",  # 0/1, boolean, or a factor with two levels (second = 1)
     "trials",  # 0 .. trials
     "unit",  # inside (0, 1)
@@ -54,7 +56,7 @@ ResponseKind = Literal[
     "unit_closed",  # 0 <= y <= 1
     "nonnegative",  # >= 0
     "angle",  # from -pi to pi
-    "ordinal",  # ordered factor or 1, 2, ...
+    "ordinal",  # ordered factor or 1, 2, ...; from 0 with a hurdle
     "nominal",  # factor
 ]
 
@@ -130,13 +132,30 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class FunctionTemplate:
-    """Stan functions that many distributions share, but for names.
+    """Stan functions written from a template of ``stan_templates/functions``.
 
-    `file` is a Jinja template of ``stan_templates/functions``, `values` what it is filled with.
+    `values` are what the template sees as ``f``. Equal templates give equal text.
     """
 
     file: str
     values: tuple[tuple[str, Any], ...]
+
+
+class ShapedFunction(Protocol):
+    """Stan functions that are written for the shapes of the arguments they meet."""
+
+    def written(self, rows: tuple[bool, ...] | None, cumulative: bool) -> FunctionTemplate:
+        """Return the functions for one call.
+
+        Parameters
+        ----------
+        rows : tuple of bool or None
+            Which arguments have one entry per row, when all rows are one call; None when the
+            density is called row by row.
+        cumulative : bool
+            Whether ``_lcdf`` and ``_lccdf`` are needed too.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +167,9 @@ class Distribution:
     when neither Stan nor we have it (then no censoring or truncation). `random(rng, *args)`
     draws one value per broadcast element. With `vectorized` False, Stan is called row by row.
     `truncated_mean(lb, ub, *args)` is E[Y | lb <= Y <= ub], where bounds may be infinite.
-    `functions` names files of ``stan_templates/functions``, or templates of such, that the
-    program then includes.
+    `functions` names files of ``stan_templates/functions`` that the program then includes,
+    templates of such, or functions that are written for the call. `tail` is a Stan name whose
+    ``_lccdf`` is the same number as that of `name`, only faster for the low bounds of truncation.
     """
 
     name: str
@@ -159,8 +179,10 @@ class Distribution:
     log_cdf: Callable[..., np.ndarray] | None = None
     log_ccdf: Callable[..., np.ndarray] | None = None
     vectorized: bool = True
-    functions: tuple[str | FunctionTemplate, ...] = ()
+    functions: tuple[str | FunctionTemplate | ShapedFunction, ...] = ()
     truncated_mean: Callable[..., np.ndarray] | None = None
+    tail: str = ""
+    tail_functions: tuple[FunctionTemplate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +194,8 @@ class Fused:
     behind ``(x, alpha, beta)``, `glm_first` those before them. `unpredicted` names parameters
     that must have no formula (and no value but their fixed one, for those that have one).
     `grouped_thresholds` is False when all rows must share one vector of thresholds.
+    `also` are other parameters that the density takes on the scale of their link, with that
+    link: they must have a formula. `functions` as in `Distribution`.
     """
 
     link: str
@@ -182,6 +206,12 @@ class Fused:
     glm_first: Arguments = lambda p, m: ()
     unpredicted: tuple[str, ...] = ()
     grouped_thresholds: bool = True
+    also: tuple[tuple[str, str], ...] = ()
+    functions: tuple[str | FunctionTemplate | ShapedFunction, ...] = ()
+
+    def on_link_scale(self, param: str) -> bool:
+        """True for the parameters that the density takes on the scale of their link."""
+        return param == "mu" or param in dict(self.also)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Pickled and copied by its place in the registry, as a `Family`."""
@@ -318,6 +348,9 @@ NumpyMath: Any = SimpleNamespace(
     lgamma=special.gammaln,
     expm1=np.expm1,
     log1p=np.log1p,
+    log1m=lambda x: np.log1p(-x),
+    log_inv_logit=lambda x: -np.logaddexp(0, -x),
+    log1m_inv_logit=lambda x: -np.logaddexp(0, x),
     inv_logit=special.expit,
     pi=lambda: np.pi,
     # (S, N) to (S, N, 1), against the last axis of thresholds

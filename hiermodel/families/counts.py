@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from hiermodel.families.base import Family, Fused, Param
 from hiermodel.families.discrete_distributions import NEG_BINOMIAL_2, POISSON
-from hiermodel.families.shared import COUNT_LINKS, COUNTED, SHAPE, positive_mu
+from hiermodel.families.shared import (
+    CENSORED,
+    COUNT_LINKS,
+    COUNT_SHAPE,
+    COUNTED,
+    PHI,
+    SCALE_LINKS,
+    positive_mu,
+)
 
 _NEG_BINOMIAL_LOG = Fused(
     link="log",
@@ -37,13 +45,7 @@ NEGBINOMIAL = Family(
     name="negbinomial",
     params=(
         positive_mu(COUNT_LINKS),
-        Param(
-            "shape",
-            SHAPE.links,
-            lower=0,
-            prior="inv_gamma(0.4, 0.3)",
-            prior_predicted=SHAPE.prior_predicted,
-        ),
+        COUNT_SHAPE,
     ),
     response="count",
     distribution=NEG_BINOMIAL_2,
@@ -68,4 +70,52 @@ GEOMETRIC = Family(
     scaled_by_rate=("mu", "shape"),
 )
 
-FAMILIES = (POISSON_FAMILY, NEGBINOMIAL, GEOMETRIC)
+# sigma is the variance added to that of a Poisson of mean 1: one over the shape.
+NEGBINOMIAL2 = Family(
+    name="negbinomial2",
+    params=(
+        positive_mu(COUNT_LINKS),
+        Param(
+            "sigma",
+            SCALE_LINKS,
+            lower=0,
+            prior="gamma(0.4, 0.3)",
+            prior_predicted="student_t(3, 0, 2.5)",
+        ),
+    ),
+    response="count",
+    distribution=NEG_BINOMIAL_2,
+    arguments=lambda p, m: (p.mu, 1 / p.sigma),
+    mean=lambda p, m: p.mu,
+    additions=CENSORED,
+    fused=(
+        Fused(
+            link="log",
+            name="neg_binomial_2_log",
+            arguments=lambda p, m: (p.mu, 1 / p.sigma),
+            glm="neg_binomial_2_log_glm",
+            glm_extra=lambda p, m: (1 / p.sigma,),
+        ),
+    ),
+)
+
+# The variance is mu (1 + phi), linear in the mean (Hardin & Hilbe 2018, "NB1").
+NBINOM1 = Family(
+    name="nbinom1",
+    params=(positive_mu(COUNT_LINKS), PHI),
+    response="count",
+    distribution=NEG_BINOMIAL_2,
+    arguments=lambda p, m: (p.mu, p.mu / p.phi),
+    mean=lambda p, m: p.mu,
+    additions=COUNTED,
+    fused=(
+        Fused(
+            link="log",
+            name="neg_binomial_2_log",
+            arguments=lambda p, m: (p.mu, m.exp(p.mu) / p.phi),
+        ),
+    ),
+    scaled_by_rate=("mu",),
+)
+
+FAMILIES = (POISSON_FAMILY, NEGBINOMIAL, GEOMETRIC, NEGBINOMIAL2, NBINOM1)

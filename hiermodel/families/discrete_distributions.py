@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 from scipy import special
 
-from hiermodel.families.base import Distribution
+from hiermodel.families.base import Distribution, FunctionTemplate
 from hiermodel.families.numerics import (
     Array,
     log_betainc,
@@ -39,6 +39,15 @@ def _cumulative(below: Array, inside: Array, value: Array, low: float, high: flo
     """`value` inside the support, `low` below it, `high` above; NaN stays NaN."""
     edge = np.where(below, low, high)
     return np.where(inside | np.isnan(value), value, edge)
+
+
+def _count_tail(base: str, names: str, limit: int) -> FunctionTemplate:
+    """Fast ``_lccdf`` of a count: up to `limit` adding probabilities beats Stan's function."""
+    declared = ", ".join(f"real {name}" for name in names.split(", "))
+    values = {
+        "name": f"{base}_tail", "base": base, "names": names, "declared": declared, "limit": limit,
+    }  # fmt: skip
+    return FunctionTemplate("count_tail.stan.jinja", tuple(values.items()))
 
 
 # ---- bernoulli
@@ -213,6 +222,8 @@ POISSON = Distribution(
     log_cdf=lambda y, mu: _poisson_tail(y, mu, False),
     log_ccdf=lambda y, mu: _poisson_tail(y, mu, True),
     truncated_mean=_poisson_truncated_mean,
+    tail="poisson_tail",
+    tail_functions=(_count_tail("poisson", "mu", 3),),
 )
 
 
@@ -262,4 +273,6 @@ NEG_BINOMIAL_2 = Distribution(
     log_cdf=lambda y, mu, shape: _neg_binomial_tail(y, mu, shape, False),
     log_ccdf=lambda y, mu, shape: _neg_binomial_tail(y, mu, shape, True),
     truncated_mean=_neg_binomial_truncated_mean,
+    tail="neg_binomial_2_tail",
+    tail_functions=(_count_tail("neg_binomial_2", "mu, phi", 20),),
 )

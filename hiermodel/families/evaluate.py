@@ -196,7 +196,7 @@ def random(
     y = dist.random(rng, *safe)
     if lb is not None or ub is not None:
         _require_cdf(family, "trunc()")
-        y = _truncate(dist, rng, y, safe, *_bounds(lb, ub), ntries)
+        y = draw_truncated(dist, rng, y, safe, *_bounds(lb, ub), ntries)
     if dist.discrete and np.all(np.isfinite(y)):
         y = np.asarray(y).astype(np.int64)
     return np.where(broken, np.nan, y) if np.any(broken) else y
@@ -272,15 +272,16 @@ def _without_nan(
     return broken, tuple(np.where(broken, a[first], a) for a in full)
 
 
-def _truncate(
+def draw_truncated(
     dist: Distribution,
     rng: Generator,
     y: Array,
     args: tuple[Array, ...],
     lb: Array,
     ub: Array,
-    ntries: int,
+    ntries: int = 25,
 ) -> Array:
+    """Replace those of the draws `y` that lie outside bounds by draws from inside them."""
     shape = np.broadcast_shapes(np.shape(y), lb.shape, ub.shape)
     y = np.array(np.broadcast_to(y, shape), float)
     low, high = (np.broadcast_to(bound, shape).ravel() for bound in (lb, ub))

@@ -58,6 +58,7 @@ KAPPA = Param(
 NDT = Param(
     "ndt", SCALE_LINKS, lower=0, below="min_Y", prior="uniform(0, min_Y)", prior_predicted=""
 )
+COUNT_SHAPE = replace(SHAPE, prior="inv_gamma(0.4, 0.3)")
 DISC = Param(
     "disc",
     SCALE_LINKS,

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from hiermodel.additions import Additions
-from hiermodel.families.base import Family, Fused
+from hiermodel.families.base import Family, FunctionTemplate, Fused
 from hiermodel.stan.expr import StanExpr, StanMath, as_expr, stan_call
 
 
@@ -38,7 +38,12 @@ class Likelihood:
     censored: bool = False
     fused: Fused | None = None
     glm: bool = False
+    functions: tuple[str | FunctionTemplate, ...] = ()
     definitions: tuple[str, ...] = ()
+
+    def on_link_scale(self, param: str) -> bool:
+        """True for parameters that the density takes on the scale of their link."""
+        return self.fused is not None and self.fused.on_link_scale(param)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,10 @@ def build_likelihood(facts: LikelihoodInput) -> Likelihood:
         ).text
         if glm and facts.glm_design is not None:
             text = f"{text}, where {' * '.join(facts.glm_design)} is {facts.glm_text}"
-        made = Likelihood(text, facts.suffix, statement, fused=fused, glm=glm)
+        functions = _functions(facts, fused, tuple(as_expr(a).rows for a in arguments))
+        made = Likelihood(
+            text, facts.suffix, statement, fused=fused, glm=glm, functions=functions
+        )
     else:
         made = _row_likelihood(facts, name, arguments, fused)
     return replace(made, definitions=_definitions(facts, parameters))
@@ -101,6 +109,27 @@ def _definitions(facts: LikelihoodInput, parameters: Any) -> tuple[str, ...]:
     return tuple(out)
 
 
+def _functions(
+    facts: LikelihoodInput, fused: Fused | None, rows: tuple[bool, ...] | None
+) -> tuple[str | FunctionTemplate, ...]:
+    """Stan functions of the density, written for how it is called."""
+    distribution, additions = facts.family.distribution, facts.additions
+    cumulative = any(role in additions for role in ("cens", "lb", "ub"))
+    source = distribution.functions if fused is None else fused.functions
+    out = [
+        f if isinstance(f, (str, FunctionTemplate)) else f.written(rows, cumulative)
+        for f in source
+    ]
+    tail = distribution.tail_functions if _uses_tail(facts) else ()
+    return (*out, *tail)
+
+
+def _uses_tail(facts: LikelihoodInput) -> bool:
+    """True when only a lower bound truncates, and the density has a fast tail for it."""
+    additions = facts.additions
+    return bool(facts.family.distribution.tail) and "lb" in additions and "ub" not in additions
+
+
 def _fused(facts: LikelihoodInput) -> Fused | None:
     """The density with the link folded in, where no cdf is needed and it applies."""
     if any(role in facts.additions for role in ("cens", "lb", "ub")):
@@ -108,6 +137,8 @@ def _fused(facts: LikelihoodInput) -> Fused | None:
     grouped = facts.thresholds is not None and facts.thresholds.rows
     for fused in facts.family.fused:
         if fused.link != facts.family.link("mu") or (grouped and not fused.grouped_thresholds):
+            continue
+        if any(p not in facts.predicted or facts.family.link(p) != k for p, k in fused.also):
             continue
         free = [p for p in fused.unpredicted if not _has_default_value(facts, p)]
         if not free:
@@ -209,7 +240,8 @@ def _row_likelihood(
     if "lb" in additions and "ub" in additions:
         truncation = f" - log_diff_exp({call(ub, 'lcdf')}, {call(lb, 'lcdf')})"
     elif "lb" in additions:
-        truncation = f" - {call(lb, 'lccdf')}"
+        upper = facts.family.distribution.tail if _uses_tail(facts) else name
+        truncation = f" - {_density(facts, upper, lb, row, 'lccdf').text}"
     elif "ub" in additions:
         truncation = f" - {call(ub, 'lcdf')}"
     censored = "cens" in additions
@@ -227,4 +259,5 @@ def _row_likelihood(
         truncation=truncation,
         censored=censored,
         fused=fused,
+        functions=_functions(facts, fused, None),
     )

@@ -120,7 +120,7 @@ def _likelihood_parts(model: Model) -> Iterable[str]:
         yield _macro("terms/thresholds.stan.jinja", "define", model, model.thresholds)
     likelihood = model.likelihood
     for predictor in model.predictors:
-        on_link_scale = predictor.param == "mu" and likelihood.fused is not None
+        on_link_scale = likelihood.on_link_scale(predictor.param)
         in_glm = predictor.param == "mu" and likelihood.glm
         if in_glm and not model.needs_alpha_vector:
             continue
@@ -147,7 +147,7 @@ def function_text(source: str | FunctionTemplate) -> str:
     >>> function_text("sratio.stan").splitlines()[-1]
     '}'
     """
-    if isinstance(source, FunctionTemplate):
-        template = _environment().get_template(f"functions/{source.file}")
-        return template.render(dict(source.values)).rstrip()
-    return (template_folder() / "functions" / source).read_text(encoding="utf-8").rstrip()
+    if isinstance(source, str):
+        return (template_folder() / "functions" / source).read_text(encoding="utf-8").rstrip()
+    template = _environment().get_template(f"functions/{source.file}")
+    return template.render(f=dict(source.values)).strip()

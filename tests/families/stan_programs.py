@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import stanli
 
-from hiermodel.families.base import Family, StanExpr, StanMath
+from hiermodel.families.base import Family, FunctionTemplate, StanExpr, StanMath
 from hiermodel.links import LINKS
+from hiermodel.stan.expr import as_expr
+from hiermodel.stan.render import function_text
 
 FUNCTIONS = Path(__file__).parents[2] / "stan_templates" / "functions"
 N = 14
@@ -27,7 +29,7 @@ _ETA = {
 # Natural-scale ranges of the other parameters.
 _OTHERS = {
     "sigma": (0.4, 2), "nu": (1.5, 30), "alpha": (-4, 4), "shape": (0.5, 5), "phi": (0.5, 9),
-    "disc": (0.4, 2),
+    "disc": (0.4, 2), "zi": (0.1, 0.6), "hu": (0.1, 0.6),
 }  # fmt: skip
 
 
@@ -87,9 +89,22 @@ def sample(family: Family, seed: int = 0) -> Sample:
     return Sample(family, linear, p, y, data)
 
 
-def functions_block(family: Family) -> str:
-    files = (*family.distribution.functions, *LINKS[family.link("mu")].functions)
-    text = "\n".join((FUNCTIONS / name).read_text() for name in dict.fromkeys(files))
+def functions_block(s: Sample, by_row: bool) -> str:
+    """Every Stan function of a family, for calls row by row or for all rows at once."""
+    family = s.family
+    rows = tuple(as_expr(a).rows for a in family.arguments(stan_parameters(s), StanMath))
+    # Densities with the link folded in have no distribution functions.
+    plain = (*family.distribution.functions, *family.distribution.tail_functions)
+    folded = [function for fused in family.fused for function in fused.functions]
+    sources = [(f, by_row) for f in (*plain, *LINKS[family.link("mu")].functions)]
+    sources += [(f, False) for f in folded]
+    written = [
+        source
+        if isinstance(source, (str, FunctionTemplate))
+        else source.written(None if by_row else rows, cumulative)
+        for source, cumulative in sources
+    ]
+    text = "\n".join(function_text(source) for source in dict.fromkeys(written))
     return f"functions {{\n{text}\n}}\n" if text else ""
 
 
@@ -109,7 +124,7 @@ def program(s: Sample, statements: str) -> str:
         value = eta if raw else LINKS[family.link(name)].stan_inverse(eta)
         transform.append(f"{kind} {name} = {value.text};")
     return (
-        functions_block(family)
+        functions_block(s, statements.startswith("for"))
         + f"data {{ int N; int C; {y_type} Y; {' '.join(more)} }}\n"
         + f"parameters {{ {' '.join(declare)} }}\n"
         + f"model {{ {' '.join(transform)}\n{statements}\n}}\n"

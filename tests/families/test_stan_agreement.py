@@ -75,11 +75,15 @@ def test_fused_densities(name: str, k: int) -> None:
         s.linear.pop(param)
         delattr(s.p, param)
     p = stan_parameters(s)
-    p.mu = StanExpr("eta_mu", rows=True)
-    args = ", ".join(a.text for a in fused.arguments(p, StanMath))
+    for param in ("mu", *dict(fused.also)):
+        setattr(p, param, StanExpr(f"eta_{param}", rows=True))
+    args = fused.arguments(p, StanMath)
     suffix = "lpmf" if fam.discrete else "lpdf"
-    lp, _ = evaluate_stan(s, f"target += {fused.name}_{suffix}(Y | {args});")
-    close(lp, float(evaluate.log_prob(fam, s.y, s.p).sum()))
+    whole = f"target += {fused.name}_{suffix}(Y | {', '.join(a.text for a in args)});"
+    row = ", ".join(a.at("n").text for a in args)
+    expected = float(evaluate.log_prob(fam, s.y, s.p).sum())
+    for statement in (whole, f"for (n in 1:N) target += {fused.name}_{suffix}(Y[n] | {row});"):
+        close(evaluate_stan(s, statement)[0], expected)
 
 
 @pytest.mark.parametrize(("name", "k"), [f for f in FUSED if as_family(f[0]).fused[f[1]].glm])
