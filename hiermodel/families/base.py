@@ -195,7 +195,7 @@ class Fused:
     that must have no formula (and no value but their fixed one, for those that have one).
     `grouped_thresholds` is False when all rows must share one vector of thresholds.
     `also` are other parameters that the density takes on the scale of their link, with that
-    link: they must have a formula. `functions` as in `Distribution`.
+    link: they must have a formula. `functions` and `vectorized` as in `Distribution`.
     """
 
     link: str
@@ -207,6 +207,7 @@ class Fused:
     unpredicted: tuple[str, ...] = ()
     grouped_thresholds: bool = True
     also: tuple[tuple[str, str], ...] = ()
+    vectorized: bool = True
     functions: tuple[str | FunctionTemplate | ShapedFunction, ...] = ()
 
     def on_link_scale(self, param: str) -> bool:

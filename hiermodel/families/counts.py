@@ -10,8 +10,18 @@ from hiermodel.families.shared import (
     COUNT_SHAPE,
     COUNTED,
     PHI,
+    PROBABILITY_LINKS,
     SCALE_LINKS,
+    SHAPE,
     positive_mu,
+    probability_mu,
+)
+from hiermodel.families.special_counts import (
+    COM_POISSON,
+    DISCRETE_WEIBULL,
+    GENERALIZED_POISSON,
+    com_poisson_mean,
+    discrete_weibull_mean,
 )
 
 _NEG_BINOMIAL_LOG = Fused(
@@ -118,4 +128,72 @@ NBINOM1 = Family(
     scaled_by_rate=("mu",),
 )
 
-FAMILIES = (POISSON_FAMILY, NEGBINOMIAL, GEOMETRIC, NEGBINOMIAL2, NBINOM1)
+# mu is the rate: the mean only when shape is 1. The mean itself has no closed form.
+COM_POISSON_FAMILY = Family(
+    name="com_poisson",
+    params=(positive_mu(COUNT_LINKS), SHAPE),
+    response="count",
+    distribution=COM_POISSON,
+    arguments=lambda p, m: (m.log(p.mu), p.shape),
+    mean=lambda p, m: com_poisson_mean(m.log(p.mu), p.shape),
+    additions=CENSORED,
+    fused=(
+        Fused(
+            link="log",
+            name="com_poisson",
+            arguments=lambda p, m: (p.mu, p.shape),
+            functions=COM_POISSON.functions,
+            vectorized=False,
+        ),
+    ),
+)
+
+# mu is the probability of a count above zero.
+DISCRETE_WEIBULL_FAMILY = Family(
+    name="discrete_weibull",
+    params=(probability_mu(tuple(link for link in PROBABILITY_LINKS if link != "log")), SHAPE),
+    response="count",
+    distribution=DISCRETE_WEIBULL,
+    arguments=lambda p, m: (m.log(p.mu), p.shape),
+    mean=lambda p, m: discrete_weibull_mean(m.log(p.mu), p.shape),
+    additions=CENSORED,
+    fused=(
+        Fused(
+            link="logit",
+            name="discrete_weibull",
+            arguments=lambda p, m: (m.log_inv_logit(p.mu), p.shape),
+            functions=DISCRETE_WEIBULL.functions,
+            vectorized=False,
+        ),
+    ),
+)
+
+# The variance is mu phi. Below phi = 1 the density does not sum to one.
+GENERALIZED_POISSON_FAMILY = Family(
+    name="generalized_poisson",
+    params=(
+        positive_mu(COUNT_LINKS),
+        Param(
+            "phi",
+            ("logm1", "identity"),
+            lower=1,
+            prior="gamma(2, 0.1)",
+            prior_predicted="student_t(3, 0, 2.5)",
+        ),
+    ),
+    response="count",
+    distribution=GENERALIZED_POISSON,
+    arguments=lambda p, m: (p.mu, p.phi),
+    mean=lambda p, m: p.mu,
+)
+
+FAMILIES = (
+    POISSON_FAMILY,
+    NEGBINOMIAL,
+    GEOMETRIC,
+    NEGBINOMIAL2,
+    NBINOM1,
+    COM_POISSON_FAMILY,
+    DISCRETE_WEIBULL_FAMILY,
+    GENERALIZED_POISSON_FAMILY,
+)

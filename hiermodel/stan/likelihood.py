@@ -77,7 +77,7 @@ def build_likelihood(facts: LikelihoodInput) -> Likelihood:
     by_row = (
         any(role in additions for role in ("weights", "cens", "lb", "ub"))
         or bool(facts.categories)
-        or (not distribution.vectorized and fused is None)
+        or not (distribution if fused is None else fused).vectorized
         or (facts.thresholds is not None and facts.thresholds.rows)
     )
     text = facts.text

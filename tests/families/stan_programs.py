@@ -69,7 +69,7 @@ def sample(family: Family, seed: int = 0) -> Sample:
     for param in family.params[1:]:
         if not param.links:
             continue
-        value = rng.uniform(*_OTHERS[param.name], N)
+        value = rng.uniform(*_OTHERS[param.name], N) + (param.lower == 1 != (param.name == "nu"))
         linear[param.name] = LINKS[family.link(param.name)].link(value)
         natural[param.name] = value[None]
     data: dict[str, Any] = {"N": N, "C": CATEGORIES}

@@ -100,7 +100,7 @@ def test_truncation(name: str) -> None:
         assert (draws == lb).any()
     possible = np.isfinite(log_mass(fam.distribution, lb, ub, *evaluate.arguments(fam, p)))[0]
     expected = evaluate.mean(fam, p, lb, ub)
-    error = draws.std(axis=0) / np.sqrt(len(draws)) + 1e-9
+    error = draws.std(axis=0) / np.sqrt(len(draws)) + 1e-5  # rare values may not be drawn
     z = (draws.mean(axis=0) - expected[0]) / error
     assert np.abs(z[possible]).max() < 4.5
 

@@ -82,7 +82,8 @@ def test_fused_densities(name: str, k: int) -> None:
     whole = f"target += {fused.name}_{suffix}(Y | {', '.join(a.text for a in args)});"
     row = ", ".join(a.at("n").text for a in args)
     expected = float(evaluate.log_prob(fam, s.y, s.p).sum())
-    for statement in (whole, f"for (n in 1:N) target += {fused.name}_{suffix}(Y[n] | {row});"):
+    statements = (whole,) if fused.vectorized else ()
+    for statement in (*statements, f"for (n in 1:N) target += {fused.name}_{suffix}(Y[n] | {row});"):
         close(evaluate_stan(s, statement)[0], expected)
 
 

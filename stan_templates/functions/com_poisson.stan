@@ -1,0 +1,57 @@
+/* Conway-Maxwell-Poisson: P(y) proportional to rate^y / (y!)^nu (Shmueli et al. 2005,
+ * doi:10.1111/j.1467-9876.2005.00474.x). Sum of the terms from `first` on, on the log scale; it
+ * stops when a geometric series above the rest is below rounding.
+ */
+real com_poisson_log_sum(real first, real log_rate, real nu) {
+  real k = first;
+  real term = k * log_rate - nu * lgamma(k + 1);
+  real total = term;
+  real rest = total;
+  while (rest > total - 38) {
+    k += 1;
+    real log_ratio = log_rate - nu * log(k);
+    term += log_ratio;
+    total = log_sum_exp(total, term);
+    rest = log_ratio < 0 ? term + log_ratio - log1m_exp(log_ratio) : total;
+  }
+  return total;
+}
+/* Log of the normalising constant: the series, started ten standard deviations below the mode, or
+ * the expansion of Gaunt et al. (2019, doi:10.1007/s10463-017-0629-6) where its error is below
+ * 1e-10.
+ */
+real com_poisson_log_normalizer(real log_rate, real nu) {
+  real log_mode = log_rate / nu;
+  real mode = exp(log_mode);
+  real x = nu * mode;
+  if (x >= 200 && mode >= 20 * nu) {
+    real s = square(nu);
+    real series = (s - 1) / x
+                  * (1.0 / 24 + ((s + 23) / 1152 + (5 * square(s) - 298 * s + 11237) / 414720 / x) / x);
+    return x - 0.5 * (nu - 1) * (log_mode + log(2 * pi())) - 0.5 * log(nu) + log1p(series);
+  }
+  return com_poisson_log_sum(fmax(0, floor(mode - 10 * sqrt(mode / nu) - 10)), log_rate, nu);
+}
+real com_poisson_lpmf(int y, real log_rate, real nu) {
+  return y * log_rate - nu * lgamma(y + 1) - com_poisson_log_normalizer(log_rate, nu);
+}
+real com_poisson_lcdf(int y, real log_rate, real nu) {
+  if (y < 0) {
+    return negative_infinity();
+  }
+  real total = 0;
+  for (k in 1:y) {
+    total = log_sum_exp(total, k * log_rate - nu * lgamma(k + 1));
+  }
+  return fmin(0, total - com_poisson_log_normalizer(log_rate, nu));
+}
+real com_poisson_lccdf(int y, real log_rate, real nu) {
+  if (y < 0) {
+    return 0;
+  }
+  real below = com_poisson_lcdf(y | log_rate, nu);
+  if (below < -1e-5) {
+    return log1m_exp(below);
+  }
+  return com_poisson_log_sum(y + 1, log_rate, nu) - com_poisson_log_normalizer(log_rate, nu);
+}
