@@ -309,7 +309,9 @@ def _likelihood(
     alpha = predictors[0].name if len(predictors[0].terms) > 1 else predictors[0].start
     categories: tuple[str | None, ...] = ()
     if family.response == "nominal":
-        categories = (None, *(p.name for p in predictors if p.param == "mu"))
+        names = [p.name for p in predictors if p.param == "mu"]
+        at = response.categories.index(response.reference)
+        categories = (*names[:at], None, *names[at:])
     return build_likelihood(
         LikelihoodInput(
             family=family,

@@ -25,7 +25,7 @@ from hiermodel.frames import row_labels
 from hiermodel.modeling import Model
 from hiermodel.origin import Origin
 from hiermodel.posterior import posterior_dataset
-from hiermodel.predictions import Predictions, category_attrs, shown_codes
+from hiermodel.predictions import Predictions, category_attrs
 
 if TYPE_CHECKING:
     from hiermodel.criticism import Elpd
@@ -109,7 +109,7 @@ class Fit(Predictions):
         """
         obs = {"obs": np.arange(len(frame)) if labels is None else labels}
         constant = persistence.frame_to_dataset(frame, model.call.get("data2") or {})
-        observed = shown_codes(model.response, model.response.coded(frame))
+        observed = model.response.coded(frame)
         labels_of_codes = category_attrs(model.response)
         groups = {
             "posterior": posterior,

@@ -280,7 +280,9 @@ def parameters(prediction: Prediction, at: slice) -> SimpleNamespace:
         else:
             values[predictor.param] = link_named(predictor.link).inverse(eta)
     if stacked:
-        values["mu"] = np.stack([np.zeros_like(stacked[0]), *stacked], axis=-1)
+        response = model.response
+        stacked.insert(response.categories.index(response.reference), np.zeros_like(stacked[0]))
+        values["mu"] = np.stack(stacked, axis=-1)
     for var in model.scalars:
         values[var.name] = draws[var.name][:, None]
     for param in model.derived:
@@ -325,6 +327,13 @@ def linpred(
         parts = [linpred(prediction, p.name, transform) for p in model.predictors
                  if p.param == "mu"]
         return np.stack(parts, axis=-1)
+    if incl_thres:
+        if model.thresholds is None:
+            raise HiermodelError("incl_thres=True needs an ordinal family, which has thresholds")
+        family = model.family
+        return _evaluate(
+            prediction, lambda at: evaluate.threshold_distances(family, parameters(prediction, at))
+        )
     predictor = _predictor(model, dpar or model.predictors[0].name)
     out = np.empty((prediction.size, prediction.n))
     for at in prediction.chunks():
@@ -333,14 +342,7 @@ def linpred(
         # Where the density applies the link, the parameter itself is on the link scale.
         inverted = transform and not predictor.on_link_scale
         out[at] = link_named(predictor.link).inverse(eta) if inverted else eta
-    if not incl_thres:
-        return out
-    if model.thresholds is None:
-        raise HiermodelError("incl_thres=True needs an ordinal family, which has thresholds")
-    name = f"threshold{model.thresholds.suffix}"
-    table = model.thresholds.table(prediction.draws[name], prediction.threshold_codes)
-    distance: Array = table - out[:, :, None]
-    return -distance if model.family.rising else distance
+    return out
 
 
 def _predictor(model: Model, name: str) -> Any:
@@ -378,9 +380,7 @@ def epred(prediction: Prediction) -> Array:
         p = parameters(prediction, at)
         return evaluate.mean(family, p, **_bounds(prediction))
 
-    values = _evaluate(prediction, mean)
-    order = prediction.model.response.level_order
-    return values if order is None else values[:, :, np.argsort(order)]
+    return _evaluate(prediction, mean)
 
 
 def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
@@ -392,13 +392,7 @@ def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
         p = parameters(prediction, at)
         return evaluate.random(family, rng, p, lb=bounds.get("lb"), ub=bounds.get("ub"))
 
-    values = _evaluate(prediction, one)
-    order = prediction.model.response.level_order
-    if order is None:
-        return values
-    missing = np.isnan(values)
-    codes = np.asarray(order)[np.where(missing, 1, values).astype(np.int64) - 1] + 1
-    return np.where(missing, np.nan, codes) if missing.any() else codes
+    return _evaluate(prediction, one)
 
 
 def log_lik(prediction: Prediction, y: Array) -> Array:

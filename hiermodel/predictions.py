@@ -75,11 +75,6 @@ class Predictions:
         return self.model.response.coded(self.frame)
 
     @property
-    def shown_response(self) -> np.ndarray:
-        """Y as predictions have it: categories as codes from 1 in the order of the levels."""
-        return shown_codes(self.model.response, self.response)
-
-    @property
     def response_name(self) -> str:
         """The response as written in the formula."""
         return self.model.response.name
@@ -168,7 +163,8 @@ class Predictions:
         transform : bool
             Apply the inverse link.
         incl_thres : bool
-            For ordinal families: thresholds minus predictor, with a dim ``threshold``.
+            For ordinal families: thresholds minus predictor, times ``disc``, with a dim
+            ``threshold``.
         ndraws : int, optional
             Number of draws to use, evenly spread; all by default.
         allow_new_levels : bool
@@ -193,7 +189,7 @@ class Predictions:
         options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
         prediction = self._prediction(newdata, options, (), ndraws)
         values = predict.linpred(prediction, dpar, transform, incl_thres)
-        last = ("category", self.model.response.categories[1:])
+        last = ("category", self.model.response.predicted_categories)
         if incl_thres:
             last = ("threshold", tuple(str(k) for k in range(1, values.shape[-1] + 1)))
         return self._wrap(values, prediction, dpar or "mu", newdata, last)
@@ -224,7 +220,7 @@ class Predictions:
         needs = () if dpar else EXPECTATION_ROLES
         prediction = self._prediction(newdata, options, needs, ndraws)
         values = predict.dpar_draws(prediction, dpar) if dpar else predict.epred(prediction)
-        last = ("category", self.model.response.shown_categories)
+        last = ("category", self.model.response.categories)
         return self._wrap(values, prediction, dpar or "epred", newdata, last)
 
     def posterior_predict(
@@ -244,8 +240,8 @@ class Predictions:
         Returns
         -------
         DataArray
-            Dims (chain, draw, obs); ordinal and categorical responses as codes from 1, whose
-            labels stand in the attribute ``categories``.
+            Dims (chain, draw, obs); ordinal and categorical responses as codes from 1 (a hurdle
+            is 0), whose labels stand in the attribute ``categories``.
         """
         options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
         prediction = self._prediction(newdata, options, EXPECTATION_ROLES, ndraws)
@@ -312,14 +308,8 @@ class Predictions:
 
 def category_attrs(response: Response) -> dict[str, list[str]]:
     """The labels of the codes of a response with categories, as an attribute of its values."""
-    labels = list(response.shown_categories)
+    labels = list(response.categories)
     return {"categories": labels} if labels else {}
-
-
-def shown_codes(response: Response, y: np.ndarray) -> np.ndarray:
-    """Codes of the model (reference category first) as users see them (order of the levels)."""
-    order = response.level_order
-    return y if order is None else np.asarray(order)[y - 1] + 1
 
 
 def _thinned(posterior: xr.Dataset, ndraws: int | None) -> xr.Dataset:

@@ -114,7 +114,7 @@ def predictor_requests(
     main_options = _options(part.options)
     main = expand(part.main, columns=columns)
     if family.response == "nominal":
-        for category in response.categories[1:]:
+        for category in response.predicted_categories:
             name = category_parameter(category)
             sub = subs.pop(name, None)
             expansion = expand(sub.parsed, columns=columns) if sub else main

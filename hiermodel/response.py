@@ -34,10 +34,12 @@ class Response:
         Name for Stan and for multivariate suffixes.
     expression : LearnedExpression
     categories : tuple of str
-        Categories of a nominal or ordinal response, reference first for nominal ones.
+        Categories of a nominal or ordinal response, in the order of their codes.
     levels : tuple of str, optional
         Labels that were coded, for responses that are factors.
     additions : Additions
+    reference : str
+        Category of a nominal response whose linear predictor is zero.
     """
 
     name: str
@@ -48,22 +50,12 @@ class Response:
     categories: tuple[str, ...]
     levels: tuple[str, ...] | None
     suffix: str
+    reference: str = ""
 
     @property
-    def level_order(self) -> tuple[int, ...] | None:
-        """Place of each category among the levels of a nominal response, None for others.
-
-        The model puts the reference first; users see categories in the order of the levels.
-        """
-        if self.family.response != "nominal" or self.levels is None:
-            return None
-        return tuple(self.levels.index(category) for category in self.categories)
-
-    @property
-    def shown_categories(self) -> tuple[str, ...]:
-        """Categories in the order in which users see them."""
-        nominal = self.family.response == "nominal" and self.levels is not None
-        return self.levels if nominal and self.levels else self.categories
+    def predicted_categories(self) -> tuple[str, ...]:
+        """Categories of a nominal response that have a linear predictor: all but one."""
+        return tuple(category for category in self.categories if category != self.reference)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -145,29 +137,26 @@ def _number_label(value: Any) -> str:
     return f"{value:g}" if isinstance(value, (int, float, np.number)) else str(value)
 
 
-def nominal_categories(value: Any, reference: str | None) -> tuple[str, ...]:
-    """Categories of a nominal response, the reference first.
-
-    Parameters
-    ----------
-    value : FactorValue or ndarray
-    reference : str, optional
-        The reference category; the first level by default.
-    """
+def nominal_categories(value: Any) -> tuple[str, ...]:
+    """Categories of a nominal response, in the order of its levels."""
     if isinstance(value, FactorValue):
         levels = [str(level) for level in value.levels]
     else:
         levels = [_number_label(v) for v in sorted(set(np.asarray(value).tolist()))]
     if len(levels) < 2:
         raise DataError("a categorical response needs at least two categories")
-    if reference is None:
-        return tuple(levels)
-    if str(reference) not in levels:
+    return tuple(levels)
+
+
+def _reference(categories: tuple[str, ...], wanted: str | None) -> str:
+    if wanted is None:
+        return categories[0]
+    if str(wanted) not in categories:
         raise DataError(
-            f"refcat {reference!r} is not one of the categories {', '.join(levels)}"
-            f"{did_you_mean(str(reference), levels)}"
+            f"refcat {wanted!r} is not one of the categories {', '.join(categories)}"
+            f"{did_you_mean(str(wanted), categories)}"
         )
-    return (str(reference), *(level for level in levels if level != str(reference)))
+    return str(wanted)
 
 
 def _check_distinct(categories: tuple[str, ...], name: str) -> None:
@@ -198,12 +187,16 @@ def learn_response(
     value = expression.value(frame)
     categories: tuple[str, ...] = ()
     levels: tuple[str, ...] | None = None
+    reference = ""
     if family.response == "nominal":
-        levels = nominal_categories(value, None)
-        categories = nominal_categories(value, family.option("refcat"))
+        categories = levels = nominal_categories(value)
+        reference = _reference(categories, family.option("refcat"))
         _check_distinct(categories, name)
     else:
         codes, levels = code_response(family, value, name=name)
         if family.response == "ordinal":
-            categories = levels or tuple(str(k) for k in range(1, int(np.max(codes)) + 1))
-    return Response(name, variable, expression, family, additions, categories, levels, "")
+            first = family.first_category
+            categories = levels or tuple(str(k) for k in range(first, int(np.max(codes)) + 1))
+    return Response(
+        name, variable, expression, family, additions, categories, levels, "", reference
+    )

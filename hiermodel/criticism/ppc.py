@@ -64,8 +64,10 @@ class PPCheck:
     response : str
     x_label, y_label : str
     categories : tuple of str
-        Labels of the values 1, 2, ... of a response with categories.
+        Labels of the values of a response with categories.
     ndraws : int
+    first_category : int
+        The value of the first label.
     """
 
     type: str
@@ -75,6 +77,7 @@ class PPCheck:
     y_label: str
     categories: tuple[str, ...]
     ndraws: int
+    first_category: int = 1
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -132,7 +135,7 @@ def pp_check_data(
     elif not isinstance(ndraws, Integral) or isinstance(ndraws, bool) or ndraws < 1:
         raise DataError(f"ndraws must be a whole number of at least 1, not {ndraws!r}")
     total = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
-    y = np.asarray(fit.shown_response, dtype=float)
+    y = np.asarray(fit.response, dtype=float)
     replicated = fit.posterior_predict(ndraws=min(ndraws, total), seed=seed)
     yrep = np.asarray(replicated.values, dtype=float).reshape(-1, len(y))
     stats = _statistics(stat)
@@ -143,8 +146,11 @@ def pp_check_data(
         labels = [v for v, kept in zip(labels, exact, strict=True) if kept] if labels else None
     table = ppc_data.grouped(kind.compute, data, labels) if labels else kind.compute(data)
     x_label, y_label = _axis_labels(name, str(fit.response_name), stats, x)
-    categories = tuple(fit.model.response.shown_categories)
-    return PPCheck(name, table, str(fit.response_name), x_label, y_label, categories, len(yrep))
+    categories = tuple(fit.model.response.categories)
+    return PPCheck(
+        name, table, str(fit.response_name), x_label, y_label, categories, len(yrep),
+        fit.model.family.first_category,
+    )  # fmt: skip
 
 
 def pp_check(

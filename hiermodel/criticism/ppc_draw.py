@@ -36,7 +36,7 @@ def draw_check(check: PPCheck, ax: Axes | Sequence[Axes] | None) -> Axes | list[
         if k % _COLUMNS == 0:
             one.set_ylabel(check.y_label)
         if style == "bars" and check.categories:
-            _label_categories(one, table, check.categories)
+            _label_categories(one, table, check.categories, check.first_category)
     return axes[0] if len(parts) == 1 else axes
 
 
@@ -99,10 +99,12 @@ def _bars(ax: Axes, table: pd.DataFrame, first: bool) -> None:
         ax.legend(frameon=False)
 
 
-def _label_categories(ax: Axes, table: pd.DataFrame, categories: Sequence[str]) -> None:
+def _label_categories(
+    ax: Axes, table: pd.DataFrame, categories: Sequence[str], first: int
+) -> None:
     values = [int(v) for v in table["value"]]
-    if min(values) >= 1 and max(values) <= len(categories):
-        ax.set_xticks(values, [categories[v - 1] for v in values])
+    if min(values) >= first and max(values) < first + len(categories):
+        ax.set_xticks(values, [categories[v - first] for v in values])
 
 
 def _stat(ax: Axes, table: pd.DataFrame, first: bool) -> None:

@@ -270,7 +270,8 @@ def _mean_category(fit: Fit, probabilities: xr.DataArray) -> xr.DataArray:
         raise DataError(
             "the categories of a nominal response have no mean: leave out categorical=False"
         )
-    numbers = xr.DataArray(np.arange(1, probabilities.sizes["category"] + 1), dims="category")
+    codes = np.arange(probabilities.sizes["category"]) + fit.model.family.first_category
+    numbers = xr.DataArray(codes, dims="category")
     return (probabilities * numbers).sum("category").transpose("chain", "draw", "obs")
 
 

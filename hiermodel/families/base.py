@@ -254,6 +254,8 @@ class Family:
         True for ordinal families whose thresholds must increase.
     rising : bool
         True for ordinal families that compare ``mu - threshold``, not ``threshold - mu``.
+    hurdle : bool
+        True for ordinal families with a category 0 below the ordered ones.
     links, options : mapping
         What the user chose; see `link` and `option`.
     choices : mapping
@@ -276,6 +278,7 @@ class Family:
     scaled_by_rate: tuple[str, ...] = ()
     ordered_thresholds: bool = False
     rising: bool = False
+    hurdle: bool = False
     links: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -329,6 +332,11 @@ class Family:
     def discrete(self) -> bool:
         """True when Y is an integer."""
         return self.distribution.discrete
+
+    @property
+    def first_category(self) -> int:
+        """Code of the lowest category of an ordinal or nominal response."""
+        return 0 if self.hurdle else 1
 
     @property
     def has_thresholds(self) -> bool:

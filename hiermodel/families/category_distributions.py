@@ -75,6 +75,15 @@ def categorical_log_probs(eta: Array) -> Array:
     return special.log_softmax(eta, axis=-1)
 
 
+def hurdle_cumulative_log_probs(log_f: Array, log1m_f: Array, hu: Array) -> Array:
+    """Log probabilities of categories 0, 1, ..., shape (..., T + 2); `hu` has shape (..., 1)."""
+    with np.errstate(divide="ignore"):
+        zero, above = np.log(hu), np.log1p(-hu) + cumulative_log_probs(log_f, log1m_f)
+    shape = np.broadcast_shapes(zero.shape[:-1], above.shape[:-1])
+    parts = [np.broadcast_to(part, (*shape, part.shape[-1])) for part in (zero, above)]
+    return np.concatenate(parts, axis=-1)
+
+
 def _pick(log_probs: Array, y: Array) -> Array:
     """Log probability of category `y` (1, 2, ...); -inf for a category there is not."""
     y = np.asarray(y)
@@ -95,12 +104,14 @@ def _draw(rng: Generator, log_probs: Array) -> Array:
     return (u[..., None] >= bounds[..., :-1]).sum(axis=-1) + 1
 
 
-def _distribution(name: str, log_probs: Callable[..., Array], *functions: str) -> Distribution:
+def _distribution(
+    name: str, log_probs: Callable[..., Array], *functions: str, first: int = 1
+) -> Distribution:
     def log_prob(y: Array, *args: Array) -> Array:
-        return _pick(log_probs(*args), y)
+        return _pick(log_probs(*args), np.asarray(y) + 1 - first)
 
     def random(rng: Generator, *args: Array) -> Array:
-        return _draw(rng, log_probs(*args))
+        return _draw(rng, log_probs(*args)) + first - 1
 
     return Distribution(
         name,
@@ -113,6 +124,13 @@ def _distribution(name: str, log_probs: Callable[..., Array], *functions: str) -
 
 
 CUMULATIVE = _distribution("cumulative", cumulative_log_probs, "cumulative.stan")
+HURDLE_CUMULATIVE = _distribution(
+    "hurdle_cumulative",
+    hurdle_cumulative_log_probs,
+    "cumulative.stan",
+    "hurdle_cumulative.stan",
+    first=0,
+)
 SRATIO = _distribution("sratio", sratio_log_probs, "sratio.stan")
 CRATIO = _distribution("cratio", cratio_log_probs, "cratio.stan")
 ACAT = _distribution("acat", acat_log_probs, "acat.stan")

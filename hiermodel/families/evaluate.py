@@ -131,6 +131,14 @@ def mean(family: Family, p: Any, lb: Array | None = None, ub: Array | None = Non
     return truncated_mean(family, p, *_bounds(lb, ub))
 
 
+def threshold_distances(family: Family, p: Any) -> Array:
+    """Where each row stands to its thresholds, ``(S, N, T)``, as the density sees it."""
+    p = complete(family, p)
+    mu, disc = NumpyMath.across(p.mu), NumpyMath.across(p.disc)
+    distance: Array = disc * (mu - p.thresholds if family.rising else p.thresholds - mu)
+    return distance
+
+
 def truncated_mean(family: Family, p: Any, lb: Array, ub: Array) -> Array:
     """E[Y | lb <= Y <= ub], exact, in closed form.
 

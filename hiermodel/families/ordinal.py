@@ -16,14 +16,16 @@ from hiermodel.families.category_distributions import (
     ACAT,
     CRATIO,
     CUMULATIVE,
+    HURDLE_CUMULATIVE,
     SRATIO,
     acat_log_probs,
     cratio_log_probs,
     cumulative_log_probs,
+    hurdle_cumulative_log_probs,
     sratio_log_probs,
 )
 from hiermodel.families.numerics import Array
-from hiermodel.families.shared import DISC, ORDINAL_LINKS
+from hiermodel.families.shared import DISC, HU, ORDINAL_LINKS
 from hiermodel.links import Link, link_named
 
 _THRESHOLDS = ("flexible", "equidistant", "sum_to_zero")
@@ -36,13 +38,14 @@ def _distance(p: Any, m: Any, rising: bool) -> Any:
     return disc * (mu - p.thresholds if rising else p.thresholds - mu)
 
 
-def _link_arguments(rising: bool) -> Callable[[Link], Arguments]:
-    """``(log F, log(1 - F))``; `rising` when F grows with the predictor."""
+def _link_arguments(rising: bool, hurdle: bool) -> Callable[[Link], Arguments]:
+    """``(log F, log(1 - F))``, with ``hu`` behind; `rising` when F grows with the predictor."""
 
     def with_link(link: Link) -> Arguments:
         def arguments(p: Any, m: Any) -> tuple[Any, ...]:
             x = _distance(p, m, rising)
-            return (m.log_inverse(link, x), m.log1m_inverse(link, x))
+            both = (m.log_inverse(link, x), m.log1m_inverse(link, x))
+            return (*both, m.across(p.hu)) if hurdle else both
 
         return arguments
 
@@ -51,14 +54,15 @@ def _link_arguments(rising: bool) -> Callable[[Link], Arguments]:
 
 def _ordinal(
     distribution: Distribution,
-    log_probs: Callable[[Array, Array], Array],
+    log_probs: Callable[..., Array],
     *,
     rising: bool,
     links: tuple[str, ...] = ORDINAL_LINKS,
     ordered: bool = False,
+    hurdle: bool = False,
     fused: tuple[Fused, ...] = (),
 ) -> Family:
-    with_link = _link_arguments(rising)
+    with_link = _link_arguments(rising, hurdle)
 
     def link_mean(link: Link) -> Callable[[Any, Any], Array]:
         arguments = with_link(link)
@@ -67,7 +71,7 @@ def _ordinal(
     default = link_named(links[0])
     return Family(
         name=distribution.name,
-        params=(Param("mu", links), DISC),
+        params=(Param("mu", links), DISC, *((HU,) if hurdle else ())),
         response="ordinal",
         distribution=distribution,
         arguments=with_link(default),
@@ -76,6 +80,7 @@ def _ordinal(
         fused=fused,
         ordered_thresholds=ordered,
         rising=rising,
+        hurdle=hurdle,
         choices={"threshold": _THRESHOLDS},
         options={"threshold": _THRESHOLDS[0]},
         link_arguments=with_link,
@@ -100,6 +105,11 @@ CUMULATIVE_FAMILY = _ordinal(
     ),
 )
 
+# P(Y = 0) = hu, and above it as the cumulative model
+HURDLE_CUMULATIVE_FAMILY = _ordinal(
+    HURDLE_CUMULATIVE, hurdle_cumulative_log_probs, rising=False, ordered=True, hurdle=True
+)
+
 # P(Y = k | Y >= k) = F(disc (threshold_k - mu))
 SRATIO_FAMILY = _ordinal(SRATIO, sratio_log_probs, rising=False, links=_WITHOUT_SOFTIT)
 
@@ -109,4 +119,10 @@ CRATIO_FAMILY = _ordinal(CRATIO, cratio_log_probs, rising=True, links=_WITHOUT_S
 # P(Y = k + 1 | Y in {k, k + 1}) = F(disc (mu - threshold_k))
 ACAT_FAMILY = _ordinal(ACAT, acat_log_probs, rising=True)
 
-FAMILIES = (CUMULATIVE_FAMILY, SRATIO_FAMILY, CRATIO_FAMILY, ACAT_FAMILY)
+FAMILIES = (
+    CUMULATIVE_FAMILY,
+    HURDLE_CUMULATIVE_FAMILY,
+    SRATIO_FAMILY,
+    CRATIO_FAMILY,
+    ACAT_FAMILY,
+)

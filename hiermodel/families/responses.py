@@ -34,8 +34,8 @@ def code_response(
     family : Family
     value : array or factor
         Binary families: 0/1, boolean, or two values, of which the second is 1. Ordinal
-        families: an ordered factor, or 1, 2, .... Nominal families: a factor, or values that
-        are made one by sorting.
+        families: an ordered factor, or 1, 2, ... (from 0 with a hurdle). Nominal families: a
+        factor, or values that are made one by sorting.
     name : str
         The response, for messages.
     levels : tuple of str, optional
@@ -93,7 +93,7 @@ def check_response(
     if y.size == 0:
         raise DataError(f"there are no rows with a response {name!r}")
     _reject(~np.isfinite(y), y, name, "which is not a finite number")
-    needs, good = _SUPPORT[family.response]
+    needs, good = _SUPPORT["hurdle ordinal" if family.hurdle else family.response]
     _reject(~good(y), y, name, f"but family {family.name!r} needs {needs}")
     if family.discrete:
         _reject(np.abs(y) > _STAN_INT_MAX, y, name, "which is too large for an integer of Stan")
@@ -115,6 +115,7 @@ _SUPPORT: dict[str, tuple[str, Callable[[Array], Array]]] = {
     "unit_closed": ("values from 0 to 1", lambda y: (y >= 0) & (y <= 1)),
     "nonnegative": ("numbers from 0 on", lambda y: y >= 0),
     "angle": ("angles from -pi to pi", lambda y: np.abs(y) <= np.pi),
+    "hurdle ordinal": ("categories 0, 1, 2, ...", lambda y: (y >= 0) & (y == np.floor(y))),
     "ordinal": ("categories 1, 2, ...", lambda y: (y >= 1) & (y == np.floor(y))),
     "nominal": ("categories 1, 2, ...", lambda y: (y >= 1) & (y == np.floor(y))),
 }
@@ -199,11 +200,12 @@ def _code_ordinal(family: Family, value: Any, name: str, levels: Any) -> Coded:
         codes, found = _as_codes(value, name, levels)
         if len(found) < 2:
             raise DataError(f"response {name!r} needs at least two categories")
-        return codes + 1, found
+        return codes + family.first_category, found
     y = np.asarray(value)
     if y.dtype.kind not in "iuf":
         raise DataError(
-            f"family {family.name!r} needs an ordered factor or integers 1, 2, ... as response, "
+            f"family {family.name!r} needs an ordered factor or integers "
+            f"{family.first_category}, {family.first_category + 1}, ... as response, "
             f"but {name!r} is neither"
         )
     return _integers(y), None

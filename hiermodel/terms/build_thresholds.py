@@ -22,7 +22,7 @@ def build_thresholds(
         return None
     additions = response.additions
     y = response.coded(frame)
-    observed = len(response.categories) - 1
+    observed = len(response.categories) - (2 if family.hurdle else 1)
     labels: tuple[str, ...] = ()
     if "thres_gr" in additions:
         labels, counts = _grouped_counts(additions.values, y, frame)

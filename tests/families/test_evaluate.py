@@ -39,7 +39,8 @@ def test_mean_agrees_with_random_draws(name: str) -> None:
     if fam.response in ("ordinal", "nominal"):
         assert expected.shape[:2] == draws.shape
         np.testing.assert_allclose(expected.sum(axis=-1), 1)
-        share = np.stack([(draws == k + 1).mean(axis=0) for k in range(expected.shape[-1])], -1)
+        codes = np.arange(expected.shape[-1]) + fam.first_category
+        share = np.stack([(draws == k).mean(axis=0) for k in codes], -1)
         np.testing.assert_allclose(share, expected[0], atol=0.04)
         return
     error = draws.std(axis=0) / np.sqrt(len(draws))
@@ -59,7 +60,7 @@ def test_same_seed_same_draws(name: str) -> None:
 def test_probabilities_of_all_values_sum_to_one(name: str) -> None:
     fam = as_family(name)
     s = sample(fam, seed=2)
-    first = 1 if fam.response in ("ordinal", "nominal") else 0
+    first = fam.first_category if fam.response in ("ordinal", "nominal") else 0
     total = sum(
         np.exp(evaluate.log_prob(fam, np.full(s.y.shape, v), s.p)) for v in range(first, 600)
     )

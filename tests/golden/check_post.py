@@ -90,6 +90,11 @@ _UNNOTED: dict[str, tuple[str, tuple[str, ...]]] = {
         ("epred", "epred_new", "conditional_effects"),
     ),
 }
+_UNNOTED["hurdle_cumulative"] = (
+    "the recorded distances to thresholds are multiplied by 1 - hu, and the recorded mean category "
+    "counts the hurdle as 1, not 0",
+    ("linpred_thres", "conditional_effects"),
+)
 _TRUNCATED_COUNTS = ("log_lik", "log_lik_new", "epred", "epred_new", "loo", "waic")
 
 

@@ -20,7 +20,7 @@ from .frames import study
 DATA = study(n=36, levels=4)
 
 RESPONSES = {
-    "real": "y", "positive": "pos", "count": "count", "binary": "yes", "trials": "ok",
+    "real": "y", "positive": "pos", "count": "count", "positive count": "count", "binary": "yes", "trials": "ok",
     "unit": "unit", "ordinal": "rating", "nominal": "kind",
 }
 # Upper ends of intervals, and bounds that hold all responses.
