@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         PriorError,
         SamplingWarning,
     )
-    from hiermodel.families import family, register_family
+    from hiermodel.families import family, mixture, register_family
     from hiermodel.fitted import Fit
     from hiermodel.fitting import fit, load
     from hiermodel.formula import bf, lf, mvbf, nlf, set_rescor
@@ -60,6 +60,7 @@ __all__ = [
     "install_cmdstan",
     "lf",
     "load",
+    "mixture",
     "model",
     "mvbf",
     "nlf",
@@ -88,6 +89,7 @@ _HOMES = {
     "install_cmdstan": "engines",
     "lf": "formula",
     "load": "fitting",
+    "mixture": "families",
     "model": "building",
     "mvbf": "formula",
     "nlf": "formula",

@@ -30,7 +30,11 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "thres": ("x", "gr"),
     "cat": ("x",),
     "dec": ("x",),
+    "subset": ("x",),
+    "index": ("x",),
 }
+# Those that every family takes.
+_EVERYWHERE = frozenset({"weights", "subset", "index"})
 # Stands for a missing right end until it is known whether the row needs one.
 _NO_END = -(2.0**31) + 1
 # Where no bound is: as far away as numbers, and Stan's integers, go with room to spare.
@@ -59,7 +63,7 @@ class Additions:
     def variables(self) -> tuple[Var, ...]:
         """The Stan data of these terms."""
         s = self.suffix
-        real, integer = ("vector", ("N",), ()), ("int", (), ("N",))
+        real, integer = ("vector", (f"N{s}",), ()), ("int", (), (f"N{s}",))
         kind = integer if self.discrete else real
         spec = {
             "weights": (real, "0", "", "weights of the log-likelihood"),
@@ -310,6 +314,8 @@ _ROLES: Mapping[str, Mapping[str, str]] = {
     "thres": {"x": "thres", "gr": "thres_gr"},
     "cat": {"x": "cat"},
     "dec": {"x": "dec"},
+    "subset": {"x": "subset"},
+    "index": {"x": "index"},
 }
 
 
@@ -322,7 +328,7 @@ def _check_allowed(call: Call, family: Family, source: str) -> None:
     if kind not in ARGUMENTS:
         message = f"the addition term {kind}() is understood, but not built yet in this version"
         raise FormulaError(message, source, call.span)
-    allowed = (set(family.additions) & set(ARGUMENTS)) | {"weights"}
+    allowed = (set(family.additions) & set(ARGUMENTS)) | _EVERYWHERE
     if kind == "cat" and "thres" in allowed:
         return
     if kind not in allowed:

@@ -7,9 +7,12 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from hiermodel.formula.syntax import names
+from hiermodel.nonlinear import CovariateTerm, NonlinearPredictor
+from hiermodel.terms.population import PopulationTerm
 
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
+    from hiermodel.submodel import AnyPredictor, Submodel
 
 
 def describe_model(model: Model) -> str:
@@ -33,16 +36,25 @@ def model_html(model: Model) -> str:
 
 
 def _facts(model: Model) -> list[str]:
-    links = ", ".join(f"{p.name} = {p.link}" for p in model.predictors)
-    lines = [
-        f"Model: {model.formula}",
-        f"Family: {model.family.name} ({links})",
-        f"Data: {model.nobs} rows",
-    ]
+    lines = [f"Model: {model.formula}"]
+    lines += [f"Family: {family_words(part)}" for part in model.parts]
+    lines.append(f"Data: {model.nobs} rows")
+    if model.rescor is not None:
+        lines.append("Residual correlations between the responses")
     for group in model.groups:
         coefs = ", ".join(coef.label for coef in group.coefs)
         lines.append(f"  {group.name}: {len(group.grouping.levels)} levels ({coefs})")
     return lines
+
+
+def family_words(part: Submodel) -> str:
+    """The family of a response with its links: ``poisson (mu = log)``."""
+    links = ", ".join(f"{p.name} = {p.link}" for p in part.predictors if p.param)
+    family = part.family
+    name = family.name
+    if family.components:
+        name += f"({', '.join(component.name for component in family.components)})"
+    return f"{name} ({links})" + (f" of {part.response.name}" if part.name else "")
 
 
 def _priors(model: Model) -> list[tuple[str, str, str]]:
@@ -54,7 +66,7 @@ def _priors(model: Model) -> list[tuple[str, str, str]]:
         if inherits:
             continue
         where = " ".join(
-            str(record[k]) for k in ("coef", "group", "dpar", "resp") if record[k]
+            str(record[k]) for k in ("coef", "group", "dpar", "resp", "nlpar") if record[k]
         )
         label = f"{row[1]} {where}".strip()
         out.append((label, record["prior"] or "(flat)", record["source"]))
@@ -65,7 +77,9 @@ def predictor_columns(model: Model) -> list[tuple[str, str, tuple[str, ...]]]:
     """Columns of the population-level terms of all parameters: name, kind, levels."""
     used: dict[str, None] = {}
     for predictor in model.predictors:
-        used |= dict.fromkeys(predictor.population.design.variables)
+        for term in predictor.terms:
+            if isinstance(term, (PopulationTerm, CovariateTerm)):
+                used |= dict.fromkeys(term.columns_needed)
     out = []
     for name in used:
         column = model.schema.columns[name]
@@ -78,9 +92,16 @@ def effects_terms(model: Model) -> list[tuple[str, ...]]:
     mains: dict[tuple[str, ...], None] = {}
     pairs: dict[tuple[str, ...], None] = {}
     for predictor in model.predictors:
-        for term in predictor.population.design.terms:
-            columns = tuple(dict.fromkeys(v for f in term.factors for v in names(f)))
+        for columns in _columns_of_terms(predictor):
             mains |= dict.fromkeys((column,) for column in columns)
             if len(columns) > 1:
                 pairs |= dict.fromkeys(combinations(columns, 2))
     return [*mains, *pairs]
+
+
+def _columns_of_terms(predictor: AnyPredictor) -> list[tuple[str, ...]]:
+    """Columns of each population-level term; a non-linear expression is one term."""
+    if isinstance(predictor, NonlinearPredictor):
+        return [tuple(term.text for term in predictor.terms)]
+    terms = predictor.population.design.terms
+    return [tuple(dict.fromkeys(v for f in t.factors for v in names(f))) for t in terms]

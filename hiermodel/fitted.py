@@ -107,14 +107,16 @@ class Fit(Predictions):
 
         `labels` are what the user calls the rows; they are numbered from 0 without.
         """
-        obs = {"obs": np.arange(len(frame)) if labels is None else labels}
+        obs = np.arange(len(frame)) if labels is None else labels
         constant = persistence.frame_to_dataset(frame, model.call.get("data2") or {})
-        observed = model.response.coded(frame)
-        labels_of_codes = category_attrs(model.response)
+        if not model.is_multivariate:
+            places = model.part.places(frame)
+            frame, obs = frame.iloc[places].reset_index(drop=True), obs[places]
+            constant = constant.isel(obs=places)
         groups = {
             "posterior": posterior,
-            "observed_data": xr.Dataset({"Y": ("obs", observed, labels_of_codes)}, obs),
-            "constant_data": constant.assign_coords(obs),
+            "observed_data": _observed(model, frame, obs),
+            "constant_data": constant.assign_coords(obs=obs),
         }
         if draws.stats:
             groups["sample_stats"] = xr.Dataset(
@@ -194,8 +196,8 @@ class Fit(Predictions):
         """
         out = self
         makers = {
-            "log_likelihood": lambda: self.log_lik().rename("Y"),
-            "posterior_predictive": lambda: self.posterior_predict(seed=seed).rename("Y"),
+            "log_likelihood": lambda: _group(self.log_lik()),
+            "posterior_predictive": lambda: _group(self.posterior_predict(seed=seed)),
         }
         for name in names:
             if name not in makers:
@@ -203,7 +205,7 @@ class Fit(Predictions):
                     f"no group {name!r} can be computed{did_you_mean(name, makers)}; "
                     f"known are {', '.join(makers)}"
                 )
-            out = out.with_group(name, makers[name]().to_dataset())
+            out = out.with_group(name, makers[name]())
         return out
 
     @property
@@ -272,7 +274,12 @@ class Fit(Predictions):
         """Coefficients of each level: population-level plus group-level effects."""
         from hiermodel.summary import coef
 
-        return coef(self.posterior, self.model.family.rising, probs=probs, robust=robust)
+        rising = {
+            f"{t.scope.label}_Intercept".lstrip("_")
+            for part in self.model.parts for t in part.thresholds
+            if part.family.part_of(t.param)[0].rising
+        }
+        return coef(self.posterior, rising, probs=probs, robust=robust)
 
     def varcorr(
         self, probs: Sequence[float] = (0.025, 0.975), robust: bool = False
@@ -296,19 +303,25 @@ class Fit(Predictions):
 
     # ------------------------------------------------------------------ criticism
 
-    def loo(self) -> Elpd:
+    def _one(self, resp: str | None) -> Fit:
+        """The fit, or that of one of its responses."""
+        return self if resp is None else self.only(resp)
+
+    def loo(self, resp: str | None = None) -> Elpd:
         """Leave-one-out cross-validation by Pareto-smoothed importance sampling."""
         from hiermodel.criticism import loo
 
-        return loo(self)
+        return loo(self._one(resp))
 
-    def waic(self) -> Elpd:
+    def waic(self, resp: str | None = None) -> Elpd:
         """Widely applicable information criterion (Watanabe 2010); prefer `loo`."""
         from hiermodel.criticism import waic
 
-        return waic(self)
+        return waic(self._one(resp))
 
-    def pp_check(self, type: str | None = None, **options: Any) -> Any:
+    def pp_check(
+        self, type: str | None = None, *, resp: str | None = None, **options: Any
+    ) -> Any:
         """Compare the data with draws from the posterior predictive distribution.
 
         Parameters
@@ -316,6 +329,8 @@ class Fit(Predictions):
         type : str, optional
             ``"dens_overlay"``, ``"bars"``, ``"stat"``, ``"intervals"``, ...; chosen by the
             family when not given. See `hiermodel.criticism.pp_check`.
+        resp : str, optional
+            Which of several responses.
         **options
             ``ndraws``, ``group``, ``stat``, ``ax``, ``seed``, ...
 
@@ -325,18 +340,20 @@ class Fit(Predictions):
         """
         from hiermodel.criticism import pp_check
 
-        return pp_check(self, type, **options)
+        return pp_check(self._one(resp), type, **options)
 
     # ------------------------------------------------------------------ effects and pictures
 
-    def conditional_effects(self, effects: Any = None, **options: Any) -> ConditionalEffects:
+    def conditional_effects(
+        self, effects: Any = None, *, resp: str | None = None, **options: Any
+    ) -> ConditionalEffects:
         """Expected response over one or two predictors, the others held fixed.
 
         See `hiermodel.effects.conditional_effects` for the options.
         """
         from hiermodel.effects import conditional_effects
 
-        return conditional_effects(self, effects, **options)
+        return conditional_effects(self._one(resp), effects, **options)
 
     def hypothesis(self, hypothesis: str | Sequence[str], **options: Any) -> Any:
         """Evaluate statements about parameters, such as ``"days > 0"``."""
@@ -382,6 +399,28 @@ class Fit(Predictions):
     def _repr_html_(self) -> str:
         html: str = self.summary()._repr_html_()
         return html
+
+
+def _group(values: xr.DataArray | xr.Dataset) -> xr.Dataset:
+    """Values of one response as ``Y``; those of several as they are."""
+    return values if isinstance(values, xr.Dataset) else values.rename("Y").to_dataset()
+
+
+def _observed(model: Model, frame: pd.DataFrame, labels: np.ndarray) -> xr.Dataset:
+    """The responses: ``Y``, or with several of them a variable each.
+
+    A response that uses a subset of the rows has a dim of its own.
+    """
+    out: dict[str, xr.DataArray] = {}
+    for part in model.parts:
+        dim = f"obs_{part.name}" if part.name and part.subset is not None else "obs"
+        rows = part.rows(frame)
+        name = part.name or "Y"
+        out[name] = xr.DataArray(
+            part.response.coded(rows), dims=(dim,), coords={dim: labels[part.places(frame)]},
+            attrs=category_attrs(part.response),
+        )
+    return xr.Dataset(out)
 
 
 def _as_draws(name: str, values: Any) -> np.ndarray:

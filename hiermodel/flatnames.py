@@ -63,8 +63,9 @@ def variable_class(array: xr.DataArray) -> str:
 
 
 def scope_prefix(array: xr.DataArray) -> str:
-    """Return what stands in front of a coefficient for its parameter and response."""
-    return "_".join(p for p in (attribute(array, "dpar"), attribute(array, "resp")) if p)
+    """Return what stands in front of a coefficient for its parameters and response."""
+    parts = (attribute(array, name) for name in ("dpar", "resp", "nlpar"))
+    return "_".join(part for part in parts if part)
 
 
 def labels(array: xr.DataArray, dim: str) -> tuple[str, ...]:
@@ -167,6 +168,12 @@ def _degrees(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield f"df_{attribute(array, 'group')}", ()
 
 
+def _residual_correlations(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
+    names = labels(array, own_dims(array)[0])
+    for j in range(len(names)):
+        yield from ((f"rescor__{names[i]}__{names[j]}", (i, j)) for i in range(j))
+
+
 _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]]]] = {
     "b": _coefficients,
     "threshold": _thresholds,
@@ -174,6 +181,7 @@ _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]
     "cor": _correlations,
     "r": _effects,
     "df": _degrees,
+    "rescor": _residual_correlations,
 }
 
 

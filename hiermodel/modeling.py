@@ -1,30 +1,29 @@
-"""`model()` and `Model`: a formula, resolved against the schema of the data."""
+"""`Model`: a formula, resolved against the schema of the data."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from hiermodel.errors import DataError
-from hiermodel.families.base import Family, FunctionTemplate, Param
+from hiermodel.errors import DataError, FormulaError, HiermodelError, did_you_mean
+from hiermodel.families.base import Family, FunctionTemplate
 from hiermodel.formula import Formula
 from hiermodel.frames import NeededColumns, as_frame, drop_missing
-from hiermodel.predictors import Predictor
 from hiermodel.priors import ResolvedPriors
-from hiermodel.response import Response, factor_labels
+from hiermodel.rescor import ResidualCorrelation
+from hiermodel.response import Response
 from hiermodel.schema import Schema
-from hiermodel.stan.likelihood import Likelihood
 from hiermodel.stan.variables import Block, Var
+from hiermodel.submodel import AnyPredictor, Submodel
 from hiermodel.terms.base import Array, Labelled
-from hiermodel.terms.group import GroupEffects
+from hiermodel.terms.group import GroupEffects, GroupView
 from hiermodel.terms.grouping import row_data
 from hiermodel.terms.labels import group_labels
-from hiermodel.terms.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from hiermodel.engines import Engine
@@ -43,11 +42,12 @@ class Model:
     Attributes
     ----------
     formula : Formula
-    family : Family
-    predictors : tuple of Predictor
-        One per parameter with a formula.
+    parts : tuple of Submodel
+        One per response.
     groups : tuple of GroupEffects
         One per grouping factor and ID.
+    rescor : ResidualCorrelation, optional
+        The joint density of correlated responses.
     nobs : int
         Rows of the training data that were used.
 
@@ -61,14 +61,9 @@ class Model:
     """
 
     formula: Formula
-    family: Family
-    response: Response
-    predictors: tuple[Predictor, ...]
+    parts: tuple[Submodel, ...]
     groups: tuple[GroupEffects, ...]
-    thresholds: Thresholds | None
-    scalars: tuple[Var, ...]
-    fixed: Mapping[str, float]
-    likelihood: Likelihood
+    rescor: ResidualCorrelation | None
     resolved_priors: ResolvedPriors
     schema: Schema
     columns: NeededColumns
@@ -77,25 +72,94 @@ class Model:
     sample_prior: str
     call: Mapping[str, Any] = field(default_factory=dict)
 
+    # ------------------------------------------------------------------ responses
+
+    @property
+    def responses(self) -> tuple[str, ...]:
+        """The responses as they stand in names; one empty text when there is only one."""
+        return tuple(part.name for part in self.parts)
+
+    @property
+    def is_multivariate(self) -> bool:
+        """True with several responses."""
+        return len(self.parts) > 1
+
+    def only(self, resp: str) -> Model:
+        """The model of one response, without the correlations of its residuals with others.
+
+        Its predictions need the draws of the whole model.
+
+        Raises
+        ------
+        FormulaError
+            For a response that the model does not have.
+        """
+        for part in self.parts:
+            if resp in (part.name, part.response.name):
+                held = {
+                    term.owner.index
+                    for predictor in part.predictors
+                    for term in predictor.terms
+                    if isinstance(term, GroupView)
+                }
+                groups = tuple(g for g in self.groups if g.index in held)
+                return replace(self, parts=(part,), groups=groups, rescor=None)
+        known = [part.name for part in self.parts]
+        raise FormulaError(
+            f"the model has no response {resp!r}{did_you_mean(str(resp), known)}; its responses "
+            f"are {', '.join(known)}"
+        )
+
+    @property
+    def part(self) -> Submodel:
+        """The only response.
+
+        Raises
+        ------
+        HiermodelError
+            When there are several.
+        """
+        if self.is_multivariate:
+            raise HiermodelError(
+                "this needs one response: pass resp=, one of " + ", ".join(self.responses)
+            )
+        return self.parts[0]
+
+    @property
+    def family(self) -> Family:
+        """The family of the only response."""
+        return self.part.family
+
+    @property
+    def response(self) -> Response:
+        """The only response."""
+        return self.part.response
+
+    @property
+    def predictors(self) -> tuple[AnyPredictor, ...]:
+        """The predictors of all responses."""
+        return tuple(predictor for part in self.parts for predictor in part.predictors)
+
     # ------------------------------------------------------------------ the program
 
     @property
     def title(self) -> tuple[str, ...]:
         """Comment lines at the top of the program."""
-        links = ", ".join(f"{p.name}: {p.link}" for p in self.predictors)
-        return (*str(self.formula).splitlines(), f"family {self.family.name} (links {links})")
+        lines = list(str(self.formula).splitlines())
+        for part in self.parts:
+            of = f" of {part.response.name}" if part.name else ""
+            links = ", ".join(f"{p.name}: {p.link}" for p in part.predictors if p.param)
+            lines.append(f"family {part.family.name}{of} (links {links})")
+        return tuple(lines)
 
     @property
     def declared(self) -> tuple[Var, ...]:
         """All variables, before priors move constants out of the parameters block."""
-        out = [Var("N", "int", lower="0", comment="rows"), *self.response.variables]
-        if self.thresholds is not None:
-            out += self.thresholds.variables
-        out += self.response.additions.variables
-        for predictor in self.predictors:
-            for term in predictor.terms:
-                out += term.variables
-        out += self.scalars
+        out = [v for part in self.parts for v in part.variables]
+        if self.is_multivariate:
+            out.insert(0, Var("N", "int", lower="0", comment="rows of the data"))
+        if self.rescor is not None:
+            out += self.rescor.variables
         for group in self.groups:
             out += group.variables
         return tuple(out)
@@ -113,27 +177,17 @@ class Model:
         return self.resolved_priors.parameters
 
     @property
-    def derived(self) -> tuple[Param, ...]:
-        """Parameters of the family that are computed from a declared one and from all rows."""
-        names = {var.name for var in self.scalars}
-        return tuple(p for p in self.family.params if p.derived and p.derived.raw in names)
-
-    @property
     def functions(self) -> tuple[str | FunctionTemplate, ...]:
         """Files and templates of Stan functions that the program includes."""
         needed: list[str | FunctionTemplate] = []
-        for predictor in self.predictors:
-            if not self.likelihood.on_link_scale(predictor.param):
-                needed += predictor.functions
-        needed += self.likelihood.functions
-        for param in self.derived:
-            needed += param.derived.functions if param.derived else ()
+        for part in self.parts:
+            for predictor in part.predictors:
+                if not part.likelihood.on_link_scale(predictor.param):
+                    needed += predictor.functions
+            needed += part.likelihood.functions
+            for param in part.derived:
+                needed += param.derived.functions if param.derived else ()
         return tuple(dict.fromkeys(needed))
-
-    @property
-    def needs_alpha_vector(self) -> bool:
-        """With a GLM density: True when ``mu`` has more than an intercept and ``X * b``."""
-        return len(self.predictors[0].terms) > 1
 
     @functools.cached_property
     def stan_code(self) -> str:
@@ -191,9 +245,11 @@ class Model:
             For a missing column, an unseen level, a response outside the family's support.
         """
         frame = self.rows(data)
-        out: dict[str, Any] = {"N": len(frame), self.response.var.name: self.response.coded(frame)}
-        out |= self.response.additions.data(frame)
-        out |= self.design(frame, self.level_codes(frame))
+        out: dict[str, Any] = {"N": len(frame)}
+        for part in self.parts:
+            rows = part.rows(frame)
+            out |= part.outcome(rows) | part.design(rows)
+            out |= self.group_data(part, rows)
         out |= self.constants()
         if prior_only is None:
             prior_only = self.sample_prior == "only"
@@ -203,20 +259,21 @@ class Model:
 
     def constants(self) -> dict[str, Any]:
         """Stan data that do not depend on the rows: sizes, means, prior scales."""
-        out: dict[str, Any] = dict(self.response.constants())
-        for predictor in self.predictors:
-            for term in predictor.terms:
-                out |= term.constants()
+        out: dict[str, Any] = {}
+        for part in self.parts:
+            out |= part.constants()
         for group in self.groups:
             out |= group.constants()
-        if self.thresholds is not None:
-            out |= self.thresholds.constants()
+        if self.rescor is not None:
+            out |= self.rescor.constants()
         return out | {var.name: value for var, value in self.resolved_priors.data}
 
-    def level_codes(self, frame: pd.DataFrame) -> dict[int, tuple[Array, ...]]:
-        """Level of each row (from 0) per owner of group-level effects; unseen is an error."""
-        out = {}
+    def group_data(self, part: Submodel, frame: pd.DataFrame) -> dict[str, Any]:
+        """Levels (and weights) of the rows of one response; an unseen level is an error."""
+        out: dict[str, Any] = {}
         for group in self.groups:
+            if part.name not in group.responses:
+                continue
             codes = group.grouping.codes(frame)
             for member, column in enumerate(codes):
                 if (column < 0).any():
@@ -226,44 +283,8 @@ class Model:
                         f"level {level!r} of grouping factor {group.name!r} (row {row + 1}) is "
                         "not in the model; predictions for new levels need allow_new_levels=True"
                     )
-            out[group.index] = codes
+            out |= row_data(group.grouping, group.index, part.name, codes, frame)
         return out
-
-    def design(
-        self, frame: pd.DataFrame, codes: Mapping[int, tuple[Array, ...]], missing: str = "raise"
-    ) -> dict[str, Any]:
-        """Everything of the Stan data that has one entry per row, but the response.
-
-        Parameters
-        ----------
-        frame : DataFrame
-        codes : mapping of int to tuple of ndarray
-            Per owner of group-level effects the level of each row, from 0.
-        missing : {"raise", "pass"}
-            With ``"pass"`` a missing number gives NaN, a missing factor zeros.
-        """
-        out: dict[str, Any] = {}
-        for predictor in self.predictors:
-            out |= predictor.data(frame, missing)
-        for group in self.groups:
-            out |= row_data(group.grouping, group.index, codes[group.index], frame, missing)
-        if self.thresholds is not None and self.thresholds.grouped:
-            group_of_row = self.threshold_codes(frame)
-            out[f"Jthres{self.thresholds.suffix}"] = self.thresholds.row_bounds(group_of_row)
-        return out
-
-    def threshold_codes(self, frame: pd.DataFrame) -> Array:
-        """Threshold group of each row, from 0."""
-        assert self.thresholds is not None
-        labels = factor_labels(self.response.additions.values["thres_gr"].value(frame))
-        table = {label: k for k, label in enumerate(self.thresholds.groups)}
-        unknown = sorted({str(label) for label in labels} - set(table))
-        if unknown:
-            raise DataError(
-                f"thres(gr = ): {unknown[0]!r} is not one of the threshold groups of the model "
-                f"({', '.join(table)})"
-            )
-        return np.array([table[label] for label in labels], dtype=np.int64)
 
     # ------------------------------------------------------------------ draws
 
@@ -276,18 +297,10 @@ class Model:
         """User-facing variables from draws of the declared parameters, (chain, draw, ...)."""
         full = self.complete(draws)
         out: list[Labelled] = []
-        if self.thresholds is not None:
-            population = self.predictors[0].population
-            shift: Array | float = 0.0
-            if population.centred and not population.is_empty:
-                shift = population.label(full)[0].values @ population.means
-            out += self.thresholds.label(full, shift)
-        for predictor in self.predictors:
-            for term in predictor.terms:
-                out += term.label(full)
-        for var in self.scalars:
-            attrs = {"cls": "dpar", "group": "", "dpar": var.name, "resp": ""}
-            out.append(Labelled(var.name, full[var.name], attrs=attrs))
+        for part in self.parts:
+            out += part.label(full)
+        if self.rescor is not None:
+            out += self.rescor.label(full)
         out += group_labels(self.groups, full, out)
         # The log prior, then its parts with a tag.
         for name in ("lprior", *(f"lprior_{tag}" for tag in self.resolved_priors.tags)):
@@ -337,9 +350,9 @@ class Model:
         from hiermodel.fitting import fit_model
 
         made = fit_model(self, data, prior_only=True, **settings)
-        predicted = made.posterior_predict(seed=settings.get("seed")).rename("Y")
+        predicted = made.with_groups("posterior_predictive", seed=settings.get("seed"))
         made = made.with_group("prior", made.posterior)
-        return made.with_group("prior_predictive", predicted.to_dataset())
+        return made.with_group("prior_predictive", predicted.datasets["posterior_predictive"])
 
     def __repr__(self) -> str:
         from hiermodel.describe import describe_model

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import xarray as xr
 
 from hiermodel.errors import HiermodelError
 from hiermodel.families import family as make_family
+from hiermodel.families import mixture
 from hiermodel.families.base import Family
 from hiermodel.formula import from_json, to_json
 from hiermodel.priors import Prior
@@ -24,7 +25,7 @@ from hiermodel.priors import Prior
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
 
-FORMAT = 1
+FORMAT = 2
 
 
 def frame_to_dataset(frame: pd.DataFrame, data2: Mapping[str, pd.DataFrame]) -> xr.Dataset:
@@ -102,7 +103,8 @@ def model_to_json(model: Model) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "formula": to_json(model.formula),
-        "family": _family_to_json(model.family),
+        "family": _family_to_json(call.get("family")),
+        "families": [_family_to_json(part.family) for part in model.formula.responses],
         "priors": _priors_to_json(call.get("priors")),
         "sample_prior": model.sample_prior,
         "normalize": model.normalize,
@@ -111,10 +113,28 @@ def model_to_json(model: Model) -> dict[str, Any]:
     }
 
 
-def _family_to_json(family: Family) -> dict[str, Any]:
+def _family_to_json(family: object) -> Any:
+    """A family by its name, links and options; a mixture by its components."""
+    if family is None or isinstance(family, str):
+        return family
+    assert isinstance(family, Family)
+    if family.components:
+        options = dict(family.options)
+        asked = options.get("order") if options.get("order_asked") else None
+        return {"components": [_family_to_json(c) for c in family.components], "order": asked}
     return {
         "name": family.name, "links": dict(family.links), "options": dict(family.options)
     }
+
+
+def _family_from_json(words: Any) -> Any:
+    if words is None or isinstance(words, str):
+        return words
+    if "components" in words:
+        components = [_family_from_json(component) for component in words["components"]]
+        return mixture(*components, order=words["order"])
+    links = {f"link_{k}": v for k, v in words["links"].items() if k != "mu"}
+    return make_family(words["name"], words["links"].get("mu"), **links, **words["options"])
 
 
 def _priors_to_json(priors: Any) -> Any:
@@ -150,14 +170,14 @@ def model_arguments(words: Mapping[str, Any]) -> dict[str, Any]:
         raise HiermodelError(
             f"this file has format {words.get('format')!r}; this version reads format {FORMAT}"
         )
-    described = words["family"]
-    links = {f"link_{k}": v for k, v in described["links"].items() if k != "mu"}
-    family = make_family(
-        described["name"], described["links"].get("mu"), **links, **described["options"]
+    formula = from_json(words["formula"])
+    responses = tuple(
+        replace(part, family=_family_from_json(own))
+        for part, own in zip(formula.responses, words["families"], strict=True)
     )
     return {
-        "formula": from_json(words["formula"]),
-        "family": family,
+        "formula": replace(formula, responses=responses),
+        "family": _family_from_json(words["family"]),
         "priors": _priors_from_json(words["priors"]),
         "sample_prior": words["sample_prior"],
         "normalize": words["normalize"],

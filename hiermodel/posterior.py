@@ -10,6 +10,7 @@ import xarray as xr
 
 from hiermodel.modeling import Model
 from hiermodel.predict import parameters, prepare
+from hiermodel.terms.scalars import dpar_attrs
 
 
 def posterior_dataset(
@@ -39,23 +40,27 @@ def posterior_dataset(
         )
     chains, draws = next(iter(values.values())).shape[:2]
     made = xr.Dataset(arrays).assign_coords(chain=np.arange(chains), draw=np.arange(draws))
-    return made.assign(_derived(model, made, rows)) if model.derived else made
+    for part in model.parts:
+        if part.derived:
+            made = made.assign(_derived(model.only(part.name), made, rows))
+    return made
 
 
 def _derived(model: Model, made: xr.Dataset, rows: pd.DataFrame) -> dict[str, xr.DataArray]:
     """Parameters that follow from a declared one, the other parameters and the responses."""
     prediction = prepare(model, made, rows)
-    y = model.response.coded(rows)
+    part = model.part
+    y = part.response.coded(prediction.frame)
     out = {}
-    for param in model.derived:
+    for param in part.derived:
         assert param.derived is not None
         values = np.empty(prediction.size)
         for at in prediction.chunks():
             p = parameters(prediction, at)
             rest = param.derived.arguments(y, p)
             values[at] = param.derived.value(getattr(p, param.derived.raw), *rest)[:, 0]
-        out[param.name] = xr.DataArray(
+        out[f"{param.name}{part.suffix}"] = xr.DataArray(
             values.reshape(prediction.shape), dims=("chain", "draw"),
-            attrs={"cls": "dpar", "group": "", "dpar": param.name, "resp": ""},
+            attrs=dpar_attrs(param.name, part.name),
         )
     return out

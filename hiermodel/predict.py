@@ -6,7 +6,7 @@ draws, so that memory stays bounded by the result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from types import SimpleNamespace
@@ -19,6 +19,7 @@ import xarray as xr
 from hiermodel.arguments import flag
 from hiermodel.errors import DataError, HiermodelError, did_you_mean
 from hiermodel.families import evaluate
+from hiermodel.families.mixture import log_probabilities
 from hiermodel.frames import as_frame
 from hiermodel.links import link_named
 from hiermodel.new_levels import (
@@ -29,9 +30,12 @@ from hiermodel.new_levels import (
     new_level_effects,
     plan_levels,
 )
+from hiermodel.predictors import Predictor
+from hiermodel.submodel import AnyPredictor, Submodel
 from hiermodel.terms.base import Array
 from hiermodel.terms.group import GroupEffects, GroupView
 from hiermodel.terms.grouping import row_data
+from hiermodel.terms.scalars import ScalarParameter
 
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
@@ -65,10 +69,11 @@ class PredictionOptions:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """A model, its flattened posterior and the bound rows: ready to evaluate any quantity.
+    """One response, its flattened posterior and the bound rows: ready to evaluate any quantity.
 
     Attributes
     ----------
+    part : Submodel
     draws : mapping of str to ndarray
         Posterior with one leading draws axis; ``r_<i>`` are the effects of owner i, extended
         by new levels, with zeros where `re_formula` leaves out some of them; owners that it
@@ -77,7 +82,7 @@ class Prediction:
         Row data of the linear predictors, named as in Stan.
     """
 
-    model: Model
+    part: Submodel
     draws: Mapping[str, Array]
     data: Mapping[str, Any]
     frame: pd.DataFrame
@@ -101,7 +106,7 @@ class Prediction:
         for start in range(0, self.size, step):
             yield slice(start, min(start + step, self.size))
 
-    def part(self, at: slice) -> dict[str, Array]:
+    def chunk(self, at: slice) -> dict[str, Array]:
         """The draws of a chunk."""
         return {name: values[at] for name, values in self.draws.items()}
 
@@ -119,6 +124,7 @@ def prepare(
     Parameters
     ----------
     model : Model
+        Of one response, see `Model.only`.
     posterior : Dataset
         User-facing posterior, see docs/architecture.md.
     training : DataFrame
@@ -134,9 +140,10 @@ def prepare(
         For a missing column, an unseen factor level, an unseen group level without permission.
     """
     options = options or PredictionOptions()
-    frame = training if newdata is None else as_frame(newdata)
+    part = model.part
+    frame = part.rows(training) if newdata is None else as_frame(newdata)
     included = included_coefs(model.groups, options.re_formula)
-    _check_columns(model, frame, included, needs)
+    _check_columns(part, model.groups, frame, included, needs)
     draws = {
         str(name): _flatten(posterior[name].values)
         for name in posterior.data_vars
@@ -150,18 +157,17 @@ def prepare(
             continue
         plan, r = _group_draws(group, posterior, frame, included, options, rng, new_draws)
         draws[f"r_{group.index}"] = r
-        data |= row_data(group.grouping, group.index, plan.codes, frame, missing="pass")
-    for predictor in model.predictors:
+        data |= row_data(
+            group.grouping, group.index, part.name, plan.codes, frame, missing="pass"
+        )
+    for predictor in part.predictors:
         for term in predictor.terms:
             if isinstance(term, GroupView) and not included[term.owner.index]:
                 continue
             data |= term.data(frame, missing="pass")
-    codes = None
-    if model.thresholds is not None and model.thresholds.grouped:
-        codes = model.threshold_codes(frame)
-    extras = _extras(model, frame, needs)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
-    return Prediction(model, draws, data, frame, shape, codes, extras)
+    codes = part.threshold_codes(frame)
+    return Prediction(part, draws, data, frame, shape, codes, _extras(part, frame, needs))
 
 
 def _flatten(values: Array) -> Array:
@@ -169,21 +175,21 @@ def _flatten(values: Array) -> Array:
 
 
 def _check_columns(
-    model: Model, frame: pd.DataFrame, included: Mapping[int, tuple[int, ...]],
-    needs: tuple[str, ...],
+    part: Submodel, groups: Sequence[GroupEffects], frame: pd.DataFrame,
+    included: Mapping[int, tuple[int, ...]], needs: tuple[str, ...],
 ) -> None:
     """Every column that the prediction reads must be there."""
     wanted: list[str] = []
-    for predictor in model.predictors:
+    for predictor in part.predictors:
         for term in predictor.terms:
             if isinstance(term, GroupView) and not included[term.owner.index]:
                 continue
             wanted += term.columns_needed
-    for group in model.groups:
+    for group in groups:
         if included[group.index]:
             wanted += group.columns_needed
-    additions = model.response.additions.values
-    roles = (*needs, *(("thres_gr",) if model.thresholds and model.thresholds.grouped else ()))
+    additions = part.response.additions.values
+    roles = (*needs, *(("thres_gr",) if any(t.grouped for t in part.thresholds) else ()))
     for role in roles:
         if role in additions:
             wanted += additions[role].variables
@@ -196,9 +202,9 @@ def _check_columns(
             )
 
 
-def _extras(model: Model, frame: pd.DataFrame, needs: tuple[str, ...]) -> dict[str, Array]:
+def _extras(part: Submodel, frame: pd.DataFrame, needs: tuple[str, ...]) -> dict[str, Array]:
     """Columns of addition terms, one number per row."""
-    additions = model.response.additions
+    additions = part.response.additions
     roles = [role for role in needs if role in additions]
     if not roles:
         return {}
@@ -267,50 +273,72 @@ def _whole_factor(group: GroupEffects, posterior: xr.Dataset) -> GroupDraws:
 
 def parameters(prediction: Prediction, at: slice) -> SimpleNamespace:
     """All parameters of the family on their natural scale, draws x rows."""
-    model = prediction.model
-    draws = prediction.part(at)
+    part = prediction.part
+    draws = prediction.chunk(at)
     values: dict[str, Any] = {}
     stacked: list[Array] = []
-    for predictor in model.predictors:
-        eta = predictor.eta(draws, prediction.data, (at.stop - at.start, prediction.n))
-        if predictor.param == "mu" and model.family.response == "nominal":
+    for predictor, eta in etas(prediction, at).values():
+        if predictor.param == "mu" and part.family.per_category:
             stacked.append(eta)
         elif predictor.on_link_scale:
             values[predictor.param] = eta
-        else:
+        elif predictor.param:
             values[predictor.param] = link_named(predictor.link).inverse(eta)
     if stacked:
-        response = model.response
+        response = part.response
         stacked.insert(response.categories.index(response.reference), np.zeros_like(stacked[0]))
         values["mu"] = np.stack(stacked, axis=-1)
-    for var in model.scalars:
-        values[var.name] = draws[var.name][:, None]
-    for param in model.derived:
-        if param.name in draws:
-            values[param.name] = draws[param.name][:, None]
-    for name, value in model.fixed.items():
-        values[name] = np.full((1, 1), value)
-    if model.thresholds is not None:
-        values["thresholds"] = model.thresholds.table(
-            draws[f"threshold{model.thresholds.suffix}"], prediction.threshold_codes
+    for scalar in part.scalars:
+        values |= scalar.values(draws)
+    for name, value in part.fixed.items():
+        if not isinstance(value, str):
+            values[name] = np.full((1, 1), value)
+    for name, value in part.fixed.items():
+        if isinstance(value, str):
+            values[name] = values[value]
+    for thresholds in part.thresholds:
+        values["thresholds" + thresholds.param.removeprefix("mu")] = thresholds.table(
+            draws[f"threshold{thresholds.suffix}"], prediction.threshold_codes
         )
-    _apply_additions(model, prediction.extras, values)
+    _apply_additions(part, prediction.extras, values)
     return SimpleNamespace(**values)
 
 
+def etas(
+    prediction: Prediction, at: slice, wanted: str | None = None
+) -> dict[str, tuple[AnyPredictor, Array]]:
+    """Every predictor of the response with its values, on the scale of its link.
+
+    When one is `wanted`, only those are there that it needs.
+    """
+    draws, shape = prediction.chunk(at), (at.stop - at.start, prediction.n)
+    found: dict[str, tuple[AnyPredictor, Array]] = {}
+    values: dict[str, Array] = {}
+    chosen = prediction.part.predictors
+    if wanted is not None:
+        target = next(p for p in chosen if p.name == wanted)
+        chosen = chosen[: chosen.index(target) + 1]
+        if isinstance(target, Predictor):
+            chosen = (target,)
+    for predictor in chosen:
+        values[predictor.name] = predictor.eta(draws, prediction.data, shape, values)
+        found[predictor.name] = (predictor, values[predictor.name])
+    return found
+
+
 def _apply_additions(
-    model: Model, extras: Mapping[str, Array], values: dict[str, Any]
+    part: Submodel, extras: Mapping[str, Array], values: dict[str, Any]
 ) -> None:
-    if "dec" in extras:
-        values["dec"] = extras["dec"]
-    if "trials" in extras:
-        values["trials"] = extras["trials"]
+    for role in ("dec", "trials"):
+        if role in extras:
+            values[role] = extras[role]
     if "se" in extras:
         se = extras["se"][None, :]
-        both = model.response.additions.se_with_sigma
-        values["sigma"] = np.sqrt(values["sigma"] ** 2 + se**2) if both else se
+        both = part.response.additions.se_with_sigma
+        for name in part.family.named("sigma"):
+            values[name] = np.sqrt(values[name] ** 2 + se**2) if both else se
     if "denom" in extras:
-        for name in model.family.scaled_by_rate:
+        for name in part.family.scaled_by_rate:
             values[name] = values[name] * extras["denom"]
 
 
@@ -319,62 +347,85 @@ def _apply_additions(
 
 def linpred(
     prediction: Prediction, dpar: str | None = None, transform: bool = False,
-    incl_thres: bool = False,
+    incl_thres: bool = False, nlpar: str | None = None,
 ) -> Array:
-    """Linear predictor of one parameter, (draws, rows); of each category for nominal families."""
-    model = prediction.model
-    if dpar is None and model.family.response == "nominal":
-        parts = [linpred(prediction, p.name, transform) for p in model.predictors
-                 if p.param == "mu"]
-        return np.stack(parts, axis=-1)
+    """Linear predictor of one parameter, (draws, rows).
+
+    With an entry per category for nominal families, per component for mixtures.
+    """
+    part = prediction.part
+    if dpar is None and nlpar is None and (part.family.per_category or part.family.components):
+        names = [p.name for p in part.predictors if p.param in part.family.main]
+        return np.stack([_one_linpred(prediction, name, transform) for name in names], axis=-1)
     if incl_thres:
-        if model.thresholds is None:
+        if not part.thresholds:
             raise HiermodelError("incl_thres=True needs an ordinal family, which has thresholds")
-        family = model.family
+        family = part.family
         return _evaluate(
             prediction, lambda at: evaluate.threshold_distances(family, parameters(prediction, at))
         )
-    predictor = _predictor(model, dpar or model.predictors[0].name)
-    out = np.empty((prediction.size, prediction.n))
-    for at in prediction.chunks():
-        shape = (at.stop - at.start, prediction.n)
-        eta = predictor.eta(prediction.part(at), prediction.data, shape)
+    name = _predictor_name(part, dpar, nlpar)
+    return _one_linpred(prediction, name, transform)
+
+
+def _one_linpred(prediction: Prediction, name: str, transform: bool) -> Array:
+    def one(at: slice) -> Array:
+        predictor, eta = etas(prediction, at, name)[name]
         # Where the density applies the link, the parameter itself is on the link scale.
         inverted = transform and not predictor.on_link_scale
-        out[at] = link_named(predictor.link).inverse(eta) if inverted else eta
-    return out
+        return link_named(predictor.link).inverse(eta) if inverted else eta
+
+    return _evaluate(prediction, one)
 
 
-def _predictor(model: Model, name: str) -> Any:
-    for predictor in model.predictors:
-        if predictor.name == name:
-            return predictor
-    known = [p.name for p in model.predictors]
-    raise HiermodelError(
-        f"{name!r} has no linear predictor in this model{did_you_mean(name, known)}; "
-        f"those with a formula: {', '.join(known)}"
-    )
+def _predictor_name(part: Submodel, dpar: str | None, nlpar: str | None) -> str:
+    """Name of the predictor of a parameter, which must have a formula."""
+    if nlpar is not None:
+        known = {p.scope.nlpar: p.name for p in part.predictors if p.scope.nlpar}
+        asked, what = nlpar, "a parameter of a non-linear formula"
+    else:
+        known = {p.scope.dpar or p.param: p.name for p in part.predictors if p.param}
+        asked, what = dpar or part.main.scope.dpar or part.main.param, "a linear predictor"
+    if asked not in known:
+        listed = ", ".join(known) or "none"
+        raise HiermodelError(
+            f"{asked!r} has no linear predictor in this model{did_you_mean(asked, known)}; "
+            f"those with a formula: {listed}"
+            if nlpar is None
+            else f"{asked!r} is not {what} of this model{did_you_mean(asked, known)}; "
+            f"it has {listed}"
+        )
+    return known[asked]
 
 
 def dpar_draws(prediction: Prediction, dpar: str) -> Array:
     """One parameter on its natural scale, (draws, rows)."""
-    model = prediction.model
-    computed = (param.name for param in model.derived)
-    known = [p.name for p in model.predictors] + [v.name for v in model.scalars] + [*computed]
+    part = prediction.part
+    with_formula = {p.scope.dpar or p.param: p for p in part.predictors if p.param}
+    numbers = {scalar.param: scalar.shown for scalar in part.scalars
+               if isinstance(scalar, ScalarParameter)}
+    components = [f"theta{k + 1}" for k in range(len(part.family.components))]
+    known = [*with_formula, *numbers, *components]
     if dpar not in known:
         raise HiermodelError(
             f"{dpar!r} is not a parameter of this model{did_you_mean(dpar, known)}; "
             f"it has {', '.join(known)}"
         )
-    if dpar in (p.name for p in model.predictors):
-        return linpred(prediction, dpar, transform=True)
-    column = prediction.draws[dpar][:, None]
+    if dpar in components:
+        k, family = components.index(dpar), part.family
+        return _evaluate(
+            prediction,
+            lambda at: np.exp(log_probabilities(family, parameters(prediction, at)))[..., k],
+        )
+    if dpar in with_formula:
+        return _one_linpred(prediction, with_formula[dpar].name, transform=True)
+    column = prediction.draws[numbers[dpar]][:, None]
     return np.broadcast_to(column, (prediction.size, prediction.n)).copy()
 
 
 def epred(prediction: Prediction) -> Array:
     """E[Y], (draws, rows), or probabilities (draws, rows, categories in the order of levels)."""
-    family = prediction.model.family
+    family = prediction.part.family
 
     def mean(at: slice) -> Array:
         p = parameters(prediction, at)
@@ -385,7 +436,7 @@ def epred(prediction: Prediction) -> Array:
 
 def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
     """Draws of Y, (draws, rows); nominal responses as codes from 1 in the order of the levels."""
-    family = prediction.model.family
+    family = prediction.part.family
 
     def one(at: slice) -> Array:
         bounds = _bounds(prediction)
@@ -397,7 +448,7 @@ def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
 
 def log_lik(prediction: Prediction, y: Array) -> Array:
     """Pointwise log-likelihood of `y`, (draws, rows), with weights, censoring and truncation."""
-    family = prediction.model.family
+    family = prediction.part.family
     roles = ("weights", "cens", "rcens", "lb", "ub")
     extras = {role: prediction.extras[role] for role in roles if role in prediction.extras}
 
@@ -414,7 +465,7 @@ def _bounds(prediction: Prediction) -> dict[str, Array]:
 def _evaluate(prediction: Prediction, function: Callable[[slice], Array]) -> Array:
     """Evaluate chunk by chunk into one array."""
     out: Array | None = None
-    categories = max(1, len(prediction.model.response.categories))
+    categories = max(1, len(prediction.part.response.categories))
     for at in prediction.chunks(categories):
         values = np.asarray(function(at))
         rows = np.broadcast_shapes(values.shape[:2], (at.stop - at.start, prediction.n))

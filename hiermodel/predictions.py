@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hiermodel import inference_data, persistence, predict
+from hiermodel import inference_data, joint, persistence, predict
 from hiermodel.arguments import flag
 from hiermodel.errors import HiermodelError
 from hiermodel.families.base import Family
@@ -116,6 +116,49 @@ class Predictions:
         """Number of levels of each grouping factor."""
         return {g.name: len(g.grouping.levels) for g in self.model.groups}
 
+    # ------------------------------------------------------------------ several responses
+
+    def only(self, resp: str) -> Self:
+        """The fit as one of a single response: its model, rows and observations.
+
+        Everything that looks at one response works on it; residual correlations with other
+        responses are left out.
+
+        Parameters
+        ----------
+        resp : str
+            A response of the model, by its name in the formula or in the program.
+
+        Raises
+        ------
+        FormulaError
+            For a response that the model does not have.
+        """
+        model = self.model.only(resp)
+        part = model.part
+        groups = dict(self.datasets)
+        observed = groups.get("observed_data")
+        if self.model.is_multivariate and observed is not None:
+            array = observed[part.name]
+            groups["observed_data"] = (
+                array.rename({str(array.dims[0]): "obs"}).rename("Y").to_dataset()
+            )
+        return replace(self, model=model, frame=part.rows(self.frame), datasets=groups)
+
+    def _each(self, method: str, resp: str | None, *arguments: Any, **options: Any) -> Any:
+        """Call a method for one response, or for all of them: a dataset with one variable each."""
+        if resp is not None:
+            return getattr(self.only(resp), method)(*arguments, **options)
+        subsets = any(part.subset is not None for part in self.model.parts)
+        out = {}
+        for name in self.model.responses:
+            found = getattr(self.only(name), method)(*arguments, **options)
+            # Responses with rows of their own have a dim of their own.
+            own = {"obs": f"obs_{name}"} if subsets else {}
+            own |= {d: f"{d}_{name}" for d in ("category", "threshold") if d in found.dims}
+            out[name] = found.rename(own)
+        return xr.Dataset(out)
+
     # ------------------------------------------------------------------ predictions
 
     def _prediction(
@@ -124,6 +167,30 @@ class Predictions:
     ) -> Prediction:
         posterior = _thinned(self.posterior, ndraws)
         return predict.prepare(self.model, posterior, self.frame, newdata, options, needs)
+
+    def _predictions(
+        self, newdata: Any, options: PredictionOptions, ndraws: int | None
+    ) -> tuple[Prediction, ...]:
+        posterior = _thinned(self.posterior, ndraws)
+        return joint.joint_predictions(self.model, posterior, self.frame, newdata, options)
+
+    def _joint_predict(
+        self, newdata: Any, options: PredictionOptions, ndraws: int | None
+    ) -> Any:
+        """New responses with their residual correlations, a dataset with one variable each."""
+        predictions = self._predictions(newdata, options, ndraws)
+        rng = np.random.default_rng(options.seed)
+        values = joint.joint_predict(self.model, predictions, rng)
+        return xr.Dataset(
+            {
+                name: self._wrap(values[..., k], predictions[k], name, newdata)
+                for k, name in enumerate(self.model.responses)
+            }
+        )
+
+    def _for(self, resp: str | None) -> Model:
+        """The model, of one response; `resp` may name it."""
+        return self.model if resp is None else self.model.only(resp)
 
     def _wrap(self, values: np.ndarray, prediction: Prediction, name: str, newdata: Any,
               last: tuple[str, tuple[str, ...]] | None = None) -> xr.DataArray:
@@ -140,7 +207,9 @@ class Predictions:
         self,
         newdata: Any = None,
         *,
+        resp: str | None = None,
         dpar: str | None = None,
+        nlpar: str | None = None,
         re_formula: str | None = None,
         transform: bool = False,
         incl_thres: bool = False,
@@ -155,8 +224,12 @@ class Predictions:
         ----------
         newdata : data frame, optional
             Rows to predict for; the fitted rows by default.
+        resp : str, optional
+            One of several responses; by default all of them, as a dataset with one variable each.
         dpar : str, optional
             Parameter with a formula, ``"mu"`` by default.
+        nlpar : str, optional
+            Parameter of a non-linear formula.
         re_formula : str, optional
             Group-level effects to include: all by default, ``"none"``, or a formula with a
             subset such as ``"~ (1 | subject)"``.
@@ -186,18 +259,28 @@ class Predictions:
             For a missing column or an unseen level.
         """
         flag("transform", transform), flag("incl_thres", incl_thres)
+        if self.model.is_multivariate:
+            return self._each(
+                "posterior_linpred", resp, newdata, dpar=dpar, nlpar=nlpar, re_formula=re_formula,
+                transform=transform, incl_thres=incl_thres, ndraws=ndraws,
+                allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels, seed=seed,
+            )
+        model = self._for(resp)
         options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
         prediction = self._prediction(newdata, options, (), ndraws)
-        values = predict.linpred(prediction, dpar, transform, incl_thres)
-        last = ("category", self.model.response.predicted_categories)
+        values = predict.linpred(prediction, dpar, transform, incl_thres, nlpar)
+        last = ("category", model.response.predicted_categories)
+        if model.family.components:
+            last = ("component", model.family.main)
         if incl_thres:
             last = ("threshold", tuple(str(k) for k in range(1, values.shape[-1] + 1)))
-        return self._wrap(values, prediction, dpar or "mu", newdata, last)
+        return self._wrap(values, prediction, nlpar or dpar or "mu", newdata, last)
 
     def posterior_epred(
         self,
         newdata: Any = None,
         *,
+        resp: str | None = None,
         dpar: str | None = None,
         re_formula: str | None = None,
         ndraws: int | None = None,
@@ -216,6 +299,12 @@ class Predictions:
             Dims (chain, draw, obs), in units of the response; for ordinal and categorical
             families probabilities with a further dim ``category``.
         """
+        if self.model.is_multivariate:
+            return self._each(
+                "posterior_epred", resp, newdata, dpar=dpar, re_formula=re_formula, ndraws=ndraws,
+                allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels, seed=seed,
+            )
+        self._for(resp)
         options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
         needs = () if dpar else EXPECTATION_ROLES
         prediction = self._prediction(newdata, options, needs, ndraws)
@@ -227,6 +316,7 @@ class Predictions:
         self,
         newdata: Any = None,
         *,
+        resp: str | None = None,
         re_formula: str | None = None,
         ndraws: int | None = None,
         allow_new_levels: bool = False,
@@ -244,6 +334,14 @@ class Predictions:
             is 0), whose labels stand in the attribute ``categories``.
         """
         options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
+        if self.model.rescor is not None and resp is None:
+            return self._joint_predict(newdata, options, ndraws)
+        if self.model.is_multivariate:
+            return self._each(
+                "posterior_predict", resp, newdata, re_formula=re_formula, ndraws=ndraws,
+                allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels, seed=seed,
+            )
+        self._for(resp)
         prediction = self._prediction(newdata, options, EXPECTATION_ROLES, ndraws)
         values = predict.predict(prediction, np.random.default_rng(seed))
         out = self._wrap(values, prediction, self.response_name, newdata)
@@ -253,6 +351,7 @@ class Predictions:
         self,
         newdata: Any = None,
         *,
+        resp: str | None = None,
         re_formula: str | None = None,
         ndraws: int | None = None,
         allow_new_levels: bool = False,
@@ -266,15 +365,32 @@ class Predictions:
         Returns
         -------
         DataArray
-            Dims (chain, draw, obs).
+            Dims (chain, draw, obs). With several responses and no `resp` it is that of all
+            responses of a row together.
         """
         options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
+        if self.model.rescor is not None and resp is None:
+            predictions = self._predictions(newdata, options, ndraws)
+            values = joint.joint_log_lik(self.model, predictions)
+            return self._wrap(values, predictions[0], "log_lik", newdata)
+        if self.model.is_multivariate:
+            found = self._each(
+                "log_lik", resp, newdata, re_formula=re_formula, ndraws=ndraws,
+                allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels, seed=seed,
+            )
+            return found if resp is not None else _summed(found)
+        self._for(resp)
         prediction = self._prediction(newdata, options, LIKELIHOOD_ROLES, ndraws)
         y = self.response if newdata is None else self.model.response.coded(prediction.frame)
         return self._wrap(predict.log_lik(prediction, y), prediction, "log_lik", newdata)
 
     def residuals(
-        self, newdata: Any = None, *, method: str = "posterior_epred", **arguments: Any
+        self,
+        newdata: Any = None,
+        *,
+        resp: str | None = None,
+        method: str = "posterior_epred",
+        **arguments: Any,
     ) -> xr.DataArray:
         """Observed minus expected (or predicted) responses.
 
@@ -282,6 +398,8 @@ class Predictions:
         ----------
         newdata : data frame, optional
             Must hold the response.
+        resp : str, optional
+            One of several responses; by default all of them, as a dataset.
         method : {"posterior_epred", "posterior_predict"}
             What is subtracted.
         **arguments
@@ -296,6 +414,9 @@ class Predictions:
             raise HiermodelError(
                 f"method must be 'posterior_epred' or 'posterior_predict', not {method!r}"
             )
+        if self.model.is_multivariate:
+            return self._each("residuals", resp, newdata, method=method, **arguments)
+        self._for(resp)
         if self.model.family.response in ("ordinal", "nominal"):
             raise HiermodelError("residuals are not defined for ordinal and categorical responses")
         y = self.response
@@ -304,6 +425,18 @@ class Predictions:
         expected: xr.DataArray = getattr(self, method)(newdata, **arguments)
         observed = xr.DataArray(y, dims=("obs",), coords={"obs": expected["obs"]})
         return (observed - expected).transpose(*expected.dims).rename("residuals")
+
+
+def _summed(found: xr.Dataset) -> xr.DataArray:
+    """Log-likelihoods of all responses of each row together."""
+    if any(str(dim).startswith("obs_") for dim in found.dims):
+        raise HiermodelError(
+            "responses with a subset() have rows of their own; say which with resp=, one of "
+            + ", ".join(map(str, found.data_vars))
+        )
+    total = sum(found[name] for name in found.data_vars)
+    assert isinstance(total, xr.DataArray)
+    return total.rename("log_lik")
 
 
 def category_attrs(response: Response) -> dict[str, list[str]]:

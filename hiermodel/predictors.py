@@ -29,7 +29,8 @@ class Predictor:
     Attributes
     ----------
     param : str
-        Parameter of the family: ``mu`` also for the categories of a nominal family.
+        Parameter of the family: ``mu`` also for the categories of a nominal family; empty for
+        a parameter of a non-linear formula.
     name : str
         Its name in Stan and for users: ``mu``, ``sigma``, ``muversicolor``.
     scope : Scope
@@ -58,7 +59,7 @@ class Predictor:
     def start(self) -> str:
         """Stan expression with which the predictor starts."""
         population = self.population
-        return f"Intercept{population.suffix}" if population.has_intercept else "0"
+        return population.intercept if population.has_intercept else "0"
 
     @property
     def inverse_link_statement(self) -> str:
@@ -81,9 +82,13 @@ class Predictor:
         return out
 
     def eta(
-        self, draws: Mapping[str, Array], data: Mapping[str, Any], shape: tuple[int, int]
+        self, draws: Mapping[str, Array], data: Mapping[str, Any], shape: tuple[int, int],
+        others: Mapping[str, Array],
     ) -> Array:
-        """The linear predictor, `shape` draws x rows: the twin of its Stan lines."""
+        """The linear predictor, `shape` draws x rows: the twin of its Stan lines.
+
+        `others` are predictors computed before, which only non-linear ones read.
+        """
         total = np.zeros(shape)
         for term in self.terms:
             total += term.eta(draws, data)
@@ -103,6 +108,7 @@ class PredictorOptions:
 def build_predictor(
     expansion: Expansion,
     param: str,
+    name: str,
     scope: Scope,
     link: str,
     frame: pd.DataFrame,
@@ -116,7 +122,6 @@ def build_predictor(
     Group-level views are added by the model, which owns the effects; default priors are
     attached by `with_defaults` once the offsets are known.
     """
-    name = param if not scope.dpar and not scope.resp else _name(param, scope)
     population = _population(expansion, scope, frame, schema, options, thresholds)
     terms: list[Term] = [population]
     if expansion.offsets:
@@ -129,10 +134,6 @@ def build_predictor(
         factory = special_term_factory(special, expansion.source)
         terms.append(factory(special, scope, frame, schema))
     return Predictor(param, name, scope, link, tuple(terms), on_link_scale)
-
-
-def _name(param: str, scope: Scope) -> str:
-    return (scope.dpar or param) + (f"_{scope.resp}" if scope.resp else "")
 
 
 def _population(

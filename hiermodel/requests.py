@@ -11,10 +11,11 @@ from hiermodel.additions import addition_variables
 from hiermodel.errors import FormulaError, did_you_mean
 from hiermodel.families.base import Family
 from hiermodel.families.fixed import check_fixed_value
-from hiermodel.formula import Formula, check_sides, expand
+from hiermodel.formula import check_sides, expand
 from hiermodel.formula.bf import ResponseFormula, SubFormula
-from hiermodel.formula.syntax import Expansion, GroupTerm, Name, Node, ParsedFormula, names
+from hiermodel.formula.syntax import Expansion, GroupTerm, Name, Node, ParsedFormula, names, walk
 from hiermodel.frames import NeededColumns
+from hiermodel.nonlinear import check_nonlinear
 from hiermodel.predictors import PredictorOptions
 from hiermodel.response import Response, category_parameter
 from hiermodel.schema import check_columns
@@ -23,7 +24,10 @@ from hiermodel.terms.base import Scope, special_term_factory
 
 @dataclass(frozen=True, eq=False)
 class PredictorRequest:
-    """One predictor to build: which parameter, from which formula."""
+    """One linear predictor to build: which parameter, from which formula.
+
+    `param` is the parameter of the family, empty for a parameter of a non-linear formula.
+    """
 
     param: str
     scope: Scope
@@ -31,41 +35,58 @@ class PredictorRequest:
     options: PredictorOptions
 
 
-def single_response(formula: Formula) -> ResponseFormula:
-    """The one response of a formula; more, or a non-linear formula, are not built yet."""
-    if len(formula.responses) != 1:
-        text = str(formula)
-        raise FormulaError(
-            "models with several responses are understood, but not built yet in this version", text
-        )
-    part = formula.responses[0]
-    if any(o.nl for o in (part.options, *(sub.options for sub in part.subformulas))):
-        raise FormulaError(
-            "non-linear formulas are understood, but not built yet in this version",
-            part.main.source,
-        )
+@dataclass(frozen=True, eq=False)
+class NonlinearRequest:
+    """One predictor that is an expression; `parameters` it reads have formulas of their own."""
+
+    param: str
+    scope: Scope
+    parsed: ParsedFormula
+    parameters: tuple[str, ...]
+
+
+Request = PredictorRequest | NonlinearRequest
+
+
+@dataclass(frozen=True, slots=True)
+class _Nonlinear:
+    """The non-linear side of a response: its expressions, and the names that are parameters."""
+
+    formulas: tuple[ParsedFormula, ...]
+    parameters: tuple[str, ...]
+
+
+def _nonlinear(part: ResponseFormula) -> _Nonlinear:
+    """A formula belongs to a non-linear parameter when an expression reads its name."""
+    formulas = [sub.parsed for sub in part.subformulas if sub.options.nl]
+    if part.options.nl:
+        formulas.insert(0, part.main)
+    read = {name for parsed in formulas for name in names(parsed.rhs)}
+    return _Nonlinear(
+        tuple(formulas), tuple(sub.name for sub in part.subformulas if sub.name in read)
+    )
+
+
+def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns:
+    """Columns that the formulas of a response read, all known to exist."""
     if part.autocor is not None:
         raise FormulaError(
             "autocorrelation terms are understood, but not built yet in this version",
             part.autocor.source,
         )
-    return part
-
-
-def _formulas(part: ResponseFormula) -> tuple[ParsedFormula, ...]:
-    return (part.main, *(sub.parsed for sub in part.subformulas))
-
-
-def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns:
-    """Columns that a formula reads, all known to exist."""
     found = NeededColumns()
-    for parsed in _formulas(part):
-        expansion = expand(parsed, columns=tuple(map(str, frame.columns)))
-        for special in expansion.specials:
-            special_term_factory(special, parsed.source)  # not built is told before a column
-        if parsed is part.main:
-            check_sides(parsed, expansion)
-        nodes = _nodes(expansion)
+    nonlinear = _nonlinear(part)
+    for parsed in (part.main, *(sub.parsed for sub in part.subformulas)):
+        if any(parsed is other for other in nonlinear.formulas):
+            nodes = _expression_nodes(parsed, nonlinear.parameters)
+            check_nonlinear(parsed.rhs, parsed.source)
+        else:
+            expansion = expand(parsed, columns=tuple(map(str, frame.columns)))
+            for special in expansion.specials:
+                special_term_factory(special, parsed.source)  # not built is told before a column
+            if parsed is part.main:
+                check_sides(parsed, expansion)
+            nodes = _nodes(expansion)
         if parsed is part.main and parsed.response is not None:
             nodes = [parsed.response, *nodes]
         check_columns(nodes, frame, parsed.source)
@@ -78,6 +99,14 @@ def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns
         check_columns([part.unused.rhs], frame, part.unused.source)
         found += NeededColumns(names(part.unused.rhs))
     return found
+
+
+def _expression_nodes(parsed: ParsedFormula, parameters: tuple[str, ...]) -> list[Node]:
+    """The names of a non-linear expression that are columns."""
+    return [
+        node for node in walk(parsed.rhs)
+        if isinstance(node, Name) and node.value not in parameters
+    ]
 
 
 def _nodes(expansion: Expansion) -> list[Node]:
@@ -105,65 +134,112 @@ def _group_name(group: GroupTerm, variable: str, source: str) -> Name:
 
 
 def predictor_requests(
-    part: ResponseFormula, family: Family, response: Response, frame: pd.DataFrame
-) -> tuple[PredictorRequest, ...]:
-    """The predictors of the model: ``mu`` (or one per category), then the others."""
+    part: ResponseFormula, family: Family, response: Response, frame: pd.DataFrame, resp: str
+) -> tuple[Request, ...]:
+    """The predictors of a response: of the family's parameters, then non-linear parameters.
+
+    The main formula is for ``mu``, for the ``mu`` of every category of a nominal family, and for
+    every ``mu<k>`` of a mixture that has no formula of its own.
+    """
     columns = tuple(map(str, frame.columns))
+    nonlinear = _nonlinear(part)
     subs = {sub.name: sub for sub in part.subformulas}
-    out: list[PredictorRequest] = []
-    main_options = _options(part.options)
-    main = expand(part.main, columns=columns)
-    if family.response == "nominal":
-        for category in response.predicted_categories:
-            name = category_parameter(category)
-            sub = subs.pop(name, None)
-            expansion = expand(sub.parsed, columns=columns) if sub else main
-            options = _options(sub.options) if sub else main_options
-            out.append(PredictorRequest("mu", Scope(dpar=name), expansion, options))
-    else:
-        out.append(PredictorRequest("mu", Scope(), main, main_options))
     allowed = {param.name for param in family.params} - {"mu"}
+    mains = _main_parameters(family, response)
     for name, sub in subs.items():
-        if name not in allowed:
+        if name not in (*allowed, *(dpar for _, dpar in mains), *nonlinear.parameters):
             _unknown_parameter(name, allowed, family, sub)
-        expansion = expand(sub.parsed, columns=columns)
-        out.append(PredictorRequest(name, Scope(dpar=name), expansion, _options(sub.options)))
+
+    def request(
+        param: str, scope: Scope, parsed: ParsedFormula, options: Any, default_center: bool
+    ) -> Request:
+        if options.nl:
+            read = [n for n in names(parsed.rhs) if n in nonlinear.parameters]
+            return NonlinearRequest(param, scope, parsed, tuple(read))
+        expansion = expand(parsed, columns=columns)
+        return PredictorRequest(param, scope, expansion, _options(options, default_center))
+
+    out: list[Request] = []
+    for param, dpar in mains:
+        scope = Scope(dpar="" if dpar == "mu" else dpar, resp=resp)
+        sub = subs.get(dpar)
+        parsed, options = (sub.parsed, sub.options) if sub else (part.main, part.options)
+        out.append(request(param, scope, parsed, options, True))
+    done = {dpar for _, dpar in mains}
+    for name, sub in subs.items():
+        if name in done:
+            continue
+        if name in nonlinear.parameters and name not in allowed:
+            continue
+        out.append(request(name, Scope(dpar=name, resp=resp), sub.parsed, sub.options, True))
+        done.add(name)
+    for name in nonlinear.parameters:
+        if name not in done:
+            sub = subs[name]
+            scope = Scope(resp=resp, nlpar=name)
+            out.append(request("", scope, sub.parsed, sub.options, False))
     return tuple(out)
 
 
-def _options(options: Any) -> PredictorOptions:
-    return PredictorOptions(options.center, options.cmc, options.sparse, options.decomp == "QR")
+def _main_parameters(family: Family, response: Response) -> tuple[tuple[str, str], ...]:
+    """Parameters that the main formula is for: in the family, and by the name of the predictor."""
+    if family.per_category:
+        return tuple(("mu", category_parameter(c)) for c in response.predicted_categories)
+    return tuple((name, name) for name in family.main)
+
+
+def _options(options: Any, default_center: bool) -> PredictorOptions:
+    center = default_center if options.center is None else options.center
+    return PredictorOptions(center, options.cmc, options.sparse, options.decomp == "QR")
 
 
 def _unknown_parameter(name: str, allowed: set[str], family: Family, sub: SubFormula) -> None:
     listed = ", ".join(sorted(allowed)) or "none besides mu"
     raise FormulaError(
         f"{name!r} is not a parameter of family {family.name!r}{did_you_mean(name, allowed)}; "
-        f"its other parameters: {listed}",
+        f"its other parameters: {listed}. Parameters of a non-linear formula must occur in it",
         sub.parsed.source,
         sub.parsed.response.span if sub.parsed.response else None,
     )
 
 
-def fixed_parameters(part: ResponseFormula, family: Family) -> dict[str, float]:
-    """Values of parameters that are no parameters: fixed by the user or by the family."""
+def fixed_parameters(part: ResponseFormula, family: Family) -> dict[str, float | str]:
+    """Parameters that are not estimated: fixed at a number, or equal to another parameter."""
     named = {sub.name for sub in part.subformulas}
-    out = {p.name: p.fixed for p in family.params if p.fixed is not None and p.name not in named}
+    out: dict[str, float | str] = {
+        p.name: p.fixed for p in family.params if p.fixed is not None and p.name not in named
+    }
+    known = {param.name for param in family.params}
     for name, value in part.fixed:
-        known = {param.name for param in family.params}
         if name not in known:
             raise FormulaError(
                 f"{name!r} is not a parameter of family {family.name!r}"
                 f"{did_you_mean(name, known)}",
                 part.main.source,
             )
-        if name == "mu":
-            raise FormulaError("mu has a formula already; it cannot be fixed", part.main.source)
-        if isinstance(value, str):
+        if name in family.main:
             raise FormulaError(
-                "tying a parameter to another one is understood, but not built yet",
-                part.main.source,
+                f"{name} has a formula already; it cannot be fixed", part.main.source
             )
-        check_fixed_value(family, name, float(value))
-        out[name] = float(value)
-    return {name: value for name, value in out.items() if value is not None}
+        if isinstance(value, str):
+            _check_tie(name, value, part, family)
+            out[name] = value
+        else:
+            check_fixed_value(family, name, float(value))
+            out[name] = float(value)
+    return out
+
+
+def _check_tie(name: str, other: str, part: ResponseFormula, family: Family) -> None:
+    """``sigma2 = "sigma1"``: both must be parameters of one kind, and the other one free."""
+    known = {param.name for param in family.params}
+    source = part.main.source
+    if other not in known:
+        message = f"{name} = {other!r}: family {family.name!r} has no parameter {other!r}"
+        raise FormulaError(message + did_you_mean(other, known), source)
+    if family.part_of(name)[1] != family.part_of(other)[1]:
+        message = f"{name} = {other!r}: a parameter can only equal another one of its kind"
+        raise FormulaError(message, source)
+    if isinstance(dict(part.fixed).get(other), str):
+        message = f"{name} = {other!r}: {other} itself equals another parameter; name that one"
+        raise FormulaError(message, source)

@@ -89,10 +89,10 @@ class Response:
         if self.family.discrete:
             upper = f"ncat{self.suffix}" if self.family.response == "nominal" else ""
             return Var(
-                f"Y{self.suffix}", "int", array=("N",), lower="1" if upper else "", upper=upper,
+                f"Y{self.suffix}", "int", array=(f"N{self.suffix}",), lower="1" if upper else "", upper=upper,
                 comment=f"response {self.name}",
             )
-        return Var(f"Y{self.suffix}", "vector", ("N",), comment=f"response {self.name}")
+        return Var(f"Y{self.suffix}", "vector", (f"N{self.suffix}",), comment=f"response {self.name}")
 
     def coded(self, frame: pd.DataFrame) -> Array:
         """``Y`` for any frame, checked against the family."""
@@ -176,7 +176,8 @@ def category_parameter(category: str) -> str:
 
 
 def learn_response(
-    main: ParsedFormula, family: Family, additions: Additions, frame: pd.DataFrame, schema: Schema
+    main: ParsedFormula, family: Family, additions: Additions, frame: pd.DataFrame, schema: Schema,
+    suffix: str,
 ) -> Response:
     """Resolve the left-hand side: its expression, its categories, its levels."""
     if main.response is None:
@@ -198,5 +199,5 @@ def learn_response(
             first = family.first_category
             categories = levels or tuple(str(k) for k in range(first, int(np.max(codes)) + 1))
     return Response(
-        name, variable, expression, family, additions, categories, levels, "", reference
+        name, variable, expression, family, additions, categories, levels, suffix, reference
     )

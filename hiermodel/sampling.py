@@ -22,6 +22,7 @@ from hiermodel.engines.inits import checked_inits
 from hiermodel.errors import EngineError, PriorError, did_you_mean
 from hiermodel.flatnames import NOT_MAIN, columns, flat_names, variable_class
 from hiermodel.modeling import Model
+from hiermodel.joint import joint_log_lik, joint_predictions
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predict import LIKELIHOOD_ROLES, log_lik, prepare
 
@@ -40,8 +41,14 @@ def numpy_log_lik(model: Model, rows: pd.DataFrame, params: Mapping[str, np.ndar
         Declared parameters at their declared shapes.
     """
     values = {name: np.asarray(v, dtype=float)[None, None] for name, v in params.items()}
-    prediction = prepare(model, posterior_dataset(model, values, rows), rows, needs=LIKELIHOOD_ROLES)
-    return float(log_lik(prediction, model.response.coded(rows)).sum())
+    posterior = posterior_dataset(model, values, rows)
+    if model.rescor is not None:
+        return float(joint_log_lik(model, joint_predictions(model, posterior, rows)).sum())
+    total = 0.0
+    for part in model.parts:
+        prediction = prepare(model.only(part.name), posterior, rows, needs=LIKELIHOOD_ROLES)
+        total += float(log_lik(prediction, part.response.coded(prediction.frame)).sum())
+    return total
 
 
 def certify(
@@ -55,7 +62,9 @@ def certify(
         checked = rows.iloc[np.sort(at)].reset_index(drop=True)
     data = model.bind(checked, prior_only=False)
     density = engine.log_density(model.stan_code, data)
-    uses_cdf = any(role in model.response.additions for role in ("cens", "lb", "ub"))
+    uses_cdf = any(
+        role in part.response.additions for part in model.parts for role in ("cens", "lb", "ub")
+    )
     return certify_density(
         density,
         engine.log_density(model.stan_code, data | {"prior_only": 1}),
@@ -63,7 +72,8 @@ def certify(
         model.parameters,
         data,
         seed=seed,
-        subject=f"family {model.family.name!r} with " + str(model.formula),
+        subject=" and ".join(f"family {part.family.name!r}" for part in model.parts)
+        + f" with {model.formula}",
         starts=_given_starts(model, density, data, settings),
         normalized=model.normalize,
         gradient_tolerance=CDF_GRADIENT_TOLERANCE if uses_cdf else GRADIENT_TOLERANCE,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.errors import DataError, did_you_mean
+from hiermodel.predictors import Predictor
 from hiermodel.formula.syntax import Call, names, walk
 from hiermodel.frames import as_frame
 
@@ -51,7 +52,8 @@ def predictor_variables(fit: Fit) -> dict[str, Variable]:
 
 
 def _made_factors(fit: Fit) -> set[str]:
-    terms = (t for p in fit.model.predictors for t in p.population.design.terms)
+    linear = (p for p in fit.model.predictors if isinstance(p, Predictor))
+    terms = (t for p in linear for t in p.population.design.terms)
     nodes = (node for term in terms for factor in term.factors for node in walk(factor))
     calls = (n for n in nodes if isinstance(n, Call) and n.function in _FACTOR_CALLS)
     return {name for call in calls for name in names(call)}

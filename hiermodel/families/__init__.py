@@ -1,6 +1,7 @@
 """Response families: declarations, registry, and their NumPy side."""
 
 from hiermodel.families.base import Family
+from hiermodel.families.mixture import mixture
 from hiermodel.families.registry import as_family, family, family_names, register_family
 from hiermodel.families.responses import check_response, code_response
 
@@ -11,5 +12,6 @@ __all__ = [
     "code_response",
     "family",
     "family_names",
+    "mixture",
     "register_family",
 ]

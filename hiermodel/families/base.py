@@ -117,6 +117,8 @@ class Param:
         (``"min_Y"``); `prior` may name it as well.
     derived : Derived, optional
         Set when it is computed from another declared parameter, without a formula.
+    on_link_scale : bool
+        True where the density itself applies the link: ``mu`` of ordinal and nominal families.
     """
 
     name: str
@@ -128,6 +130,7 @@ class Param:
     fixed: float | None = None
     below: str = ""
     derived: Derived | None = None
+    on_link_scale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +267,8 @@ class Family:
     link_mean : callable, optional
         ``link -> arguments`` and ``link -> mean``, for families where these depend on the link
         of ``mu``; `with_links` puts them in place.
+    components : tuple of Family
+        Of a mixture: its parameters are theirs with the number of the component behind.
     """
 
     name: str
@@ -284,6 +289,7 @@ class Family:
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     link_arguments: Callable[[Link], Arguments] | None = None
     link_mean: Callable[[Link], Callable[[Any, Any], np.ndarray]] | None = None
+    components: tuple[Family, ...] = ()
 
     def link(self, param: str) -> str:
         """Return the link of a parameter: the one chosen, else its default."""
@@ -327,6 +333,39 @@ class Family:
         if registry.holds(self):
             return registry.restored, (self.name, dict(self.links), dict(self.options))
         return object.__reduce_ex__(self, protocol)
+
+    @property
+    def main(self) -> tuple[str, ...]:
+        """Parameters that the main formula is for."""
+        if self.components:
+            return tuple(f"mu{k}" for k in range(1, len(self.components) + 1))
+        return ("mu",)
+
+    @property
+    def per_category(self) -> bool:
+        """True when every category but the reference has a ``mu`` of its own."""
+        return self.response == "nominal"
+
+    def part_of(self, param: str) -> tuple[Family, str]:
+        """The component of a mixture that a parameter belongs to, and its name there."""
+        for k, component in enumerate(self.components, start=1):
+            name = param.removesuffix(str(k))
+            if name != param and any(p.name == name for p in component.params):
+                return component, name
+        return self, param
+
+    def named(self, base: str) -> tuple[str, ...]:
+        """The parameters that are called `base` in the family or in its components."""
+        return tuple(p.name for p in self.params if self.part_of(p.name)[1] == base)
+
+    @property
+    def threshold_params(self) -> tuple[str, ...]:
+        """Parameters ``mu`` that are compared with thresholds."""
+        if not self.components:
+            return ("mu",) if self.has_thresholds else ()
+        return tuple(
+            f"mu{k}" for k, part in enumerate(self.components, start=1) if part.has_thresholds
+        )
 
     @property
     def discrete(self) -> bool:

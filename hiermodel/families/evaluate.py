@@ -17,6 +17,7 @@ from numpy.random import Generator
 
 from hiermodel.errors import FamilyError
 from hiermodel.families.base import Distribution, Family, NumpyMath, ResponseKind
+from hiermodel.families.mixture import component_parameters, log_probabilities
 from hiermodel.families.numerics import Array, log_diff_exp
 from hiermodel.families.truncation import inside, log_interval, log_mass
 
@@ -93,6 +94,10 @@ def log_prob(
     >>> log_prob(as_family("gaussian"), np.array([0.0, 1.0]), p).round(3)
     array([[-0.919, -1.419]])
     """
+    if family.components:
+        bounds = {"cens": cens, "rcens": rcens, "lb": lb, "ub": ub}
+        mixed = np.logaddexp.reduce(component_log_probs(family, y, p, **bounds), axis=-1)
+        return mixed if weights is None else np.asarray(weights) * mixed
     dist, args = family.distribution, arguments(family, p)
     y = np.asarray(y)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -125,6 +130,13 @@ def mean(family: Family, p: Any, lb: Array | None = None, ub: Array | None = Non
     >>> round(float(mean(as_family("poisson"), p, lb=1)[0, 0]), 4)
     2.313
     """
+    if family.components:
+        means = [mean(part, own, lb, ub) for part, own in component_parameters(family, p)]
+        probabilities = np.exp(log_probabilities(family, p))
+        shares = np.moveaxis(probabilities, -1, 0)
+        # Categories of an ordinal response stand behind the rows.
+        widen = (...,) if means[0].ndim == 2 else (..., None)
+        return np.asarray(sum(w[widen] * m for w, m in zip(shares, means, strict=True)))
     if lb is None and ub is None:
         with np.errstate(invalid="ignore", over="ignore"):
             return family.mean(complete(family, p), NumpyMath)
@@ -199,6 +211,8 @@ def random(
     >>> y.shape, bool(y.min() >= 30)
     ((2, 3), True)
     """
+    if family.components:
+        return _mixed_random(family, rng, p, lb, ub, ntries)
     dist, args = family.distribution, arguments(family, p)
     broken, safe = _without_nan(args, family.response)
     y = dist.random(rng, *safe)
@@ -208,6 +222,33 @@ def random(
     if dist.discrete and np.all(np.isfinite(y)):
         y = np.asarray(y).astype(np.int64)
     return np.where(broken, np.nan, y) if np.any(broken) else y
+
+
+def component_log_probs(family: Family, y: Array, p: Any, **bounds: Any) -> Array:
+    """Log probability of each component of a mixture and of the response, ``(S, N, K)``."""
+    weights = log_probabilities(family, p)
+    parts = [
+        log_prob(part, y, own, **bounds) for part, own in component_parameters(family, p)
+    ]
+    shape = np.broadcast_shapes(*(part.shape for part in parts), weights.shape[:-1])
+    return np.stack([np.broadcast_to(part, shape) for part in parts], axis=-1) + weights
+
+
+def _mixed_random(
+    family: Family, rng: Generator, p: Any, lb: Array | None, ub: Array | None, ntries: int
+) -> Array:
+    """Draw from every component, then choose one."""
+    draws = [
+        random(part, rng, own, lb, ub, ntries) for part, own in component_parameters(family, p)
+    ]
+    probabilities = np.exp(log_probabilities(family, p))
+    shape = np.broadcast_shapes(*(d.shape for d in draws), probabilities.shape[:-1])
+    u = rng.random(shape)[..., None]
+    bounds = np.cumsum(probabilities, axis=-1)[..., :-1]
+    chosen = (u >= bounds).sum(axis=-1)[None]
+    stacked = np.stack([np.broadcast_to(d, shape) for d in draws])
+    picked: Array = np.take_along_axis(stacked, chosen, axis=0)[0]
+    return picked
 
 
 # ---- parts

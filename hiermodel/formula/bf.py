@@ -249,8 +249,7 @@ def _options(
         raise _about(text, f"decomp must be 'QR' or 'none', not {decomp!r}{hint}")
     non_linear = _flag("nl", nl, False, text)
     return FormulaOptions(
-        # Parameters of a non-linear formula are on the scale that the user wrote: no centring.
-        _flag("center", center, not non_linear, text),
+        None if center is None else _flag("center", center, True, text),
         _flag("cmc", cmc, True, text),
         _flag("sparse", sparse, False, text),
         decomp or "none",

@@ -16,8 +16,9 @@ class FormulaOptions:
 
     Attributes
     ----------
-    center : bool
-        Centre the design, with an intercept of its own.
+    center : bool, optional
+        Centre the design, with an intercept of its own. By default so, but not for parameters
+        of a non-linear formula: these are on the scale that the user wrote.
     cmc : bool
         Without an intercept, give a factor one mean per level (cell-mean coding).
     sparse : bool
@@ -30,7 +31,7 @@ class FormulaOptions:
         Evaluate a non-linear expression row by row.
     """
 
-    center: bool = True
+    center: bool | None = None
     cmc: bool = True
     sparse: bool = False
     decomp: str = "none"

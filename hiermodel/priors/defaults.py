@@ -27,7 +27,9 @@ sigma with a formula, log      Intercept ``normal(log s_y, 1)``
 shape, kappa                   ``lognormal(1, 1)``; with a formula, log: ``normal(1, 1)``
 phi                            ``lognormal(2, 1)``; with a formula, log: ``normal(2, 1)``
 formulas of such parameters    b ``normal(0, 1 / s_x)``, sd ``exponential(s_x)``
-cor                            ``lkj(2)``
+cor, rescor                    ``lkj(2)``
+parameters of non-linear       b and Intercept ``normal(0, 2.5)``: set them, only you know
+formulas                       their scale
 delta                          ``normal(0, 1)``
 everything else                the default of brms where it is proper; otherwise
                                ``exponential(1)`` on (0, inf), ``normal(0, 2.5)`` on the whole
@@ -76,7 +78,8 @@ def default_prior(
         name of the parameter itself (``sigma``) when it has no formula.
     family : Family
     param : str
-        Parameter of the family that the element belongs to, by its name in the family.
+        Parameter of the family that the element belongs to, by its name in the family; empty
+        for a parameter of a non-linear formula.
     predicted : bool
         Whether the parameter has a formula.
     y : ndarray (rows,), optional
@@ -100,6 +103,11 @@ def default_prior(
     if set_name not in DEFAULT_SETS:
         hint = did_you_mean(set_name, DEFAULT_SETS)
         raise PriorError(f"no default priors are named {set_name!r}{hint}; known are brms, weak")
+    if cls == "rescor":
+        cls = "cor"
+    if not param and cls in ("b", "Intercept"):
+        # A parameter of a non-linear formula, whose scale only the user knows.
+        return "" if set_name == "brms" else "normal(0, 2.5)"
     if family.response in ("ordinal", "nominal"):
         y = None
     if set_name == "weak":

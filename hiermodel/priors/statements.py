@@ -61,6 +61,8 @@ def prior_statements(
     data : list of (Var, value)
         Stan data that the statements use.
     """
+    if var.type == "simplex":
+        return _simplex(var, choices[0], normalize)
     names, data = _data_numbers(var, choices)
     densities = [_density(choice, names.get(k)) for k, choice in enumerate(choices)]
     if all(density is None for density in densities):
@@ -179,6 +181,29 @@ def _separate_numbers(
             comment = f"{role} of the default prior of {var.name}[{k + 1}]"
             data.append((Var(of[role], "real", lower=lower, comment=comment), item.value))
     return names, data
+
+
+def _simplex(
+    var: Var, choice: Choice, normalize: bool
+) -> tuple[list[tuple[str, str]], list[DataItem]]:
+    """A simplex has one Dirichlet prior, whose concentrations are data."""
+    if choice.constant is not None or not choice.prior:
+        return [], []
+    assert isinstance(choice.prior, str) and var.prior is not None
+    args = parse_prior(choice.prior).args
+    values = [number(arg) for arg in args]
+    length = var.prior.length
+    if any(v is None or v <= 0 for v in values) or len(values) not in (1, length):
+        raise PriorError(
+            f"{choice.prior}: the Dirichlet prior of {var.name!r} takes one concentration for all "
+            f"of its {length} entries or one for each, all above 0"
+        )
+    name = f"con_{var.name}"
+    declared = Var(name, "vector", var.size, lower="0", comment=f"concentrations of {var.name}")
+    concentrations = np.array([v for v in values if v is not None] * (length // len(values)))
+    kind = "lpdf" if normalize else "lupdf"
+    line = f"TARGET += dirichlet_{kind}({var.name} | {name});"
+    return [(choice.tag, line)], [(declared, concentrations)]
 
 
 # ---------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 _ATOM = 9
+_POWER = 4
 _PREFIX = 3
 _PRODUCT = 2
 _SUM = 1
@@ -92,6 +93,14 @@ class StanExpr:
 
     def __rtruediv__(self, other: float) -> StanExpr:
         return self._binary(other, "/", _PRODUCT, True)
+
+    def __pow__(self, other: StanExpr | float) -> StanExpr:
+        power = as_expr(other)
+        rows = self.rows or power.rows
+        # Both sides in brackets unless they are atoms: nobody remembers the order of a^b^c.
+        text = f"{self._wrap(_ATOM)}{'.^' if rows else '^'}{power._wrap(_ATOM)}"
+        row = f"{self._row_wrap(_ATOM)}^{power._row_wrap(_ATOM)}" if rows else ""
+        return StanExpr(text, rows, _POWER, row)
 
     def __neg__(self) -> StanExpr:
         row = f"-{self._row_wrap(_PREFIX)}" if self.rows else ""

@@ -7,12 +7,13 @@ declared facts: links, addition terms, which parameters have formulas.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
 from hiermodel.additions import Additions
 from hiermodel.families.base import Family, FunctionTemplate, Fused
+from hiermodel.families.mixture import component_parameters, log_weights
 from hiermodel.stan.expr import StanExpr, StanMath, as_expr, stan_call
 
 
@@ -23,7 +24,8 @@ class Likelihood:
     `statement` is the one call for all rows, or empty when rows are visited one by one with
     the other texts. `fused` is the density with the link folded in, if one is used, and `glm`
     says that it also takes the design matrix of ``mu``. `definitions` are statements that come
-    first: parameters that are computed from all rows.
+    first: parameters that are computed from all rows. With a `joint` density of several
+    responses nothing is printed here; `parameters` are then what that density takes.
     """
 
     text: str
@@ -40,6 +42,8 @@ class Likelihood:
     glm: bool = False
     functions: tuple[str | FunctionTemplate, ...] = ()
     definitions: tuple[str, ...] = ()
+    joint: bool = False
+    parameters: Mapping[str, StanExpr] = field(default_factory=dict)
 
     def on_link_scale(self, param: str) -> bool:
         """True for parameters that the density takes on the scale of their link."""
@@ -48,13 +52,18 @@ class Likelihood:
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodInput:
-    """The facts that decide the likelihood of one response."""
+    """The facts that decide the likelihood of one response.
+
+    `scalars` are the parameters without a formula as Stan text, `thresholds` those of each
+    ordinal (component of the) family by the parameter ``mu`` that they belong to.
+    """
 
     family: Family
     additions: Additions
     predicted: tuple[str, ...]
-    fixed: Mapping[str, float]
-    thresholds: StanExpr | None
+    fixed: Mapping[str, float | str]
+    scalars: Mapping[str, StanExpr]
+    thresholds: Mapping[str, StanExpr]
     categories: tuple[str | None, ...]
     glm_design: tuple[str, str] | None
     glm_alpha: str
@@ -62,38 +71,56 @@ class LikelihoodInput:
     normalize: bool
     text: str
     glm_text: str
+    joint: bool = False
 
 
 def build_likelihood(facts: LikelihoodInput) -> Likelihood:
-    """Decide the density of a response and write its calls."""
+    """Decide the density of a response and write its calls.
+
+    A `joint` density of several responses takes the place of theirs; nothing is written then.
+    """
+    if facts.joint:
+        written = parameter_expressions(facts, on_link_scale=False)
+        return Likelihood(facts.text, facts.suffix, "", joint=True, parameters=vars(written))
     fused = _fused(facts)
     glm = fused is not None and _use_glm(facts, fused)
     parameters = parameter_expressions(facts, on_link_scale=fused is not None)
+    if facts.family.components or _by_row(facts, fused):
+        made = _row_likelihood(facts, parameters, fused)
+    else:
+        made = _whole_likelihood(facts, parameters, fused, glm)
+    return replace(made, definitions=_definitions(facts, parameters))
+
+
+def _by_row(facts: LikelihoodInput, fused: Fused | None) -> bool:
+    """True when the density must be called for one row after the other."""
+    source = facts.family.distribution if fused is None else fused
+    return (
+        any(role in facts.additions for role in ("weights", "cens", "lb", "ub"))
+        or bool(facts.categories)
+        or not source.vectorized
+        or any(expression.rows for expression in facts.thresholds.values())
+    )
+
+
+def _whole_likelihood(
+    facts: LikelihoodInput, parameters: Any, fused: Fused | None, glm: bool
+) -> Likelihood:
+    """One call for all rows."""
     source = fused if fused is not None else facts.family
     arguments = source.arguments(parameters, StanMath)
-    distribution = facts.family.distribution
-    name = fused.name if fused is not None else distribution.name
-    additions = facts.additions
-    by_row = (
-        any(role in additions for role in ("weights", "cens", "lb", "ub"))
-        or bool(facts.categories)
-        or not (distribution if fused is None else fused).vectorized
-        or (facts.thresholds is not None and facts.thresholds.rows)
-    )
     text = facts.text
-    if not by_row:
-        statement = _glm_call(facts, fused, parameters) if glm and fused else _density(
-            facts, name, StanExpr(f"Y{facts.suffix}", rows=True), arguments
-        ).text
-        if glm and facts.glm_design is not None:
-            text = f"{text}, where {' * '.join(facts.glm_design)} is {facts.glm_text}"
-        functions = _functions(facts, fused, tuple(as_expr(a).rows for a in arguments))
-        made = Likelihood(
-            text, facts.suffix, statement, fused=fused, glm=glm, functions=functions
-        )
+    if glm and fused:
+        statement = _glm_call(facts, fused, parameters)
     else:
-        made = _row_likelihood(facts, name, arguments, fused)
-    return replace(made, definitions=_definitions(facts, parameters))
+        name = fused.name if fused is not None else facts.family.distribution.name
+        y = StanExpr(f"Y{facts.suffix}", rows=True)
+        statement = _density(facts, name, y, arguments).text
+    if glm and facts.glm_design is not None:
+        text = f"{text}, where {' * '.join(facts.glm_design)} is {facts.glm_text}"
+    rows = tuple(as_expr(a).rows for a in arguments)
+    functions = _functions(facts.family, facts.additions, fused, rows)
+    return Likelihood(text, facts.suffix, statement, fused=fused, glm=glm, functions=functions)
 
 
 def _definitions(facts: LikelihoodInput, parameters: Any) -> tuple[str, ...]:
@@ -110,31 +137,30 @@ def _definitions(facts: LikelihoodInput, parameters: Any) -> tuple[str, ...]:
 
 
 def _functions(
-    facts: LikelihoodInput, fused: Fused | None, rows: tuple[bool, ...] | None
+    family: Family, additions: Additions, fused: Fused | None, rows: tuple[bool, ...] | None
 ) -> tuple[str | FunctionTemplate, ...]:
     """Stan functions of the density, written for how it is called."""
-    distribution, additions = facts.family.distribution, facts.additions
+    distribution = family.distribution
     cumulative = any(role in additions for role in ("cens", "lb", "ub"))
     source = distribution.functions if fused is None else fused.functions
     out = [
         f if isinstance(f, (str, FunctionTemplate)) else f.written(rows, cumulative)
         for f in source
     ]
-    tail = distribution.tail_functions if _uses_tail(facts) else ()
+    tail = distribution.tail_functions if _uses_tail(family, additions) else ()
     return (*out, *tail)
 
 
-def _uses_tail(facts: LikelihoodInput) -> bool:
+def _uses_tail(family: Family, additions: Additions) -> bool:
     """True when only a lower bound truncates, and the density has a fast tail for it."""
-    additions = facts.additions
-    return bool(facts.family.distribution.tail) and "lb" in additions and "ub" not in additions
+    return bool(family.distribution.tail) and "lb" in additions and "ub" not in additions
 
 
 def _fused(facts: LikelihoodInput) -> Fused | None:
     """The density with the link folded in, where no cdf is needed and it applies."""
     if any(role in facts.additions for role in ("cens", "lb", "ub")):
         return None
-    grouped = facts.thresholds is not None and facts.thresholds.rows
+    grouped = any(expression.rows for expression in facts.thresholds.values())
     for fused in facts.family.fused:
         if fused.link != facts.family.link("mu") or (grouped and not fused.grouped_thresholds):
             continue
@@ -167,28 +193,32 @@ def parameter_expressions(facts: LikelihoodInput, on_link_scale: bool) -> Any:
     s, additions = facts.suffix, facts.additions
     values: dict[str, StanExpr] = {}
     for param in facts.family.params:
+        value = facts.fixed.get(param.name)
         if param.name in facts.predicted:
             values[param.name] = StanExpr(f"{param.name}{s}", rows=True)
-        elif param.name in facts.fixed:
-            values[param.name] = as_expr(facts.fixed[param.name])
-        else:
-            values[param.name] = StanExpr(f"{param.name}{s}")
-    if "trials" in additions:
-        values["trials"] = StanExpr(f"trials{s}", rows=True)
-    if "dec" in additions:
-        values["dec"] = StanExpr(f"dec{s}", rows=True)
-    if facts.thresholds is not None:
-        values["thresholds"] = facts.thresholds
+        elif param.name in facts.scalars:
+            values[param.name] = facts.scalars[param.name]
+        elif isinstance(value, (int, float)):
+            values[param.name] = as_expr(value)
+    for name, value in facts.fixed.items():
+        if isinstance(value, str):
+            values[name] = values[value]
+    for role in ("trials", "dec"):
+        if role in additions:
+            values[role] = StanExpr(f"{role}{s}", rows=True)
+    for param_name, expression in facts.thresholds.items():
+        values["thresholds" + param_name.removeprefix("mu")] = expression
     if facts.categories:
         stacked = ", ".join("0" if c is None else f"{c}[n]" for c in facts.categories)
         values["mu"] = StanExpr("", rows=True, row_text=f"[{stacked}]'")
     if "se" in additions:
         se = StanExpr(f"se{s}", rows=True)
-        if additions.se_with_sigma:
-            total = stan_call("square", values["sigma"]) + stan_call("square", se)
-            values["sigma"] = stan_call("sqrt", total)
-        else:
-            values["sigma"] = se
+        for name in facts.family.named("sigma"):
+            if additions.se_with_sigma:
+                total = stan_call("square", values[name]) + stan_call("square", se)
+                values[name] = stan_call("sqrt", total)
+            else:
+                values[name] = se
     if "denom" in additions:
         denom = StanExpr(f"denom{s}", rows=True)
         for name in facts.family.scaled_by_rate:
@@ -222,14 +252,84 @@ def _glm_call(facts: LikelihoodInput, fused: Fused, parameters: Any) -> str:
     return f"{fused.glm}_{kind}(Y{facts.suffix} | {tail})"
 
 
-def _row_likelihood(
-    facts: LikelihoodInput, name: str, arguments: tuple[Any, ...], fused: Fused | None
-) -> Likelihood:
+@dataclass(frozen=True, slots=True)
+class _RowTerms:
+    """What one row may add to the log density: of a family, or of a component of a mixture."""
+
+    log_prob: str
+    log_cdf: str
+    log_ccdf: str
+    interval: str
+    truncation: str
+
+
+def _row_likelihood(facts: LikelihoodInput, parameters: Any, fused: Fused | None) -> Likelihood:
+    """One call after the other, each for one row."""
+    family, additions, s = facts.family, facts.additions, facts.suffix
+    if not family.components:
+        source = fused if fused is not None else family
+        name = fused.name if fused is not None else family.distribution.name
+        terms = _row_terms(facts, family, name, source.arguments(parameters, StanMath))
+        functions = _functions(family, additions, fused, None)
+    else:
+        terms = _mixed_terms(facts, parameters)
+        functions = tuple(
+            f for part in family.components for f in _functions(part, additions, None, None)
+        )
+    return Likelihood(
+        facts.text,
+        s,
+        "",
+        weight=f"weights{s}[n] * " if "weights" in additions else "",
+        log_prob=terms.log_prob,
+        log_cdf=terms.log_cdf,
+        log_ccdf=terms.log_ccdf,
+        interval=terms.interval,
+        truncation=terms.truncation,
+        censored="cens" in additions,
+        fused=fused,
+        functions=tuple(dict.fromkeys(functions)),
+    )
+
+
+def _mixed_terms(facts: LikelihoodInput, parameters: Any) -> _RowTerms:
+    """The terms of a mixture: each of its components is censored and truncated for itself."""
+    parts = []
+    for component, own in component_parameters(facts.family, parameters):
+        arguments = component.arguments(own, StanMath)
+        parts.append(_row_terms(facts, component, component.distribution.name, arguments))
+    weights = log_weights(facts.family, parameters)
+    shown = [as_expr(w).at("n").text for w in weights]
+    # Weights that come from a formula are known up to a common factor.
+    predicted = any(as_expr(w).rows for w in weights)
+    total = f" - log_sum_exp([{', '.join(shown)}])" if predicted else ""
+
+    def mixed(texts: list[str]) -> str:
+        summands = ", ".join(
+            text if weight == "0" else f"{weight} + {text}"
+            for weight, text in zip(shown, texts, strict=True)
+        )
+        return f"log_sum_exp([{summands}]){total}"
+
+    censored, interval = "cens" in facts.additions, "rcens" in facts.additions
+    return _RowTerms(
+        mixed([part.log_prob for part in parts]),
+        mixed([part.log_cdf for part in parts]) if censored else "",
+        mixed([part.log_ccdf for part in parts]) if censored else "",
+        mixed([part.interval for part in parts]) if interval else "",
+        # For the brackets of a weight: what is mixed may be a difference.
+        total,
+    )
+
+
+def _row_terms(
+    facts: LikelihoodInput, family: Family, name: str, arguments: tuple[Any, ...]
+) -> _RowTerms:
     s, additions = facts.suffix, facts.additions
     row = tuple(as_expr(a).at("n") for a in arguments)
     y = StanExpr(f"Y{s}[n]")
     lb, ub, rcens = (StanExpr(f"{role}{s}[n]") for role in ("lb", "ub", "rcens"))
-    if facts.family.discrete:
+    if family.discrete:
         # P(Y >= lb): the bound itself belongs to the support of a count.
         lb = StanExpr(f"lb{s}[n] - 1")
 
@@ -240,24 +340,17 @@ def _row_likelihood(
     if "lb" in additions and "ub" in additions:
         truncation = f" - log_diff_exp({call(ub, 'lcdf')}, {call(lb, 'lcdf')})"
     elif "lb" in additions:
-        upper = facts.family.distribution.tail if _uses_tail(facts) else name
+        upper = family.distribution.tail if _uses_tail(family, additions) else name
         truncation = f" - {_density(facts, upper, lb, row, 'lccdf').text}"
     elif "ub" in additions:
         truncation = f" - {call(ub, 'lcdf')}"
     censored = "cens" in additions
     interval = "rcens" in additions
     both = f"log_diff_exp({call(rcens, 'lcdf')}, {call(y, 'lcdf')})"
-    return Likelihood(
-        facts.text,
-        s,
-        "",
-        weight=f"weights{s}[n] * " if "weights" in additions else "",
+    return _RowTerms(
         log_prob=call(y) + truncation,
         log_cdf=call(y, "lcdf") + truncation if censored else "",
         log_ccdf=call(y, "lccdf") + truncation if censored else "",
         interval=both + truncation if interval else "",
         truncation=truncation,
-        censored=censored,
-        fused=fused,
-        functions=_functions(facts, fused, None),
     )

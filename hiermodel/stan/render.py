@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from hiermodel.families.base import FunctionTemplate
+from hiermodel.nonlinear import NonlinearPredictor
 from hiermodel.stan.variables import Block, Var
 
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
+    from hiermodel.submodel import Submodel
 
 
 def template_folder() -> Path:
@@ -75,14 +77,9 @@ def render(model: Model) -> StanProgram:
     StanProgram
         Its `code` is the text.
     """
-    transformed = [
-        *(f"real {name} = {text};  // {note}" for name, text, note in model.response.statistics),
-        *(
-            _macro(f"terms/{term.template}", "transformed_data", model, term)
-            for predictor in model.predictors
-            for term in predictor.terms
-        ),
-    ]
+    transformed = [part for sub in model.parts for part in _transformed_data(model, sub)]
+    if model.rescor is not None:
+        transformed.append(_macro("rescor.stan.jinja", "transformed_data", model, model.rescor))
     return StanProgram(
         title=model.title,
         functions=_functions(model),
@@ -113,26 +110,47 @@ def _macro(template: str, name: str, model: Model, *args: Any) -> str:
     return str(macro(*args)) if macro is not None else ""
 
 
+def _transformed_data(model: Model, sub: Submodel) -> Iterable[str]:
+    for name, text, note in sub.response.statistics:
+        yield f"real {name} = {text};  // {note}"
+    for predictor in sub.predictors:
+        for term in predictor.terms:
+            if term.template:
+                yield _macro(f"terms/{term.template}", "transformed_data", model, term)
+
+
 def _likelihood_parts(model: Model) -> Iterable[str]:
     for block in model.groups:
         yield _macro("terms/group.stan.jinja", "effects", model, block)
-    if model.thresholds is not None:
-        yield _macro("terms/thresholds.stan.jinja", "define", model, model.thresholds)
-    likelihood = model.likelihood
-    for predictor in model.predictors:
+    for sub in model.parts:
+        yield from _submodel_parts(model, sub)
+    if model.rescor is not None:
+        yield _macro("rescor.stan.jinja", "likelihood", model, model.rescor)
+
+
+def _submodel_parts(model: Model, sub: Submodel) -> Iterable[str]:
+    """Predictors and likelihood of one response."""
+    for thresholds in sub.thresholds:
+        yield _macro("terms/thresholds.stan.jinja", "define", model, thresholds)
+    likelihood = sub.likelihood
+    for predictor in sub.predictors:
         on_link_scale = likelihood.on_link_scale(predictor.param)
+        inverse = "" if on_link_scale else predictor.inverse_link_statement
+        if isinstance(predictor, NonlinearPredictor):
+            yield _macro("terms/nonlinear.stan.jinja", "define", model, predictor) + inverse
+            continue
         in_glm = predictor.param == "mu" and likelihood.glm
-        if in_glm and not model.needs_alpha_vector:
+        if in_glm and len(predictor.terms) == 1:
             continue
         terms = predictor.terms[1:] if in_glm else predictor.terms
         population = predictor.population
         start = _macro(f"terms/{population.template}", "start", model, population,
                        predictor.name, in_glm)
         lines = (_macro(f"terms/{t.template}", "eta", model, t, predictor.name) for t in terms)
-        inverse = "" if on_link_scale else predictor.inverse_link_statement
         yield start + "".join(lines) + inverse
-    yield "\n".join(model.likelihood.definitions)
-    yield _environment().get_template("likelihood.stan.jinja").render(lik=likelihood)
+    yield "\n".join(likelihood.definitions)
+    if not likelihood.joint:
+        yield _environment().get_template("likelihood.stan.jinja").render(lik=likelihood)
 
 
 def _functions(model: Model) -> tuple[str, ...]:

@@ -81,11 +81,13 @@ class PriorTarget:
 
     `elements` has one entry per element of a vector (per row of a matrix: ``sd_1`` with a
     `by` factor), or exactly one entry when one prior serves the whole variable (scalars,
-    ``L_1``, ``udf``-free containers).
+    ``L_1``, ``udf``-free containers). `length` is the number of entries of a simplex, whose
+    one prior has a concentration for each.
     """
 
     cls: str
     elements: tuple[PriorElement, ...]
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.arguments import flag, probability
+from hiermodel.describe import family_words
 from hiermodel.flatnames import (
     NOT_MAIN,
     FlatName,
@@ -213,19 +214,11 @@ def _diagnostics(draws: np.ndarray) -> np.ndarray:
 
 
 def _title(fit: Fit) -> str:
-    family = fit.model.family
+    parts = fit.model.parts
+    families = " and ".join(dict.fromkeys(part.family.name for part in parts))
+    names = ", ".join(part.response.name for part in parts)
     prior = " (prior only, not fitted to the data)" if fit.origin.prior_only else ""
-    return f"{family.name} model of {fit.response_name}{prior}"
-
-
-def _links(fit: Fit) -> str:
-    """Return the links of the parameters that have coefficients; ``mu`` always."""
-    family = fit.model.family
-    predicted = {attribute(fit.posterior[v], "dpar") for v in fit.posterior.data_vars
-                 if variable_class(fit.posterior[v]) in ("b", "sd")}  # fmt: skip
-    known = [p.name for p in family.params]
-    shown = ["mu", *(n for n in known if n in predicted and n != "mu")]
-    return ", ".join(f"{name} = {family.link(name)}" for name in shown)
+    return f"{families} model of {names}{prior}"
 
 
 def _fields(fit: Fit) -> tuple[tuple[str, str], ...]:
@@ -233,7 +226,7 @@ def _fields(fit: Fit) -> tuple[tuple[str, str], ...]:
     groups = ", ".join(f"{n} {group}" for group, n in fit.ngroups().items())
     data = f"{fit.model.nobs} rows" + (f"; levels: {groups}" if groups else "")
     fields = [
-        ("Family", f"{fit.model.family.name} ({_links(fit)})"),
+        ("Family", "\n".join(family_words(part) for part in fit.model.parts)),
         ("Formula", str(fit.model.formula)),
         ("Data", data),
         _draws_field(fit),

@@ -5,7 +5,7 @@ All take the labelled posterior, so they serve a fit, a loaded file or draws fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -156,7 +156,7 @@ def ranef(
 
 def coef(
     posterior: xr.Dataset,
-    rising: bool = False,
+    rising: Collection[str] = (),
     probs: Sequence[float] = PROBS,
     robust: bool = False,
 ) -> GroupTables:
@@ -169,8 +169,8 @@ def coef(
     ----------
     posterior : xarray.Dataset
         Labelled draws, dims (chain, draw, ...).
-    rising : bool
-        `Family.rising`; it matters for ordinal families only.
+    rising : collection of str
+        Names of the thresholds (``"Intercept"``, ``"y2_Intercept"``) of `rising` families.
     probs : sequence of float
         Quantiles, each in [0, 1].
     robust : bool
@@ -203,7 +203,7 @@ def coef(
 
 
 def _level_coefs(
-    effects: xr.DataArray, names: Sequence[str], fixed: np.ndarray, rising: bool
+    effects: xr.DataArray, names: Sequence[str], fixed: np.ndarray, rising: Collection[str]
 ) -> xr.DataArray:
     varying = {str(c): effects.values[:, :, i] for i, c in enumerate(effects["coef"].values)}
     fixed_by_name = dict(zip(names, fixed.T, strict=True))
@@ -217,14 +217,16 @@ def _level_coefs(
         if name in thresholds and name not in fixed_by_name:
             for threshold in thresholds[name]:
                 value = fixed_by_name[threshold][:, None]
-                out[threshold] = _ordinal(value, draws, rising)
+                out[threshold] = _ordinal(value, draws, name in rising)
         else:
             out[name] = draws + (fixed_by_name[name][:, None] if name in fixed_by_name else 0.0)
     for name, value in fixed_by_name.items():
         if name not in out:
             full = np.broadcast_to(value[:, None], (len(value), n_levels))
             is_threshold = "[" in name
-            out[name] = _ordinal(full, np.zeros((1, 1)), rising) if is_threshold else full
+            stem = name.split("[")[0]
+            shown = _ordinal(full, np.zeros((1, 1)), stem in rising)
+            out[name] = shown if is_threshold else full
     return xr.DataArray(
         np.stack(list(out.values()), axis=-1),
         dims=("sample", "level", "coef"),
@@ -279,8 +281,21 @@ def varcorr(
             cov = cor * sd[:, :, None] * sd[:, None, :]
             cors.append(_indexed(_matrices(cor, probs, robust), probs, group, names, names))
             covs.append(_indexed(_matrices(cov, probs, robust), probs, group, names, names))
-    for resp, draws in _residual_sds(posterior):
+    residual = dict(_residual_sds(posterior))
+    for resp, draws in residual.items():
         sds.append(_indexed(describe(draws, probs, robust), probs, "residual__", (resp,)))
+    for array in of_class(posterior, "rescor"):
+        responses = labels(array, own_dims(array)[0])
+        cor = flat_draws(array)
+        cors.append(
+            _indexed(_matrices(cor, probs, robust), probs, "residual__", responses, responses)
+        )
+        if set(responses) <= set(residual):
+            sd = np.column_stack([residual[name] for name in responses])
+            cov = cor * sd[:, :, None] * sd[:, None, :]
+            covs.append(
+                _indexed(_matrices(cov, probs, robust), probs, "residual__", responses, responses)
+            )
     stats = statistic_names(probs)
     return VarCorr(
         _concat(sds, ["group", "coef"], stats),

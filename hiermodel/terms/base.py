@@ -35,6 +35,11 @@ class Scope:
         return "".join(f"_{part}" for part in (self.dpar, self.resp, self.nlpar) if part)
 
     @property
+    def rows(self) -> str:
+        """Stan name of the number of rows: ``N``, or ``N_y1`` beside other responses."""
+        return f"N_{self.resp}" if self.resp else "N"
+
+    @property
     def label(self) -> str:
         """The part of a coefficient's label that stands for the scope: ``sigma``, ``sigma_y1``."""
         return "_".join(part for part in (self.dpar, self.resp, self.nlpar) if part)

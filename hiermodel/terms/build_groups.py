@@ -37,6 +37,21 @@ class GroupContext:
 
 
 @dataclass(frozen=True, eq=False)
+class GroupRequest:
+    """The group-level terms of one predictor.
+
+    `default_sd` gives the default prior of a standard deviation; it gets a function that
+    computes the column of the design, which most defaults do not need. `frame` holds the rows
+    of the predictor's response, the context those of the whole model.
+    """
+
+    scope: Scope
+    expansion: Expansion
+    default_sd: DefaultSd
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True, eq=False)
 class _Piece:
     """The columns that one group-level term gives to one block."""
 
@@ -46,9 +61,11 @@ class _Piece:
     design: DesignSpec
     member_columns: tuple[MemberColumn, ...]
     default_sd: DefaultSd
+    frame: pd.DataFrame
 
-    def coefs(self, frame: pd.DataFrame) -> tuple[GroupCoef, ...]:
+    def coefs(self) -> tuple[GroupCoef, ...]:
         """Its coefficients with the default priors of their standard deviations."""
+        frame = self.frame
         out = [
             GroupCoef(name, self.scope, self.default_sd(partial(self._column, frame, k)))
             for k, name in enumerate(self.design.names)
@@ -70,15 +87,14 @@ def group_name(term: GroupTerm) -> str:
 
 
 def build_groups(
-    requests: Sequence[tuple[Scope, Expansion, DefaultSd]], context: GroupContext
+    requests: Sequence[GroupRequest], context: GroupContext
 ) -> tuple[tuple[GroupEffects, ...], tuple[tuple[GroupView, ...], ...]]:
     """Resolve all group-level terms of a model.
 
     Parameters
     ----------
-    requests : sequence of (Scope, Expansion, default prior of a standard deviation)
-        One entry per predictor, in the order of the model. The default is a function of a
-        function that computes the column of the design: most defaults do not need it.
+    requests : sequence of GroupRequest
+        One entry per predictor, in the order of the model.
     context : GroupContext
 
     Returns
@@ -89,11 +105,11 @@ def build_groups(
         Per predictor.
     """
     blocks: dict[object, list[tuple[int, _Piece]]] = {}
-    for position, (scope, expansion, default) in enumerate(requests):
-        for rank, term in enumerate(sorted(expansion.groups, key=group_name)):
-            for tail, piece in enumerate(_pieces(term, scope, expansion.source, default, context)):
+    for position, request in enumerate(requests):
+        for rank, term in enumerate(sorted(request.expansion.groups, key=group_name)):
+            for tail, piece in enumerate(_pieces(term, request, context.schema)):
                 key = (group_name(term), term.id) if term.id else (position, rank, tail)
-                _check_same_group(blocks, term, expansion.source)
+                _check_same_group(blocks, term, request.expansion.source)
                 blocks.setdefault(key, []).append((position, piece))
     owners: list[GroupEffects] = []
     views: list[list[GroupView]] = [[] for _ in requests]
@@ -125,27 +141,27 @@ def _check_same_group(
             raise FormulaError(message, source, term.span)
 
 
-def _pieces(
-    term: GroupTerm, scope: Scope, source: str, default: DefaultSd, context: GroupContext
-) -> list[_Piece]:
+def _pieces(term: GroupTerm, request: GroupRequest, schema: Schema) -> list[_Piece]:
     """One piece, or two when independent effects include member-specific ones."""
+    source, frame = request.expansion.source, request.frame
     _check_coefs(term, source)
     intercept = term.coefs.intercept or term.coefs.plain_intercept
-    design = DesignSpec.learn(
-        term.coefs.terms, intercept, context.frame, context.schema, source=source
+    design = DesignSpec.learn(term.coefs.terms, intercept, frame, schema, source=source)
+    columns = tuple(
+        _member_column(term, call, source, frame, schema) for call in _mmc_calls(term)
     )
-    columns = tuple(_member_column(term, call, source, context) for call in _mmc_calls(term))
+
+    def piece(design: DesignSpec, columns: tuple[MemberColumn, ...]) -> _Piece:
+        return _Piece(term, request.scope, source, design, columns, request.default_sd, frame)
+
     if columns and not term.correlated and design.names:
-        empty = DesignSpec.learn((), False, context.frame, context.schema, source=source)
-        return [
-            _Piece(term, scope, source, design, (), default),
-            _Piece(term, scope, source, empty, columns, default),
-        ]
+        empty = DesignSpec.learn((), False, frame, schema, source=source)
+        return [piece(design, ()), piece(empty, columns)]
     if not columns and not design.names:
         raise FormulaError(
             f"the group-level term {term.text} has no coefficient", source, term.span
         )
-    return [_Piece(term, scope, source, design, columns, default)]
+    return [piece(design, columns)]
 
 
 def _check_coefs(term: GroupTerm, source: str) -> None:
@@ -172,7 +188,7 @@ def _mmc_calls(term: GroupTerm) -> tuple[Call, ...]:
 
 
 def _member_column(
-    term: GroupTerm, call: Call, source: str, context: GroupContext
+    term: GroupTerm, call: Call, source: str, frame: pd.DataFrame, schema: Schema
 ) -> MemberColumn:
     multi = term.call is not None and term.call.function == "mm"
     if not multi:
@@ -181,7 +197,7 @@ def _member_column(
         message = f"mmc() needs one covariate per member: {len(term.group)}"
         raise FormulaError(message, source, call.span)
     nodes = [argument.value for argument in call.arguments]
-    expressions = tuple(learn(n, context.frame, context.schema, source) for n in nodes)
+    expressions = tuple(learn(n, frame, schema, source) for n in nodes)
     name = "mmc" + "".join(deparse(n) for n in nodes)
     return MemberColumn(name, expressions)
 
@@ -193,7 +209,7 @@ def _owner(
     options = _options(term, source)
     name = group_name(term)
     grouping = _grouping(term, options, name, source, context)
-    coefs = tuple(coef for piece in pieces for coef in piece.coefs(context.frame))
+    coefs = tuple(coef for piece in pieces for coef in piece.coefs())
     student = _is_student(options.get("dist"), source)
     _check_same_kind(term, student, options.get("by"), name, source, earlier)
     known = [owner.name for owner in earlier]

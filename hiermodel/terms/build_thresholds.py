@@ -11,15 +11,14 @@ from hiermodel.errors import DataError, FormulaError
 from hiermodel.expressions import LearnedExpression
 from hiermodel.families.base import Family
 from hiermodel.response import Response, factor_labels
+from hiermodel.terms.base import Scope
 from hiermodel.terms.thresholds import Thresholds
 
 
 def build_thresholds(
-    response: Response, frame: pd.DataFrame, family: Family
-) -> Thresholds | None:
-    """The thresholds of an ordinal response, None for other families."""
-    if not family.has_thresholds:
-        return None
+    response: Response, frame: pd.DataFrame, family: Family, param: str, scope: Scope
+) -> Thresholds:
+    """The thresholds of an ordinal family, with which its parameter `param` is compared."""
     additions = response.additions
     y = response.coded(frame)
     observed = len(response.categories) - (2 if family.hurdle else 1)
@@ -45,7 +44,7 @@ def build_thresholds(
         )
     structure = family.option("threshold")
     ordered = family.ordered_thresholds
-    return Thresholds(structure, ordered, counts, labels, "", "", "", "")
+    return Thresholds(structure, ordered, counts, labels, param, scope, "", "")
 
 
 def _grouped_counts(

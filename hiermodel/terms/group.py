@@ -17,7 +17,7 @@ import pandas as pd
 from hiermodel.columns import DesignSpec
 from hiermodel.stan.variables import Block, PriorElement, PriorTarget, Var
 from hiermodel.terms.base import Array, Labelled, Scope
-from hiermodel.terms.grouping import ByFactor, Grouping
+from hiermodel.terms.grouping import ByFactor, Grouping, index_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,11 @@ class GroupEffects:
         return self.name.replace("/", "_")
 
     @property
+    def responses(self) -> tuple[str, ...]:
+        """The responses whose predictors hold its coefficients; ``("",)`` when there is one."""
+        return tuple(dict.fromkeys(coef.scope.resp for coef in self.coefs))
+
+    @property
     def has_cor(self) -> bool:
         """True when correlations are estimated."""
         return self.correlated and len(self.coefs) > 1
@@ -109,7 +114,7 @@ class GroupEffects:
         out = [
             Var(f"N_{i}", "int", lower="1", comment=f"levels of {name}"),
             Var(f"M_{i}", "int", lower="1", comment=f"coefficients per level of {name}"),
-            *self.grouping.variables(i),
+            *(v for resp in self.responses for v in self.grouping.variables(i, resp)),
         ]
         if self.by is not None:
             out += [
@@ -242,14 +247,16 @@ class GroupView:
         out = []
         for column in self.columns:
             for member in self.owner.grouping.member_indices:
-                j = f"J_{i}" if member is None else f"J_{i}_{member}"
+                j = index_name("J", i, self.scope.resp, member)
                 if self.owner.is_single:
                     r = f"r_{i}[{j}]"
                 elif self.owner.has_cor:
                     r = f"r_{i}[{j}, {column}]"
                 else:
                     r = f"r_{i}[{column}][{j}]"
-                weight = "" if member is None else f"W_{i}_{member} .* "
+                weight = ""
+                if member is not None:
+                    weight = f"{index_name('W', i, self.scope.resp, member)} .* "
                 out.append(f"{weight}{r} .* {self.z_name(column, member)}")
         return tuple(out)
 
@@ -261,7 +268,7 @@ class GroupView:
         for column, name in zip(self.columns, names, strict=True):
             for member in self.owner.grouping.member_indices:
                 note = f"{name} of {self.text}"
-                out.append(Var(self.z_name(column, member), "vector", ("N",), comment=note))
+                out.append(Var(self.z_name(column, member), "vector", (self.scope.rows,), comment=note))
         return tuple(out)
 
     @property
@@ -302,10 +309,10 @@ class GroupView:
         total: Array | float = 0.0
         for column in self.columns:
             for member in self.owner.grouping.member_indices:
-                codes = data[f"J_{i}" if member is None else f"J_{i}_{member}"]
+                codes = data[index_name("J", i, self.scope.resp, member)]
                 part = r[:, codes - 1, column - 1] * data[self.z_name(column, member)]
                 if member is not None:
-                    part = part * data[f"W_{i}_{member}"]
+                    part = part * data[index_name("W", i, self.scope.resp, member)]
                 total = total + part
         return np.asarray(total)
 

@@ -12,7 +12,7 @@ from hiermodel.columns import group_codes
 from hiermodel.errors import DataError
 from hiermodel.expressions import FactorValue, LearnedExpression
 from hiermodel.stan.variables import Var
-from hiermodel.terms.base import Array
+from hiermodel.terms.base import Array, Scope
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,19 +41,19 @@ class Grouping:
         weights = () if self.weights is None else tuple(self.weights.variables)
         return (*(v for member in self.members for v in member), *weights)
 
-    def variables(self, index: int) -> tuple[Var, ...]:
-        """``J_1``, or ``J_1_1``, ``W_1_1``, ... with members."""
+    def variables(self, index: int, resp: str) -> tuple[Var, ...]:
+        """``J_1``, or ``J_1_1``, ``W_1_1``, ... with members, for the rows of one response."""
         out = []
+        rows = Scope(resp=resp).rows
         for member, names in zip(self.member_indices, self.members, strict=True):
-            tail = "" if member is None else f"_{member}"
             note = f"level of {':'.join(names)} in each row"
             out.append(
-                Var(f"J_{index}{tail}", "int", array=("N",), lower="1", upper=f"N_{index}",
-                    comment=note)
+                Var(index_name("J", index, resp, member), "int", array=(rows,), lower="1",
+                    upper=f"N_{index}", comment=note)
             )
             if member is not None:
-                note = "weight of that level"
-                out.append(Var(f"W_{index}{tail}", "vector", ("N",), comment=note))
+                name = index_name("W", index, resp, member)
+                out.append(Var(name, "vector", (rows,), comment="weight of that level"))
         return tuple(out)
 
     def codes(self, frame: pd.DataFrame) -> tuple[Array, ...]:
@@ -118,13 +118,21 @@ def by_labels(value: Any, members: int) -> Array:
     return labels
 
 
-def row_data(grouping: Grouping, index: int, codes: tuple[Array, ...], frame: pd.DataFrame,
-             missing: str = "raise") -> dict[str, Any]:
-    """Stan data of a grouping factor for given level codes (from 0)."""
+def index_name(kind: str, index: int, resp: str, member: int | None) -> str:
+    """Name of the levels (``J``) or weights (``W``) of the rows: ``J_1``, ``J_1_y2``, ``W_1_2``."""
+    parts = (kind, index, *((resp,) if resp else ()), *(() if member is None else (member,)))
+    return "_".join(map(str, parts))
+
+
+def row_data(
+    grouping: Grouping, index: int, resp: str, codes: tuple[Array, ...], frame: pd.DataFrame,
+    missing: str = "raise",
+) -> dict[str, Any]:
+    """Stan data of a grouping factor for given level codes (from 0) of one response."""
     out: dict[str, Any] = {}
     for member, column in zip(grouping.member_indices, codes, strict=True):
-        out[f"J_{index}" if member is None else f"J_{index}_{member}"] = column + 1
+        out[index_name("J", index, resp, member)] = column + 1
     if grouping.multi:
         for member, weights in enumerate(grouping.weight_columns(frame, missing), start=1):
-            out[f"W_{index}_{member}"] = weights
+            out[index_name("W", index, resp, member)] = weights
     return out

@@ -33,7 +33,7 @@ class OffsetTerm:
     @property
     def variables(self) -> tuple[Var, ...]:
         """The summed offsets."""
-        return (Var(self.name, "vector", ("N",), comment=self.text),)
+        return (Var(self.name, "vector", (self.scope.rows,), comment=self.text),)
 
     @property
     def columns_needed(self) -> tuple[str, ...]:

@@ -21,7 +21,9 @@ class PopulationTerm:
 
     With an intercept the other columns are centred and ``Intercept`` is a parameter of its
     own: the prediction at average covariates, which is easy to give a prior and to sample.
-    Ordinal families have thresholds instead (`thresholds`), and every column is centred.
+    Ordinal families have thresholds instead (`thresholds`), and every column is centred. The
+    intercept may be an element of a vector that others share: `shared_intercept` is its name
+    and the place, from 1.
     """
 
     template: ClassVar[str] = "population.stan.jinja"
@@ -37,6 +39,7 @@ class PopulationTerm:
     r_inverse: Array | None
     default_b: tuple[Any, ...]
     default_intercept: Any
+    shared_intercept: tuple[str, int] | None = None
 
     @property
     def suffix(self) -> str:
@@ -69,6 +72,14 @@ class PopulationTerm:
         return ("Kc" if self.centred else "K") + self.suffix
 
     @property
+    def intercept(self) -> str:
+        """The Stan expression of the intercept."""
+        if self.shared_intercept is None:
+            return f"Intercept{self.suffix}"
+        name, place = self.shared_intercept
+        return f"{name}[{place}]"
+
+    @property
     def is_empty(self) -> bool:
         """True when there is no coefficient (there may be an intercept)."""
         return not self.coefs
@@ -87,7 +98,7 @@ class PopulationTerm:
             if self.centred:
                 note = "without the intercept" if self.has_intercept else "all centred"
                 out.append(Var(f"Kc{s}", "int", lower="1", comment=f"centred columns, {note}"))
-            out.append(Var(f"X{s}", "matrix", ("N", f"K{s}"), comment=f"design of {self.text}"))
+            out.append(Var(f"X{s}", "matrix", (scope.rows, f"K{s}"), comment=f"design of {self.text}"))
             if self.centred:
                 out.append(Var(f"means_X{s}", "vector", (f"Kc{s}",), comment="column means of X"))
             if self.qr:
@@ -108,7 +119,7 @@ class PopulationTerm:
                     + (", of the Q columns" if self.qr else ""),
                 )
             )
-        if self.has_intercept:
+        if self.has_intercept and self.shared_intercept is None:
             element = PriorElement(
                 "", "", scope.resp, scope.dpar, scope.nlpar, self.default_intercept
             )
@@ -160,6 +171,7 @@ class PopulationTerm:
         """``b`` with the intercept on the uncentred scale, and the centred ``Intercept``."""
         s = self.suffix
         attrs = {"group": "", "dpar": self.scope.dpar, "resp": self.scope.resp}
+        attrs["nlpar"] = self.scope.nlpar
         out: list[Labelled] = []
         parts: list[Array] = []
         coefs = self.coefs
@@ -169,7 +181,11 @@ class PopulationTerm:
                 b = b @ self.r_inverse.T
             parts.append(b)
         if self.has_intercept:
-            centred = draws[f"Intercept{s}"]
+            if self.shared_intercept is None:
+                centred = draws[f"Intercept{s}"]
+            else:
+                name, place = self.shared_intercept
+                centred = draws[name][..., place - 1]
             shift = parts[0] @ self.means if parts else 0.0
             parts.insert(0, (centred - shift)[..., None])
             coefs = ("Intercept", *coefs)

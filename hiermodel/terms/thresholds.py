@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hiermodel.stan.variables import Block, PriorElement, PriorTarget, ScalePrior, Var
-from hiermodel.terms.base import Array, Labelled
+from hiermodel.terms.base import Array, Labelled, Scope
 
 Structure = Literal["flexible", "equidistant", "sum_to_zero"]
 
@@ -27,8 +27,9 @@ class Thresholds:
         Number of thresholds, one entry per group.
     groups : tuple of str
         Labels of the threshold groups; empty without ``thres(gr = )``.
-    suffix : str
-        Suffix of the response.
+    param : str
+        The parameter of the family that they belong to: ``mu``, or ``mu1`` in a mixture.
+    scope : Scope
     default : str or ScalePrior
         Default prior of the thresholds.
     """
@@ -37,10 +38,20 @@ class Thresholds:
     ordered: bool
     counts: tuple[int, ...]
     groups: tuple[str, ...]
-    suffix: str
-    resp: str
+    param: str
+    scope: Scope
     default: str | ScalePrior
     default_delta: str | ScalePrior
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the names of its parameters."""
+        return self.scope.suffix
+
+    @property
+    def data_suffix(self) -> str:
+        """Suffix of the names of its data, which the components of a mixture share."""
+        return Scope(resp=self.scope.resp).suffix
 
     @property
     def grouped(self) -> bool:
@@ -51,9 +62,9 @@ class Thresholds:
     def parts(self) -> tuple[tuple[str, str, str], ...]:
         """Per group: suffix of names, Stan expression of the number of thresholds, label."""
         if not self.grouped:
-            return ((self.suffix, f"nthres{self.suffix}", ""),)
+            return ((self.suffix, f"nthres{self.data_suffix}", ""),)
         return tuple(
-            (f"{self.suffix}_{j}", f"nthres{self.suffix}[{j}]", label)
+            (f"{self.suffix}_{j}", f"nthres{self.data_suffix}[{j}]", label)
             for j, label in enumerate(self.groups, start=1)
         )
 
@@ -72,13 +83,13 @@ class Thresholds:
     @property
     def variables(self) -> tuple[Var, ...]:
         """Data and parameters."""
-        s = self.suffix
+        s = self.data_suffix
         if self.grouped:
             data = [
                 Var(f"ngrthres{s}", "int", lower="1", comment="groups of thresholds"),
                 Var(f"nthres{s}", "int", array=(f"ngrthres{s}",), lower="1",
                     comment="thresholds per group"),
-                Var(f"Jthres{s}", "int", array=("N", "2"), lower="1",
+                Var(f"Jthres{s}", "int", array=(self.scope.rows, "2"), lower="1",
                     comment="first and last threshold of each row"),
             ]
         else:
@@ -93,8 +104,7 @@ class Thresholds:
                     Var(f"delta{tail}", "real", lower="0" if self.ordered else "",
                         block=Block.PARAMETERS,
                         prior=PriorTarget(
-                            "delta", (PriorElement("", label, self.resp,
-                                                   default=self.default_delta),)),
+                            "delta", (self._element("", label, self.default_delta),)),
                         comment="distance between neighbouring thresholds"
                         + (f" of {label}" if label else "")),
                 ]
@@ -107,12 +117,16 @@ class Thresholds:
                 )
         return (*data, *parameters)
 
-    def _element(self, coef: str, label: str) -> PriorElement:
-        return PriorElement(coef, label, self.resp, default=self.default)
+    def _element(
+        self, coef: str, label: str, default: str | ScalePrior | None = None
+    ) -> PriorElement:
+        if default is None:
+            default = self.default
+        return PriorElement(coef, label, self.scope.resp, self.scope.dpar, default=default)
 
     def constants(self) -> dict[str, Any]:
         """Sizes."""
-        s = self.suffix
+        s = self.data_suffix
         if not self.grouped:
             return {f"nthres{s}": self.counts[0]}
         return {f"ngrthres{s}": len(self.groups), f"nthres{s}": np.array(self.counts)}
@@ -149,7 +163,9 @@ class Thresholds:
     def label(self, draws: Mapping[str, Array], shift: Array | float) -> tuple[Labelled, ...]:
         """``threshold`` on the uncentred scale: `shift` is the centring means times ``b``."""
         values = self.centred(draws) + (shift[..., None] if isinstance(shift, np.ndarray) else 0.0)
-        attrs = {"cls": "threshold", "group": "", "dpar": "", "resp": self.resp}
+        attrs = {
+            "cls": "threshold", "group": "", "dpar": self.scope.dpar, "resp": self.scope.resp
+        }
         dim = f"threshold_index{self.suffix}"
         out = [Labelled(f"threshold{self.suffix}", values, (dim,), {dim: self.labels}, attrs)]
         if self.structure == "equidistant":

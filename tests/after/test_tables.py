@@ -86,7 +86,7 @@ def test_coef_of_ordinal_families(family: str, sign: int) -> None:
             ),
         }
     )
-    table = coef(posterior, as_family(family).rising)["g"]
+    table = coef(posterior, {"Intercept"} if as_family(family).rising else ())["g"]
     assert list(table.loc["a"].index) == ["Intercept[1]", "Intercept[2]", "x"]
     expected = sign * (threshold[:, :, 1] - r[:, :, 2, 0])
     assert table.loc[("c", "Intercept[2]"), "Estimate"] == pytest.approx(expected.mean())

@@ -61,9 +61,9 @@ def test_options_of_the_main_formula() -> None:
     assert response.subformulas[0].options == FormulaOptions()
 
 
-def test_a_non_linear_formula_is_not_centred() -> None:
+def test_centring_is_left_open_unless_asked_for() -> None:
     assert bf("y ~ a * exp(x)", "a ~ 1", nl=True, loop=False).responses[0].options == (
-        FormulaOptions(center=False, nl=True, loop=False)
+        FormulaOptions(center=None, nl=True, loop=False)
     )
     assert bf("y ~ a", "a ~ 1", nl=True, center=True).responses[0].options.center
 

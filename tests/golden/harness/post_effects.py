@@ -20,10 +20,13 @@ def conditional_effects(post: PostCase, key: str) -> list[str]:
     for name, reference in post.case[key].items():
         if not isinstance(reference, Mapping) or "columns" not in reference:
             continue
+        responses = post.case.get("responses") or []
+        resp = {"resp": name.split(".")[0]} if name.split(".")[0] in responses else {}
         result = method(post.fit, key)(
             reference["effect"],
             resolution=reference["resolution"],
             categorical=reference["categorical"],
+            **resp,
         )
         lines += _effect(f"{key} {name}", result[reference["effect"]], reference["columns"])
     return lines

@@ -17,6 +17,7 @@ _VERBS: dict[str, tuple[str, dict[str, Any]]] = {
     "linpred_thres": ("posterior_linpred", {"incl_thres": True}),
     "epred": ("posterior_epred", {}),
     "log_lik": ("log_lik", {}),
+    "log_lik_resp": ("log_lik", {}),
     "epred_new_population": ("posterior_epred", {"re_formula": "none"}),
     "epred_new_no_autocor": ("posterior_epred", {"incl_autocor": False}),
 }

@@ -1,0 +1,195 @@
+"""`Submodel`: everything of a model that belongs to one of its responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hiermodel.errors import DataError
+from hiermodel.expressions import LearnedExpression
+from hiermodel.families.base import Family, Param
+from hiermodel.frames import NeededColumns
+from hiermodel.nonlinear import NonlinearPredictor
+from hiermodel.predictors import Predictor
+from hiermodel.response import Response, factor_labels
+from hiermodel.stan.likelihood import Likelihood
+from hiermodel.stan.variables import Var
+from hiermodel.terms.base import Array, Labelled, Scope
+from hiermodel.terms.population import PopulationTerm
+from hiermodel.terms.scalars import Scalar, ScalarParameter
+from hiermodel.terms.thresholds import Thresholds
+
+AnyPredictor = Predictor | NonlinearPredictor
+
+
+@dataclass(frozen=True, eq=False)
+class Submodel:
+    """One response with its family, its predictors and its likelihood.
+
+    Attributes
+    ----------
+    name : str
+        The response as part of names, ``y1``; empty when it is the only one.
+    response : Response
+    family : Family
+    predictors : tuple of Predictor or NonlinearPredictor
+        In the order in which they are computed: non-linear parameters first.
+    thresholds : tuple of Thresholds
+        One per ordinal (component of the) family.
+    scalars : tuple of Scalar
+        Parameters without a formula.
+    fixed : mapping of str to float or str
+        Parameters held at a number, or equal to another one.
+    likelihood : Likelihood
+    columns : NeededColumns
+    subset : LearnedExpression, optional
+        Which rows of the data this response uses.
+    """
+
+    name: str
+    response: Response
+    family: Family
+    predictors: tuple[AnyPredictor, ...]
+    thresholds: tuple[Thresholds, ...]
+    scalars: tuple[Scalar, ...]
+    fixed: Mapping[str, float | str]
+    likelihood: Likelihood
+    columns: NeededColumns
+    subset: LearnedExpression | None = None
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of the response as a whole."""
+        return Scope(resp=self.name)
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of its Stan names."""
+        return self.scope.suffix
+
+    @property
+    def main(self) -> AnyPredictor:
+        """The predictor of the first parameter of the family."""
+        return next(p for p in self.predictors if p.param)
+
+    @property
+    def variables(self) -> tuple[Var, ...]:
+        """All Stan variables that it declares."""
+        out = [Var(self.scope.rows, "int", lower="0", comment="rows"), *self.response.variables]
+        for thresholds in self.thresholds:
+            out += thresholds.variables
+        out += self.response.additions.variables
+        for predictor in self.predictors:
+            for term in predictor.terms:
+                out += term.variables
+        for scalar in self.scalars:
+            out += scalar.variables
+        # Ordinal components of a mixture share the number of their thresholds.
+        return tuple({var.name: var for var in out}.values())
+
+    @property
+    def derived(self) -> tuple[Param, ...]:
+        """Parameters of the family that are computed from a declared one and from all rows."""
+        raw = {scalar.raw for scalar in self.scalars if isinstance(scalar, ScalarParameter)}
+        return tuple(p for p in self.family.params if p.derived and p.derived.raw in raw)
+
+    # ------------------------------------------------------------------ rows and data
+
+    def places(self, frame: pd.DataFrame) -> Array:
+        """Positions of the rows of a frame that this response uses: its subset, complete there."""
+        if self.subset is None:
+            return np.arange(len(frame))
+        chosen = subset_rows(self.subset, frame)
+        for name in self.columns.complete:
+            chosen &= frame[name].notna().to_numpy()
+        return np.flatnonzero(chosen)
+
+    def rows(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a frame that this response uses."""
+        if self.subset is None:
+            return frame
+        return frame.iloc[self.places(frame)].reset_index(drop=True)
+
+    def constants(self) -> dict[str, Any]:
+        """Stan data that do not depend on the rows."""
+        out: dict[str, Any] = dict(self.response.constants())
+        for predictor in self.predictors:
+            for term in predictor.terms:
+                out |= term.constants()
+        for thresholds in self.thresholds:
+            out |= thresholds.constants()
+        return out
+
+    def outcome(self, frame: pd.DataFrame) -> dict[str, Any]:
+        """Stan data of the response and its addition terms."""
+        return {
+            self.scope.rows: len(frame),
+            self.response.var.name: self.response.coded(frame),
+            **self.response.additions.data(frame),
+        }
+
+    def design(self, frame: pd.DataFrame, missing: str = "raise") -> dict[str, Any]:
+        """Stan data of the predictors that have one entry per row."""
+        out: dict[str, Any] = {}
+        for predictor in self.predictors:
+            out |= predictor.data(frame, missing)
+        for thresholds in self.thresholds:
+            if thresholds.grouped:
+                name = f"Jthres{thresholds.data_suffix}"
+                out[name] = thresholds.row_bounds(self.threshold_codes(frame))
+        return out
+
+    def threshold_codes(self, frame: pd.DataFrame) -> Array | None:
+        """Threshold group of each row, from 0; None without ``thres(gr = )``."""
+        if not any(t.grouped for t in self.thresholds):
+            return None
+        labels = factor_labels(self.response.additions.values["thres_gr"].value(frame))
+        table = {label: k for k, label in enumerate(self.thresholds[0].groups)}
+        unknown = sorted({str(label) for label in labels} - set(table))
+        if unknown:
+            raise DataError(
+                f"thres(gr = ): {unknown[0]!r} is not one of the threshold groups of the model "
+                f"({', '.join(table)})"
+            )
+        return np.array([table[label] for label in labels], dtype=np.int64)
+
+    # ------------------------------------------------------------------ draws
+
+    def label(self, draws: Mapping[str, Array]) -> tuple[Labelled, ...]:
+        """User-facing variables, but for those of the group-level effects."""
+        out: list[Labelled] = []
+        for thresholds in self.thresholds:
+            out += thresholds.label(draws, self._shift(thresholds, draws))
+        for predictor in self.predictors:
+            for term in predictor.terms:
+                out += term.label(draws)
+        for scalar in self.scalars:
+            out += scalar.label(draws)
+        return tuple(out)
+
+    def _shift(self, thresholds: Thresholds, draws: Mapping[str, Array]) -> Array | float:
+        """What centring took from the thresholds: the column means times their coefficients."""
+        predictor = next(p for p in self.predictors if p.param == thresholds.param)
+        population = predictor.terms[0] if predictor.terms else None
+        if not isinstance(population, PopulationTerm):
+            return 0.0
+        if not population.centred or population.is_empty:
+            return 0.0
+        shift: Array = population.label(draws)[0].values @ population.means
+        return shift
+
+
+def subset_rows(expression: LearnedExpression, frame: pd.DataFrame) -> Array:
+    """The rows that ``subset(x)`` keeps, from TRUE/FALSE or 1/0."""
+    labels = factor_labels(expression.value(frame))
+    table = {"TRUE": True, "FALSE": False, "1": True, "0": False}
+    wrong = [label for label in labels if str(label) not in table]
+    if wrong:
+        raise DataError(
+            f"subset({expression.text}) takes TRUE/FALSE (or 1/0) in every row, not {wrong[0]!r}"
+        )
+    return np.array([table[str(label)] for label in labels], dtype=bool)
