@@ -102,6 +102,13 @@ def _coefficients(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield f"b_{_join(prefix, label)}", (i,)
 
 
+def _category_specific(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
+    (dim,) = own_dims(array)
+    prefix = scope_prefix(array)
+    for i, label in enumerate(labels(array, dim)):
+        yield f"bcs_{_join(prefix, label)}", (i,)
+
+
 def _thresholds(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
     (dim,) = own_dims(array)
     prefix = scope_prefix(array)
@@ -176,6 +183,7 @@ def _residual_correlations(array: xr.DataArray) -> Iterator[tuple[str, tuple[int
 
 _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]]]] = {
     "b": _coefficients,
+    "bcs": _category_specific,
     "threshold": _thresholds,
     "sd": _sds,
     "cor": _correlations,

@@ -300,6 +300,9 @@ def parameters(prediction: Prediction, at: slice) -> SimpleNamespace:
         values["thresholds" + thresholds.param.removeprefix("mu")] = thresholds.table(
             draws[f"threshold{thresholds.suffix}"], prediction.threshold_codes
         )
+        for term in _category_specific(part, thresholds.param):
+            name = "thresholds" + thresholds.param.removeprefix("mu")
+            values[name] = values[name] - term.threshold_effects(draws, prediction.data)
     _apply_additions(part, prediction.extras, values)
     return SimpleNamespace(**values)
 
@@ -351,7 +354,8 @@ def linpred(
 ) -> Array:
     """Linear predictor of one parameter, (draws, rows).
 
-    With an entry per category for nominal families, per component for mixtures.
+    With an entry per category for nominal families, per component for mixtures, per threshold
+    with ``cs()``.
     """
     part = prediction.part
     if dpar is None and nlpar is None and (part.family.per_category or part.family.components):
@@ -365,7 +369,31 @@ def linpred(
             prediction, lambda at: evaluate.threshold_distances(family, parameters(prediction, at))
         )
     name = _predictor_name(part, dpar, nlpar)
-    return _one_linpred(prediction, name, transform)
+    eta = _one_linpred(prediction, name, transform)
+    predictor = next(p for p in part.predictors if p.name == name)
+    specific = tuple(
+        term
+        for term in _category_specific(part, predictor.param)
+        if not isinstance(term, GroupView) or f"r_{term.owner.index}" in prediction.draws
+    )
+    return _per_threshold(prediction, eta, specific) if specific else eta
+
+
+def _category_specific(part: Submodel, param: str) -> tuple[Any, ...]:
+    """The ``cs()`` terms of a parameter, which move its thresholds."""
+    for predictor in part.predictors:
+        if predictor.param == param and isinstance(predictor, Predictor):
+            return predictor.category_specific
+    return ()
+
+
+def _per_threshold(prediction: Prediction, eta: Array, terms: tuple[Any, ...]) -> Array:
+    """The linear predictor with category-specific effects, (draws, rows, thresholds)."""
+    out = np.repeat(eta[:, :, None], prediction.part.thresholds[0].total, axis=2)
+    for at in prediction.chunks(out.shape[-1]):
+        for term in terms:
+            out[at] += term.threshold_effects(prediction.chunk(at), prediction.data)
+    return out
 
 
 def _one_linpred(prediction: Prediction, name: str, transform: bool) -> Array:

@@ -18,6 +18,11 @@ from hiermodel.links import link_named
 from hiermodel.schema import Schema
 from hiermodel.stan.expr import StanExpr
 from hiermodel.terms.base import Array, Scope, Term, special_term_factory
+from hiermodel.terms.category_specific import (
+    CategorySpecificTerm,
+    CategorySpecificView,
+    joined,
+)
 from hiermodel.terms.offset import OffsetTerm
 from hiermodel.terms.population import PopulationTerm, thin_r_inverse
 
@@ -54,6 +59,12 @@ class Predictor:
         first = self.terms[0]
         assert isinstance(first, PopulationTerm)
         return first
+
+    @property
+    def category_specific(self) -> tuple[CategorySpecificTerm | CategorySpecificView, ...]:
+        """Terms that move the thresholds of an ordinal family."""
+        kinds = (CategorySpecificTerm, CategorySpecificView)
+        return tuple(term for term in self.terms if isinstance(term, kinds))
 
     @property
     def start(self) -> str:
@@ -133,7 +144,9 @@ def build_predictor(
     for special in expansion.specials:
         factory = special_term_factory(special, expansion.source)
         terms.append(factory(special, scope, frame, schema))
-    return Predictor(param, name, scope, link, tuple(terms), on_link_scale)
+    return Predictor(
+        param, name, scope, link, joined(tuple(terms), frame, schema), on_link_scale
+    )
 
 
 def _population(
@@ -218,7 +231,11 @@ def with_defaults(
         default_b(functools.partial(column, k + skipped)) for k in range(len(population.coefs))
     )
     term = replace(population, default_b=priors, default_intercept=default_intercept)
-    return replace(predictor, terms=(term, *predictor.terms[1:]))
+    others = (
+        t.with_defaults(default_b, frame) if isinstance(t, CategorySpecificTerm) else t
+        for t in predictor.terms[1:]
+    )
+    return replace(predictor, terms=(term, *others))
 
 
 def offset_mean(predictor: Predictor, frame: pd.DataFrame) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.additions import Additions, learn_additions
-from hiermodel.errors import FormulaError
+from hiermodel.errors import FormulaError, warn
 from hiermodel.expressions import LearnedExpression
 from hiermodel.families.base import Family, Param
 from hiermodel.families.mixture import fixed_weights
@@ -93,9 +93,11 @@ class Draft:
 
     def group_requests(self) -> tuple[GroupRequest, ...]:
         """What its linear predictors ask for of group-level effects."""
+        movable = {t.param: t.total for t in self.thresholds if not t.grouped}
         return tuple(
             GroupRequest(
-                r.scope, r.expansion, partial(self.defaults.of_column, "sd", r.param), self.frame
+                r.scope, r.expansion, partial(self.defaults.of_column, "sd", r.param), self.frame,
+                movable.get(r.param, 0),
             )
             for r in self.requests
             if isinstance(r, PredictorRequest)
@@ -207,6 +209,7 @@ def _predictors(
             request.expansion, param, _name(request), request.scope, link, frame, schema, options,
             thresholds=ordinal is not None, on_link_scale=raw,
         )
+        _check_category_specific(predictor, family, ordinal)
         intercept = defaults.of("Intercept", param, offset_mean(predictor, frame)) if param else ""
         if not param and defaults.name != "brms":
             intercept = defaults.of_column("b", "", lambda: np.ones(2))
@@ -216,6 +219,24 @@ def _predictors(
             )
         )
     return tuple(out)
+
+
+def _check_category_specific(
+    predictor: Predictor, family: Family, thresholds: Thresholds | None
+) -> None:
+    """cs() moves thresholds: there must be some, and moving them must not disorder them."""
+    if not predictor.category_specific:
+        return
+    text = predictor.category_specific[0].text
+    if thresholds is None or thresholds.grouped:
+        raise FormulaError(
+            f"{text} needs the thresholds of an ordinal family, without groups of thresholds", text
+        )
+    if thresholds.ordered:
+        warn(
+            f"{text} in family {family.name!r} can put thresholds out of order, which gives "
+            "negative probabilities; sratio, cratio and acat have no such limit"
+        )
 
 
 def _name(request: Request) -> str:
@@ -415,7 +436,7 @@ def _likelihood(
             predicted=tuple(dict.fromkeys(p.param for p in predictors if p.param)),
             fixed=fixed,
             scalars=expressions,
-            thresholds={t.param: _threshold_text(t) for t in draft.thresholds},
+            thresholds={t.param: _threshold_text(t, predictors) for t in draft.thresholds},
             categories=categories,
             glm_design=glm_design,
             glm_alpha=alpha,
@@ -428,11 +449,16 @@ def _likelihood(
     )
 
 
-def _threshold_text(thresholds: Thresholds) -> StanExpr:
+def _threshold_text(thresholds: Thresholds, predictors: Sequence[AnyPredictor]) -> StanExpr:
     """The thresholds in the program, those of row n where rows differ."""
     name, bounds = thresholds.vector_name, f"Jthres{thresholds.data_suffix}"
     rows = f"{name}[{bounds}[n, 1]:{bounds}[n, 2]]" if thresholds.grouped else ""
-    return StanExpr(name, rows=thresholds.grouped, row_text=rows)
+    text = StanExpr(name, rows=thresholds.grouped, row_text=rows)
+    predictor = next(p for p in predictors if p.param == thresholds.param)
+    if isinstance(predictor, Predictor) and predictor.category_specific:
+        moved = f"mucs{thresholds.suffix}"
+        text = text - StanExpr(moved, rows=True, row_text=f"transpose({moved}[n])")
+    return text
 
 
 def _left_side(main: ParsedFormula) -> str:

@@ -148,6 +148,11 @@ def _submodel_parts(model: Model, sub: Submodel) -> Iterable[str]:
                        predictor.name, in_glm)
         lines = (_macro(f"terms/{t.template}", "eta", model, t, predictor.name) for t in terms)
         yield start + "".join(lines) + inverse
+        if predictor.category_specific:
+            data_suffix = sub.suffix
+            yield _macro("terms/category_specific.stan.jinja", "thresholds", model,
+                         predictor.category_specific, f"mucs{predictor.scope.suffix}",
+                         f"nthres{data_suffix}", predictor.scope.rows)
     yield "\n".join(likelihood.definitions)
     if not likelihood.joint:
         yield _environment().get_template("likelihood.stan.jinja").render(lik=likelihood)

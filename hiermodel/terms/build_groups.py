@@ -18,6 +18,8 @@ from hiermodel.formula.arguments import flag, literal, match_arguments
 from hiermodel.formula.syntax import Call, Expansion, GroupTerm, Name, Node
 from hiermodel.schema import Schema
 from hiermodel.terms.base import Array, Scope
+from hiermodel.terms.category_specific import CategorySpecificView, inner_expansion
+from hiermodel.terms.category_specific import label as threshold_label
 from hiermodel.terms.group import GroupCoef, GroupEffects, GroupView, MemberColumn
 from hiermodel.terms.grouping import ByFactor, Grouping, by_labels
 
@@ -42,13 +44,15 @@ class GroupRequest:
 
     `default_sd` gives the default prior of a standard deviation; it gets a function that
     computes the column of the design, which most defaults do not need. `frame` holds the rows
-    of the predictor's response, the context those of the whole model.
+    of the predictor's response, the context those of the whole model. `nthres` is the number of
+    thresholds that ``cs()`` can move, 0 where there are none.
     """
 
     scope: Scope
     expansion: Expansion
     default_sd: DefaultSd
     frame: pd.DataFrame
+    nthres: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +66,15 @@ class _Piece:
     member_columns: tuple[MemberColumn, ...]
     default_sd: DefaultSd
     frame: pd.DataFrame
+    nthres: int = 0
 
     def coefs(self) -> tuple[GroupCoef, ...]:
         """Its coefficients with the default priors of their standard deviations."""
         frame = self.frame
         out = [
-            GroupCoef(name, self.scope, self.default_sd(partial(self._column, frame, k)))
+            GroupCoef(one, self.scope, self.default_sd(partial(self._column, frame, k)))
             for k, name in enumerate(self.design.names)
+            for one in self._per_threshold(name)
         ]
         for column in self.member_columns:
             values = partial(column.value, frame, 1, "raise")
@@ -77,6 +83,17 @@ class _Piece:
 
     def _column(self, frame: pd.DataFrame, k: int) -> Array:
         return self.design.matrix(frame)[:, k]
+
+    def _per_threshold(self, name: str) -> tuple[str, ...]:
+        """The coefficient, or with ``cs()`` one per threshold."""
+        if not self.nthres:
+            return (name,)
+        return tuple(threshold_label(name, k) for k in range(1, self.nthres + 1))
+
+    def view(self, owner: GroupEffects, first: int) -> GroupView:
+        """Its columns, from position `first` of the owner on."""
+        parts = (owner, self.scope, first, self.design, self.member_columns, self.term.text)
+        return CategorySpecificView(*parts, self.nthres) if self.nthres else GroupView(*parts)
 
 
 def group_name(term: GroupTerm) -> str:
@@ -118,9 +135,7 @@ def build_groups(
         owners.append(owner)
         first = 1
         for position, piece in members:
-            view = GroupView(
-                owner, piece.scope, first, piece.design, piece.member_columns, piece.term.text
-            )
+            view = piece.view(owner, first)
             first += view.width
             views[position].append(view)
     return tuple(owners), tuple(tuple(v) for v in views)
@@ -145,6 +160,8 @@ def _pieces(term: GroupTerm, request: GroupRequest, schema: Schema) -> list[_Pie
     """One piece, or two when independent effects include member-specific ones."""
     source, frame = request.expansion.source, request.frame
     _check_coefs(term, source)
+    if any(special.kind == "cs" for special in term.coefs.specials):
+        return [_category_specific(term, request, schema)]
     intercept = term.coefs.intercept or term.coefs.plain_intercept
     design = DesignSpec.learn(term.coefs.terms, intercept, frame, schema, source=source)
     columns = tuple(
@@ -164,9 +181,30 @@ def _pieces(term: GroupTerm, request: GroupRequest, schema: Schema) -> list[_Pie
     return [piece(design, columns)]
 
 
+def _category_specific(term: GroupTerm, request: GroupRequest, schema: Schema) -> _Piece:
+    """The piece of ``(cs(...) | g)``."""
+    source, frame = request.expansion.source, request.frame
+    special = term.coefs.specials[0]
+    if not request.nthres:
+        raise FormulaError(
+            "cs() needs the thresholds of an ordinal family, without groups of thresholds",
+            source, special.span,
+        )  # fmt: skip
+    if term.coefs.terms or len(term.coefs.specials) > 1:
+        raise FormulaError(
+            "cs() must stand alone in a group-level term: write (x | g) + (cs(1) | g)",
+            source, special.span,
+        )  # fmt: skip
+    inner = inner_expansion(special, source)
+    design = DesignSpec.learn(inner.terms, inner.intercept, frame, schema, source=source)
+    return _Piece(
+        term, request.scope, source, design, (), request.default_sd, frame, request.nthres
+    )
+
+
 def _check_coefs(term: GroupTerm, source: str) -> None:
     for special in term.coefs.specials:
-        if special.kind != "mmc":
+        if special.kind not in ("mmc", "cs"):
             message = (
                 f"{special.kind}() inside a group-level term is understood, but not built yet "
                 "in this version of hiermodel"

@@ -231,6 +231,11 @@ class GroupView:
         return len(self.design.names) + len(self.member_columns)
 
     @property
+    def coefficient_names(self) -> tuple[str, ...]:
+        """Names of its coefficients."""
+        return (*self.design.names, *(c.name for c in self.member_columns))
+
+    @property
     def columns(self) -> tuple[int, ...]:
         """Positions of its coefficients in the owner, from 1."""
         return tuple(range(self.first, self.first + self.width))
@@ -264,8 +269,7 @@ class GroupView:
     def variables(self) -> tuple[Var, ...]:
         """Columns of the design, one per coefficient and member."""
         out = []
-        names = (*self.design.names, *(c.name for c in self.member_columns))
-        for column, name in zip(self.columns, names, strict=True):
+        for column, name in zip(self.columns, self.coefficient_names, strict=True):
             for member in self.owner.grouping.member_indices:
                 note = f"{name} of {self.text}"
                 out.append(Var(self.z_name(column, member), "vector", (self.scope.rows,), comment=note))
@@ -302,12 +306,18 @@ class GroupView:
         ``draws["r_<i>"]`` are the owner's effects (draws, levels, coefs), absent when a
         prediction leaves them out; the codes in `data` count from 1 as in Stan.
         """
-        i = self.owner.index
-        r = draws.get(f"r_{i}")
-        if r is None:
+        if f"r_{self.owner.index}" not in draws:
             return np.zeros((1, 1))
+        return self.level_effects(draws, data, self.columns)
+
+    def level_effects(
+        self, draws: Mapping[str, Array], data: Mapping[str, Any], columns: tuple[int, ...]
+    ) -> Array:
+        """The sum over some of its coefficients, (draws, rows)."""
+        i = self.owner.index
+        r = draws[f"r_{i}"]
         total: Array | float = 0.0
-        for column in self.columns:
+        for column in columns:
             for member in self.owner.grouping.member_indices:
                 codes = data[index_name("J", i, self.scope.resp, member)]
                 part = r[:, codes - 1, column - 1] * data[self.z_name(column, member)]
