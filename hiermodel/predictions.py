@@ -272,7 +272,7 @@ class Predictions:
         last = ("category", model.response.predicted_categories)
         if model.family.components:
             last = ("component", model.family.main)
-        if incl_thres:
+        elif model.part.thresholds and values.ndim == 3:
             last = ("threshold", tuple(str(k) for k in range(1, values.shape[-1] + 1)))
         return self._wrap(values, prediction, nlpar or dpar or "mu", newdata, last)
 

@@ -209,7 +209,7 @@ def _level_coefs(
     fixed_by_name = dict(zip(names, fixed.T, strict=True))
     thresholds: dict[str, list[str]] = {}
     for name in names:
-        if "[" in name:
+        if _is_threshold(name):
             thresholds.setdefault(name.split("[")[0], []).append(name)
     n_levels = effects.sizes["level"]
     out: dict[str, np.ndarray] = {}
@@ -218,20 +218,26 @@ def _level_coefs(
             for threshold in thresholds[name]:
                 value = fixed_by_name[threshold][:, None]
                 out[threshold] = _ordinal(value, draws, name in rising)
+        elif name in fixed_by_name and _is_threshold(name):
+            stem = name.split("[")[0]
+            out[name] = _ordinal(fixed_by_name[name][:, None], draws, stem in rising)
         else:
             out[name] = draws + (fixed_by_name[name][:, None] if name in fixed_by_name else 0.0)
     for name, value in fixed_by_name.items():
         if name not in out:
             full = np.broadcast_to(value[:, None], (len(value), n_levels))
-            is_threshold = "[" in name
-            stem = name.split("[")[0]
-            shown = _ordinal(full, np.zeros((1, 1)), stem in rising)
-            out[name] = shown if is_threshold else full
+            shown = _ordinal(full, np.zeros((1, 1)), name.split("[")[0] in rising)
+            out[name] = shown if _is_threshold(name) else full
     return xr.DataArray(
         np.stack(list(out.values()), axis=-1),
         dims=("sample", "level", "coef"),
         coords={"level": effects["level"].values, "coef": list(out)},
     )
+
+
+def _is_threshold(name: str) -> bool:
+    """True for ``Intercept[2]``, but not for a category-specific ``x[2]``."""
+    return "[" in name and name.split("[")[0].endswith("Intercept")
 
 
 def _ordinal(threshold: np.ndarray, effect: np.ndarray, rising: bool) -> np.ndarray:

@@ -192,7 +192,7 @@ def _category_specific(term: GroupTerm, request: GroupRequest, schema: Schema) -
         )  # fmt: skip
     if term.coefs.terms or len(term.coefs.specials) > 1:
         raise FormulaError(
-            "cs() must stand alone in a group-level term: write (x | g) + (cs(1) | g)",
+            "cs() must stand alone in a group-level term: write (0 + x | g) + (cs(1) | g)",
             source, special.span,
         )  # fmt: skip
     inner = inner_expansion(special, source)

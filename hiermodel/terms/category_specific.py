@@ -143,7 +143,8 @@ def category_specific(
     special: SpecialTerm, scope: Scope, frame: pd.DataFrame, schema: Schema, source: str = ""
 ) -> CategorySpecificTerm:
     """The term behind ``cs(...)``."""
-    source = source or special.text
+    # Factories are not given the formula: its text from here on, where it stood.
+    source = source or " " * special.span[0] + special.text
     inner = inner_expansion(special, source)
     design = DesignSpec.learn(inner.terms, False, frame, schema, cmc=False, source=source)
     if not design.names:

@@ -20,8 +20,8 @@ from .frames import study
 DATA = study(n=36, levels=4)
 
 RESPONSES = {
-    "real": "y", "positive": "pos", "count": "count", "positive count": "count", "binary": "yes", "trials": "ok",
-    "unit": "unit", "ordinal": "rating", "nominal": "kind",
+    "real": "y", "positive": "pos", "count": "count", "positive count": "count",
+    "binary": "yes", "trials": "ok", "unit": "unit", "ordinal": "rating", "nominal": "kind",
 }
 # Upper ends of intervals, and bounds that hold all responses.
 UPPER = {"y": "y_up", "pos": "pos_up", "count": "count_up", "ok": "ok_up", "unit": "unit_up"}
