@@ -46,7 +46,9 @@ def sum_terms(
         if not len(rows):
             break
         ks = k[rows, None] + np.arange(_BLOCK)
-        values = np.where(ks <= last[rows, None], term(ks, *(a[rows, None] for a in inner)), 0.0)
+        end_of = last[rows, None]
+        values = term(np.minimum(ks, end_of), *(a[rows, None] for a in inner))
+        values = np.where(ks <= end_of, values, 0.0)
         total[rows] += values.sum(axis=1)
         k[rows] += _BLOCK
         # Behind terms that fall by the factor r, what is left is less than end r / (1 - r).
