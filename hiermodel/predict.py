@@ -80,6 +80,8 @@ class Prediction:
         leaves out altogether are absent.
     data : mapping of str to ndarray
         Row data of the linear predictors, named as in Stan.
+    places : ndarray, optional
+        Positions of the rows in the new data.
     """
 
     part: Submodel
@@ -89,6 +91,7 @@ class Prediction:
     shape: tuple[int, int]
     threshold_codes: Array | None = None
     extras: Mapping[str, Array] = field(default_factory=dict)
+    places: Array | None = None
 
     @property
     def n(self) -> int:
@@ -141,7 +144,13 @@ def prepare(
     """
     options = options or PredictionOptions()
     part = model.part
-    frame = part.rows(training) if newdata is None else as_frame(newdata)
+    places = None
+    if newdata is None:
+        frame = part.rows(training)
+    else:
+        whole = as_frame(newdata)
+        places = part.new_places(whole)
+        frame = whole if len(places) == len(whole) else whole.iloc[places].reset_index(drop=True)
     included = included_coefs(model.groups, options.re_formula)
     _check_columns(part, model.groups, frame, included, needs)
     draws = {
@@ -167,7 +176,7 @@ def prepare(
             data |= term.data(frame, missing="pass")
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     codes = part.threshold_codes(frame)
-    return Prediction(part, draws, data, frame, shape, codes, _extras(part, frame, needs))
+    return Prediction(part, draws, data, frame, shape, codes, _extras(part, frame, needs), places)
 
 
 def _flatten(values: Array) -> Array:
@@ -486,6 +495,20 @@ def log_lik(prediction: Prediction, y: Array) -> Array:
     return _evaluate(prediction, one)
 
 
+def component_probabilities(prediction: Prediction, y: Array) -> Array:
+    """Log probability of each component of a mixture, given the response: (draws, rows, K)."""
+    family = prediction.part.family
+    roles = ("cens", "rcens", "lb", "ub")
+    extras = {role: prediction.extras[role] for role in roles if role in prediction.extras}
+
+    def one(at: slice) -> Array:
+        parts = evaluate.component_log_probs(family, y, parameters(prediction, at), **extras)
+        normalised: Array = parts - np.logaddexp.reduce(parts, axis=-1, keepdims=True)
+        return normalised
+
+    return _evaluate(prediction, one)
+
+
 def _bounds(prediction: Prediction) -> dict[str, Array]:
     return {role: prediction.extras[role] for role in ("lb", "ub") if role in prediction.extras}
 
@@ -493,7 +516,8 @@ def _bounds(prediction: Prediction) -> dict[str, Array]:
 def _evaluate(prediction: Prediction, function: Callable[[slice], Array]) -> Array:
     """Evaluate chunk by chunk into one array."""
     out: Array | None = None
-    categories = max(1, len(prediction.part.response.categories))
+    part = prediction.part
+    categories = max(1, len(part.response.categories), len(part.family.components))
     for at in prediction.chunks(categories):
         values = np.asarray(function(at))
         rows = np.broadcast_shapes(values.shape[:2], (at.stop - at.start, prediction.n))

@@ -36,6 +36,7 @@ class Predictions:
     frame: pd.DataFrame
     datasets: Mapping[str, xr.Dataset]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    whole: pd.DataFrame | None = None
 
     @functools.cached_property
     def idata(self) -> Any:
@@ -78,6 +79,11 @@ class Predictions:
     def response_name(self) -> str:
         """The response as written in the formula."""
         return self.model.response.name
+
+    @property
+    def whole_frame(self) -> pd.DataFrame:
+        """The rows of the model, also those that a response with a subset() does not use."""
+        return self.frame if self.whole is None else self.whole
 
     @property
     def formula(self) -> Formula:
@@ -143,7 +149,9 @@ class Predictions:
             groups["observed_data"] = (
                 array.rename({str(array.dims[0]): "obs"}).rename("Y").to_dataset()
             )
-        return replace(self, model=model, frame=part.rows(self.frame), datasets=groups)
+        return replace(
+            self, model=model, frame=part.rows(self.frame), datasets=groups, whole=self.frame
+        )
 
     def _each(self, method: str, resp: str | None, *arguments: Any, **options: Any) -> Any:
         """Call a method for one response, or for all of them: a dataset with one variable each."""
@@ -196,6 +204,8 @@ class Predictions:
               last: tuple[str, tuple[str, ...]] | None = None) -> xr.DataArray:
         dims = ["chain", "draw", "obs"]
         rows = self.row_labels if newdata is None else row_labels(newdata)
+        if rows is not None and newdata is not None and prediction.places is not None:
+            rows = rows[prediction.places]
         coords: dict[str, Any] = {"obs": np.arange(prediction.n) if rows is None else rows}
         if values.ndim == 3 and last is not None:
             dims.append(last[0])
@@ -383,6 +393,61 @@ class Predictions:
         prediction = self._prediction(newdata, options, LIKELIHOOD_ROLES, ndraws)
         y = self.response if newdata is None else self.model.response.coded(prediction.frame)
         return self._wrap(predict.log_lik(prediction, y), prediction, "log_lik", newdata)
+
+    def pp_mixture(
+        self,
+        newdata: Any = None,
+        *,
+        resp: str | None = None,
+        log: bool = False,
+        re_formula: str | None = None,
+        ndraws: int | None = None,
+        allow_new_levels: bool = False,
+        sample_new_levels: str = "uncertainty",
+        seed: int | None = None,
+    ) -> xr.DataArray:
+        """Draws of the probability that each row comes from each component of a mixture.
+
+        Parameters
+        ----------
+        newdata : data frame, optional
+            Must hold the response.
+        resp : str, optional
+            One of several responses.
+        log : bool
+            Give logarithms.
+        re_formula, ndraws, allow_new_levels, sample_new_levels, seed
+            As in `posterior_linpred`.
+
+        Returns
+        -------
+        DataArray
+            Dims (chain, draw, obs, component), probabilities that sum to 1 over components.
+
+        Raises
+        ------
+        HiermodelError
+            For a family that is no mixture.
+
+        Examples
+        --------
+        >>> fit.pp_mixture().mean(("chain", "draw"))  # doctest: +SKIP
+        """
+        if resp is not None:
+            return self.only(resp).pp_mixture(
+                newdata, log=log, re_formula=re_formula, ndraws=ndraws, seed=seed,
+                allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels,
+            )
+        family = self.model.family
+        if not family.components:
+            raise HiermodelError(f"pp_mixture() is for mixtures; the family is {family.name!r}")
+        options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
+        prediction = self._prediction(newdata, options, LIKELIHOOD_ROLES, ndraws)
+        y = self.model.response.coded(prediction.frame)
+        values = predict.component_probabilities(prediction, y)
+        components = tuple(str(k + 1) for k in range(len(family.components)))
+        shown = values if flag("log", log) else np.exp(values)
+        return self._wrap(shown, prediction, "pp_mixture", newdata, ("component", components))
 
     def residuals(
         self,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from hiermodel.stan.likelihood import Likelihood
 from hiermodel.stan.variables import Var
 from hiermodel.terms.base import Array, Labelled, Scope
 from hiermodel.terms.population import PopulationTerm
-from hiermodel.terms.scalars import Scalar, ScalarParameter
+from hiermodel.terms.scalars import Scalar, ScalarParameter, dpar_attrs
 from hiermodel.terms.thresholds import Thresholds
 
 AnyPredictor = Predictor | NonlinearPredictor
@@ -114,6 +115,16 @@ class Submodel:
             return frame
         return frame.iloc[self.places(frame)].reset_index(drop=True)
 
+    def new_places(self, frame: pd.DataFrame) -> Array:
+        """Positions of the rows of new data that are for this response.
+
+        Those of its subset, or all where the data do not say.
+        """
+        every = np.arange(len(frame))
+        if self.subset is None or not set(self.subset.variables) <= set(frame.columns):
+            return every
+        return every[subset_rows(self.subset, frame)]
+
     def constants(self) -> dict[str, Any]:
         """Stan data that do not depend on the rows."""
         out: dict[str, Any] = dict(self.response.constants())
@@ -169,7 +180,30 @@ class Submodel:
                 out += term.label(draws)
         for scalar in self.scalars:
             out += scalar.label(draws)
+        shape = next(iter(draws.values())).shape[:2]
+        for name, value in self._given():
+            attrs = dpar_attrs(name, self.name)
+            shown = np.broadcast_to(value(draws), shape)
+            out.append(Labelled(f"{name}{self.suffix}", shown, attrs=attrs))
         return tuple(out)
+
+    def _given(self) -> Iterator[tuple[str, Callable[[Mapping[str, Array]], Any]]]:
+        """What the user gave in the place of parameters: numbers, or other parameters."""
+        numbers = {s.param: s.name for s in self.scalars if isinstance(s, ScalarParameter)}
+        total = None
+        if self.family.components:
+            logs = [v for k, v in self.fixed.items() if k.startswith("theta")]
+            fixed = len(logs) == len(self.family.components)
+            total = 1.0 if fixed else None
+        for name, value in self.fixed.items():
+            if isinstance(value, str):
+                if value in numbers:
+                    yield name, partial(_drawn, numbers[value])
+            elif self.family.components and name.startswith("theta"):
+                if total is not None:
+                    yield name, partial(_constant, float(np.exp(value)))
+            elif value != self.family.param(name).fixed:
+                yield name, partial(_constant, value)
 
     def _shift(self, thresholds: Thresholds, draws: Mapping[str, Array]) -> Array | float:
         """What centring took from the thresholds: the column means times their coefficients."""
@@ -181,6 +215,14 @@ class Submodel:
             return 0.0
         shift: Array = population.label(draws)[0].values @ population.means
         return shift
+
+
+def _drawn(name: str, draws: Mapping[str, Array]) -> Array:
+    return draws[name]
+
+
+def _constant(value: float, draws: Mapping[str, Array]) -> float:
+    return value
 
 
 def subset_rows(expression: LearnedExpression, frame: pd.DataFrame) -> Array:

@@ -46,7 +46,7 @@ def predictor_variables(fit: Fit) -> dict[str, Variable]:
     for name, kind, levels in fit.predictor_columns():
         texts = tuple(str(v) for v in levels or ())
         if name in as_factor and not texts:
-            kind, texts = "factor", tuple(level_text(v) for v in _categories(fit.frame[name]))
+            kind, texts = "factor", tuple(level_text(v) for v in _categories(fit.whole_frame[name]))
         out[str(name)] = Variable(str(name), kind, texts)
     return out
 
@@ -93,7 +93,7 @@ def typical_row(fit: Fit) -> dict[str, Any]:
     A number of trials is one, so that expectations are proportions; a number of thresholds is
     its rounded median; truncation bounds of counts stay whole.
     """
-    frame, variables = fit.frame, predictor_variables(fit)
+    frame, variables = fit.whole_frame, predictor_variables(fit)
     row: dict[str, Any] = {}
     for name in frame.columns:
         column, variable = frame[name], variables.get(str(name))
@@ -112,7 +112,7 @@ def typical_row(fit: Fit) -> dict[str, Any]:
 
 
 def _addition_value(role: str, column: pd.Series, discrete: bool) -> float:
-    if role == "trials":
+    if role in ("trials", "subset"):
         return 1.0
     if role == "thres":
         return float(np.round(column.median()))
@@ -149,7 +149,7 @@ def condition_rows(
         table = conditions if isinstance(conditions, pd.DataFrame) else as_frame(conditions)
     if len(table) == 0:
         raise DataError("conditions must have at least one row")
-    known = [str(c) for c in fit.frame.columns]
+    known = [str(c) for c in fit.whole_frame.columns]
     for name in table.columns:
         if name != "cond__" and str(name) not in known:
             hint = did_you_mean(str(name), known)
@@ -184,7 +184,7 @@ def along(
     All levels of a factor; numbers from the lowest to the highest observed one, or, as the
     `second` variable, the mean and one standard deviation below and above it.
     """
-    column = fit.frame[variable.name]
+    column = fit.whole_frame[variable.name]
     if given is not None:
         return list(given)
     if variable.is_factor:
@@ -214,7 +214,7 @@ def grid_frame(
             labels.append(label)
     frame = pd.DataFrame(rows, columns=list(base))
     for name in frame.columns:
-        original = fit.frame[name]
+        original = fit.whole_frame[name]
         if isinstance(original.dtype, pd.CategoricalDtype):
             known = original.cat.categories
             extra = [v for v in frame[name].dropna().unique() if v not in known]

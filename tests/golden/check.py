@@ -67,7 +67,7 @@ def check_case(case: Mapping[str, Any], data_dir: Path | str) -> CaseResult:
     with warnings.catch_warnings():
         # Rows with missing values are dropped with a warning, as they should be.
         warnings.simplefilter("ignore", HiermodelWarning)
-        return _check(case, case_to_call(case, data_dir))
+        return _check(oracle.repaired(case), case_to_call(case, data_dir))
 
 
 def _check(case: Mapping[str, Any], call: ModelCall) -> CaseResult:

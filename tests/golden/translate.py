@@ -233,14 +233,16 @@ def _families(call: Mapping[str, Any], setup: Mapping[str, str]) -> list[Any]:
     if custom is not None:
         return [_custom_family(custom)]
     if isinstance(family.get("name"), str):
-        return [_family(family)]
+        return [_family(family, call.get("family_r") or "")]
     return [_family(one) for one in family.values()]
 
 
-def _family(family: Mapping[str, Any]) -> Any:
+def _family(family: Mapping[str, Any], written: str = "") -> Any:
     if family["name"] == "mixture":
         components = [_family(one) for one in family["components"]]
-        options = {k: family[k] for k in ("order", "refcat") if _given(family.get(k))}
+        # The corpus names the order that brms decided on, too.
+        typed = ("order",) if re.search(r"\border\s*=", written) else ()
+        options = {k: family[k] for k in (*typed, "refcat") if _given(family.get(k))}
         return api("mixture", "mixture families")(*components, **options)
     # The links of the corpus are resolved; the reference category of brms is our default too,
     # but a case may have chosen another.

@@ -7,6 +7,12 @@ of the two Bernoulli terms, which follows from the recorded data and parameters.
 Its log P(Y > y) of the inverse Gaussian distribution has a plus where the formula (Giner & Smyth
 2016) has a minus, so that P(Y <= y) + P(Y > y) is more than 1. Right-censored rows are corrected
 with SciPy's survival function.
+
+In a mixture whose first component is binomial with the logit link, it leaves ``mu`` of a
+beta-binomial component on the scale of its link, and takes it for a probability.
+
+A mixture whose components have no intercept (non-linear formulas) gets an ``ordered_Intercept``
+that nothing uses: with its flat prior the posterior is improper. It is left out of the comparison.
 """
 
 from __future__ import annotations
@@ -22,6 +28,14 @@ from scipy.special import expit, log_expit, log_ndtr
 
 from harness import compare
 
+_LINK_NOTE = (
+    "the recorded density takes the linear predictor of the beta-binomial component for its mean "
+    "(an error of the reference); compared with the right density, without the gradient norm"
+)
+_UNUSED_NOTE = (
+    "the reference declares an ordered_Intercept that nothing uses; compared without it and "
+    "without the gradient norm"
+)
 _TAIL_NOTE = (
     "the recorded density adds a term of P(Y > y) that is to be subtracted (an error of the "
     "reference); compared with the right density, without the gradient norm"
@@ -74,6 +88,10 @@ _INVERSE: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 def correction(case: Mapping[str, Any]) -> Correction | None:
     """The correction that a case needs, None for nearly all."""
     family = case["call"]["family"] or {}
+    if case.get("unused"):
+        return Correction(case, _UNUSED_NOTE, lambda case, params: 0.0)
+    if family.get("name") == "mixture":
+        return _mixed_link_correction(case, family["components"])
     if family.get("name") == "inverse.gaussian":
         return _tail_correction(case, family)
     if family.get("name") != "zero_inflated_asym_laplace":
@@ -83,6 +101,62 @@ def correction(case: Mapping[str, Any]) -> Correction | None:
     simple = not any(re.match(r"(Z_\d+_zi|Xs_zi|Zs_zi|offsets_zi)", k) for k in case["standata"])
     known = "Intercept_zi" in names and simple
     return Correction(case, _NOTE, _double_inverse_logit) if known else None
+
+
+def repaired(case: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The case without a parameter that nothing uses; nearly always the case itself."""
+    family = case["call"]["family"] or {}
+    names = {one["name"]: one for one in case["parameters"]}
+    used = any(row["class"] == "Intercept" for row in case["default_prior"])
+    if family.get("name") != "mixture" or "ordered_Intercept" not in names or used:
+        return case
+    size = int(names["ordered_Intercept"]["dims"][0])
+    points = []
+    for point in case["points"]:
+        params = dict(point["params"])
+        steps = np.diff(compare.array(params.pop("ordered_Intercept")))
+        jacobian = float(np.sum(np.log(steps)))
+        lps = {
+            key: compare.number(point[key]) - jacobian
+            for key in ("lp", "lp_prior_only") if point.get(key) is not None
+        }
+        points.append({**point, "params": params, **lps})
+    return {
+        **case,
+        "parameters": [one for one in case["parameters"] if one["name"] != "ordered_Intercept"],
+        "n_unconstrained": case["n_unconstrained"] - size,
+        "points": points,
+        "unused": True,
+    }
+
+
+def _mixed_link_correction(
+    case: Mapping[str, Any], components: list[Mapping[str, Any]]
+) -> Correction | None:
+    """For two components, binomial and beta-binomial, with population-level formulas."""
+    names = [(one["name"], one.get("link")) for one in components]
+    params = {one["name"] for one in case["parameters"]}
+    known = (
+        names == [("binomial", "logit"), ("beta_binomial", "logit")]
+        and {"Intercept_mu1", "Intercept_mu2", "phi2", "theta"} <= params
+        and not any(name in case["standata"] for name in ("weights", "cens", "lb", "ub"))
+        and not any(name.startswith("Z_") for name in case["standata"])
+    )
+    return Correction(case, _LINK_NOTE, _unlinked_beta_binomial) if known else None
+
+
+def _unlinked_beta_binomial(case: Mapping[str, Any], params: Mapping[str, Any]) -> float:
+    standata = case["standata"]
+    y, trials = (compare.array(standata[name]["values"]) for name in ("Y", "trials"))
+    theta, phi = compare.array(params["theta"]), compare.number(params["phi2"])
+    first = stats.binom.logpmf(y, trials, expit(_population_predictor(standata, params, "_mu1")))
+    eta = _population_predictor(standata, params, "_mu2")
+
+    def mixed(mu: np.ndarray) -> np.ndarray:
+        second = stats.betabinom.logpmf(y, trials, mu * phi, (1 - mu) * phi)
+        return np.logaddexp(np.log(theta[0]) + first, np.log(theta[1]) + second)
+
+    return float(np.sum(mixed(expit(eta)) - mixed(eta)))
 
 
 def _tail_correction(case: Mapping[str, Any], family: Mapping[str, Any]) -> Correction | None:

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from harness.post import PostCase, by_response, exact, method, per_draw, stored
+from harness import compare
+from harness.post import EXACT, PostCase, by_response, exact, method, per_draw, stored
 from hiermodel.errors import HiermodelError
 
 _VERBS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -151,3 +152,24 @@ def must_refuse(post: PostCase, newdata: pd.DataFrame, key: str) -> list[str]:
     except HiermodelError:
         return []
     return [f"{key}: an unseen level was accepted without allow_new_levels"]
+
+
+def mixture_draws(post: PostCase, key: str) -> list[str]:
+    """Probabilities of the components of a mixture, draw by draw."""
+    expected = stored(post.case[key])
+    if expected is None:
+        return []
+    result = method(post.fit, "pp_mixture")()
+    line = exact(key, result, expected, post.rows)
+    return [line] if line else []
+
+
+def mixture_table(post: PostCase, key: str) -> list[str]:
+    """Means and errors of the probabilities of the components, (rows, statistics, components)."""
+    expected = stored(post.case[key])
+    if expected is None:
+        return []
+    draws = per_draw(method(post.fit, "pp_mixture")())[:, post.rows[: len(expected)]]
+    ours = np.stack([draws.mean(axis=0), draws.std(axis=0, ddof=1)], axis=1)
+    line = compare.difference(key, ours, expected[:, :2], EXACT, 1.0)
+    return [line] if line else []

@@ -57,17 +57,31 @@ def predictive(post: PostCase, key: str) -> list[str]:
     """Moments, quantiles or probabilities of ``posterior_predict`` at the first draw."""
     lines: list[str] = []
     repeated = post.repeated(SAMPLES)
-    references = post.case[key]
-    pairs = [(None, references)] if "moments" in references else list(references.items())
-    for resp, reference in pairs:
-        if "moments" not in reference:
-            continue
+    for resp, reference in _by_response(post.case[key]):
         extra = {"resp": resp} if resp else {}
-        sample = per_draw(method(repeated, "posterior_predict")(seed=1, **extra))
-        sample = sample[:, np.asarray(reference["rows"], dtype=int) - 1]
+        result = method(repeated, "posterior_predict")(seed=1, **extra)
+        rows = np.asarray(reference["rows"], dtype=int) - 1
+        if resp:
+            # A response with a subset() has some of these rows only.
+            rows = np.flatnonzero(np.isin(result[result.dims[2]], rows))
+        sample = per_draw(result)[:, rows]
         label = f"{key} ({resp})" if resp else key
         lines += _moments(label, sample, reference["moments"], reference["draws"])
     return lines
+
+
+def _by_response(
+    references: Mapping[str, Any]
+) -> list[tuple[str | None, Mapping[str, Any]]]:
+    """References with moments, by response: moments of several responses may stand together."""
+    if "moments" not in references:
+        return [(resp, one) for resp, one in references.items() if "moments" in one]
+    if "mean" in references["moments"]:
+        return [(None, references)]
+    return [
+        (resp, {**references, "moments": moments})
+        for resp, moments in references["moments"].items()
+    ]
 
 
 def _moments(
@@ -146,6 +160,7 @@ def new_level(post: PostCase, key: str) -> list[str]:
         moments = reference.get(f"linpred_{way}_draw1") or {}
         for resp, inner in by_response(moments):
             if "mean" in inner:
+                resp = resp or inner.get("response")
                 lines += _new_level_moments(post, newdata, f"{key} {way}", way, resp, inner)
     return lines
 

@@ -18,7 +18,9 @@ _STATISTICS = ("Estimate", "Est.Error", "Q2.5", "Q97.5")
 _NOT_DEMANDED = re.compile(
     r"(lp__|lprior|Intercept(_\w+)?\[[\w.]+(,\d+)?\]|first_Intercept\S*|Intercept_stz\S*|delta_stz\S*)$"
 )
-_PERHAPS_FIXED = frozenset({"disc", "sigma"})
+# brms lists parameters that are fixed, and with correlated Student responses a nu for each, which
+# has no meaning.
+_PERHAPS_FIXED = re.compile(r"(disc\d*|sigma|nu_\w+)$")
 
 
 def _available(reference: Mapping[str, Any]) -> bool:
@@ -148,7 +150,9 @@ def elpd(post: PostCase, key: str) -> list[str]:
 def variables(post: PostCase, key: str) -> list[str]:
     """Flat names of the draws: those of brms must be there."""
     ours = set(map(str, method(post.fit, "to_frame")().columns))
-    fixed = _PERHAPS_FIXED - set(post.draws)
-    wanted = [n for n in post.case[key] if n not in fixed and not _NOT_DEMANDED.match(n)]
+    wanted = [
+        n for n in post.case[key]
+        if not _NOT_DEMANDED.match(n) and (n in post.draws or not _PERHAPS_FIXED.match(n))
+    ]
     lacking = [name for name in wanted if name not in ours]
     return [f"{key}: missing {', '.join(lacking[:6])} ({len(lacking)} names)"] if lacking else []
