@@ -165,7 +165,8 @@ class CovariateTerm:
         if isinstance(value, FactorValue):
             levels = [str(level) for level in value.levels]
             if set(levels) <= {"FALSE", "TRUE"}:
-                return {self.name: np.array([level == "TRUE" for level in levels])[value.codes] * 1.0}
+                truths = np.array([float(level == "TRUE") for level in levels])
+                return {self.name: truths[value.codes]}
             raise DataError(
                 f"{self.text!r} is a factor, which a non-linear expression cannot compute with; "
                 "give a parameter of the expression the formula ~ "

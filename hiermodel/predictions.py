@@ -153,14 +153,14 @@ class Predictions:
             self, model=model, frame=part.rows(self.frame), datasets=groups, whole=self.frame
         )
 
-    def _each(self, method: str, resp: str | None, *arguments: Any, **options: Any) -> Any:
+    def _each(self, verb: str, resp: str | None, *arguments: Any, **options: Any) -> Any:
         """Call a method for one response, or for all of them: a dataset with one variable each."""
         if resp is not None:
-            return getattr(self.only(resp), method)(*arguments, **options)
+            return getattr(self.only(resp), verb)(*arguments, **options)
         subsets = any(part.subset is not None for part in self.model.parts)
         out = {}
         for name in self.model.responses:
-            found = getattr(self.only(name), method)(*arguments, **options)
+            found = getattr(self.only(name), verb)(*arguments, **options)
             # Responses with rows of their own have a dim of their own.
             own = {"obs": f"obs_{name}"} if subsets else {}
             own |= {d: f"{d}_{name}" for d in ("category", "threshold") if d in found.dims}

@@ -162,8 +162,8 @@ def predictor_requests(
     out: list[Request] = []
     for param, dpar in mains:
         scope = Scope(dpar="" if dpar == "mu" else dpar, resp=resp)
-        sub = subs.get(dpar)
-        parsed, options = (sub.parsed, sub.options) if sub else (part.main, part.options)
+        own = subs.get(dpar)
+        parsed, options = (own.parsed, own.options) if own else (part.main, part.options)
         out.append(request(param, scope, parsed, options, True))
     done = {dpar for _, dpar in mains}
     for name, sub in subs.items():

@@ -89,10 +89,11 @@ class Response:
         if self.family.discrete:
             upper = f"ncat{self.suffix}" if self.family.response == "nominal" else ""
             return Var(
-                f"Y{self.suffix}", "int", array=(f"N{self.suffix}",), lower="1" if upper else "", upper=upper,
-                comment=f"response {self.name}",
+                f"Y{self.suffix}", "int", array=(f"N{self.suffix}",),
+                lower="1" if upper else "", upper=upper, comment=f"response {self.name}",
             )
-        return Var(f"Y{self.suffix}", "vector", (f"N{self.suffix}",), comment=f"response {self.name}")
+        size, note = (f"N{self.suffix}",), f"response {self.name}"
+        return Var(f"Y{self.suffix}", "vector", size, comment=note)
 
     def coded(self, frame: pd.DataFrame) -> Array:
         """``Y`` for any frame, checked against the family."""

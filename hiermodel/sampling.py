@@ -21,8 +21,8 @@ from hiermodel.engines.diagnose import check_approximation, check_sampling
 from hiermodel.engines.inits import checked_inits
 from hiermodel.errors import EngineError, PriorError, did_you_mean
 from hiermodel.flatnames import NOT_MAIN, columns, flat_names, variable_class
-from hiermodel.modeling import Model
 from hiermodel.joint import joint_log_lik, joint_predictions
+from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predict import LIKELIHOOD_ROLES, log_lik, prepare
 

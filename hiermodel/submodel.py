@@ -148,10 +148,10 @@ class Submodel:
         out: dict[str, Any] = {}
         for predictor in self.predictors:
             out |= predictor.data(frame, missing)
-        for thresholds in self.thresholds:
-            if thresholds.grouped:
-                name = f"Jthres{thresholds.data_suffix}"
-                out[name] = thresholds.row_bounds(self.threshold_codes(frame))
+        codes = self.threshold_codes(frame)
+        if codes is not None:
+            first = self.thresholds[0]
+            out[f"Jthres{first.data_suffix}"] = first.row_bounds(codes)
         return out
 
     def threshold_codes(self, frame: pd.DataFrame) -> Array | None:

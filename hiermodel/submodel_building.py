@@ -155,11 +155,11 @@ def draft_submodel(
     )
     predictors = _predictors(requests, family, frame, schema, thresholds, defaults)
     predictors = _ordered(predictors, family, main)
-    by_param = {p.param: p for p in predictors}
+    offsets = {p.param: offset_mean(p, frame) for p in predictors if isinstance(p, Predictor)}
     thresholds = tuple(
         replace(
             t,
-            default=defaults.of("Intercept", t.param, offset_mean(by_param[t.param], frame)),
+            default=defaults.of("Intercept", t.param, offsets.get(t.param, 0.0)),
             default_delta=defaults.of("delta", t.param),
         )
         for t in thresholds

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.errors import DataError, did_you_mean
-from hiermodel.predictors import Predictor
 from hiermodel.formula.syntax import Call, names, walk
 from hiermodel.frames import as_frame
+from hiermodel.predictors import Predictor
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit

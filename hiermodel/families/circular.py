@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from scipy import special
 
@@ -35,7 +37,7 @@ def _integral(low: Array, high: Array, mu: Array, kappa: Array) -> tuple[Array, 
         stop = np.clip(high, center + turn - np.pi, center + turn + np.pi)
         if not np.any(stop > start):
             continue
-        for left, right in zip(_ENDS[:-1], _ENDS[1:], strict=True):
+        for left, right in itertools.pairwise(_ENDS):
             a = np.clip(center + turn + left * spread, start, stop)
             b = np.clip(center + turn + right * spread, start, stop)
             if not np.any(b > a):

@@ -11,8 +11,15 @@ from scipy import special
 from hiermodel.families.base import Derived, Distribution, Family, Param
 from hiermodel.families.continuous_distributions import GAMMA
 from hiermodel.families.numerics import Array, outside, size_of
-from hiermodel.families.shared import IMPUTED, NU, POSITIVE_LINKS, REAL_LINKS, SIGMA
-from hiermodel.families.shared import positive_mu, real_mu
+from hiermodel.families.shared import (
+    IMPUTED,
+    NU,
+    POSITIVE_LINKS,
+    REAL_LINKS,
+    SIGMA,
+    positive_mu,
+    real_mu,
+)
 from hiermodel.families.truncation import log_mass, mass_ratio
 from hiermodel.links import log1m_exp
 

@@ -68,7 +68,7 @@ def mixture(
     if order is None:
         order = "mu" if len({part.name for part in parts}) == 1 else "none"
         ordinal = any(part.has_thresholds for part in parts)
-        options = {} if ordinal else {"order": order}
+        options: dict[str, Any] = {} if ordinal else {"order": order}
     elif order in ORDERS:
         if order == "mu" and any(part.has_thresholds for part in parts):
             raise FamilyError("order='mu' needs intercepts; ordinal families have thresholds")

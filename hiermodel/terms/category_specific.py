@@ -88,8 +88,9 @@ class CategorySpecificTerm:
             Var(f"Kcs{s}", "int", lower="1", comment="category-specific columns"),
             Var(f"Xcs{s}", "matrix", (scope.rows, f"Kcs{s}"), comment=f"design of {self.text}"),
             Var(
-                f"bcs{s}", "matrix", (f"Kcs{s}", f"nthres{Scope(resp=scope.resp).suffix}"), block=Block.PARAMETERS,
-                prior=PriorTarget("b", elements), comment="category-specific effects",
+                f"bcs{s}", "matrix", (f"Kcs{s}", f"nthres{Scope(resp=scope.resp).suffix}"),
+                block=Block.PARAMETERS, prior=PriorTarget("b", elements),
+                comment="category-specific effects",
             ),
         )  # fmt: skip
 

@@ -272,7 +272,8 @@ class GroupView:
         for column, name in zip(self.columns, self.coefficient_names, strict=True):
             for member in self.owner.grouping.member_indices:
                 note = f"{name} of {self.text}"
-                out.append(Var(self.z_name(column, member), "vector", (self.scope.rows,), comment=note))
+                z = self.z_name(column, member)
+                out.append(Var(z, "vector", (self.scope.rows,), comment=note))
         return tuple(out)
 
     @property

@@ -98,7 +98,8 @@ class PopulationTerm:
             if self.centred:
                 note = "without the intercept" if self.has_intercept else "all centred"
                 out.append(Var(f"Kc{s}", "int", lower="1", comment=f"centred columns, {note}"))
-            out.append(Var(f"X{s}", "matrix", (scope.rows, f"K{s}"), comment=f"design of {self.text}"))
+            note = f"design of {self.text}"
+            out.append(Var(f"X{s}", "matrix", (scope.rows, f"K{s}"), comment=note))
             if self.centred:
                 out.append(Var(f"means_X{s}", "vector", (f"Kc{s}",), comment="column means of X"))
             if self.qr:

@@ -29,7 +29,10 @@ _ETA = {
 # Natural-scale ranges of the other parameters.
 _OTHERS = {
     "sigma": (0.4, 2), "nu": (1.5, 30), "alpha": (-4, 4), "shape": (0.5, 5), "phi": (0.5, 9),
-    "disc": (0.4, 2), "zi": (0.1, 0.6), "hu": (0.1, 0.6),
+    "disc": (0.4, 2), "zi": (0.1, 0.9), "hu": (0.1, 0.9), "zoi": (0.1, 0.9), "coi": (0.1, 0.9),
+    "quantile": (0.1, 0.9), "bias": (0.2, 0.8), "kappa": (0.3, 8), "beta": (0.3, 3),
+    "xi": (-0.4, 0.4), "bs": (0.7, 2), "ndt": (0.1, 0.3), "cutzero": (-3, -1),
+    "cutgap": (1, 4),
 }  # fmt: skip
 
 
@@ -76,6 +79,9 @@ def sample(family: Family, seed: int = 0) -> Sample:
     if "trials" in family.additions:
         natural["trials"] = rng.integers(1, 20, N)
         data["trials"] = natural["trials"].tolist()
+    if "dec" in family.additions:
+        natural["dec"] = rng.integers(0, 2, N)
+        data["dec"] = natural["dec"].tolist()
     if family.has_thresholds:
         natural["thresholds"] = np.sort(rng.uniform(-1.5, 1.5, CATEGORIES - 1))[None, None]
         data["thresholds"] = natural["thresholds"][0, 0].tolist()
@@ -114,6 +120,7 @@ def program(s: Sample, statements: str) -> str:
     nominal = family.response == "nominal"
     y_type = "array[N] int" if family.discrete else "vector[N]"
     more = ["array[N] int trials;"] if "trials" in s.data else []
+    more += ["array[N] int dec;"] if "dec" in s.data else []
     more += ["vector[C - 1] thresholds;"] if "thresholds" in s.data else []
     declare, transform = [], []
     for name in s.linear:
@@ -138,6 +145,7 @@ def stan_parameters(s: Sample) -> SimpleNamespace:
         if param.fixed is not None and not hasattr(p, param.name):
             setattr(p, param.name, StanExpr(f"{param.fixed:g}"))
     p.trials = StanExpr("trials", rows=True)
+    p.dec = StanExpr("dec", rows=True)
     p.thresholds = StanExpr("thresholds")
     return p
 

@@ -87,7 +87,8 @@ def declarations(code: str, name: str) -> tuple[Declared, ...]:
 def computed_numbers(code: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """Numbers that the program computes from data alone: ``real min_Y = min(Y);``."""
     out: dict[str, Any] = {}
-    for found in re.finditer(r"\b(?:real|int)\s+(\w+)\s*=([^;]*);", block(code, "transformed data")):
+    text = block(code, "transformed data")
+    for found in re.finditer(r"\b(?:real|int)\s+(\w+)\s*=([^;]*);", text):
         try:
             out[found[1]] = evaluate(found[2].strip(), {**data, **out})
         except (ValueError, SyntaxError):
