@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import pandas as pd
@@ -47,6 +48,7 @@ def model(
     normalize: bool = True,
     drop_unused_levels: bool = True,
     contrasts: Mapping[str, Any] | None = None,
+    threads: int = 1,
 ) -> Model:
     """Resolve a model without fitting it; see `fit` for the arguments.
 
@@ -116,7 +118,7 @@ def model(
         formula=whole, parts=tuple(submodels), groups=groups, rescor=rescor,
         resolved_priors=resolve_priors((), ()), schema=schema, columns=columns,
         nobs=len(drafts[0].frame) if not several else len(frame), normalize=normalize,
-        sample_prior=sample_prior,
+        sample_prior=sample_prior, threads=_checked_threads(threads),
         call={"family": outside, "priors": priors, "data2": data2, "contrasts": contrasts,
               "drop_unused_levels": drop_unused_levels},
     )
@@ -130,6 +132,12 @@ def model(
         linear = [p for p in made.predictors if isinstance(p, Predictor)]
         warn_of_collinear_columns(linear, draft.frame, resolved.improper)
     return replace(draft_model, resolved_priors=resolved)
+
+
+def _checked_threads(threads: int) -> int:
+    if isinstance(threads, bool) or not isinstance(threads, Integral) or threads < 1:
+        raise ArgumentError(f"threads must be a whole number of at least 1, not {threads!r}")
+    return int(threads)
 
 
 def _columns_of_model(

@@ -39,6 +39,10 @@ def fit_model(
     **settings: Any,
 ) -> Fit:
     """Fit a model to data; see `fit` for the arguments."""
+    threads = settings.setdefault("threads", model.threads)
+    if isinstance(threads, int) and threads != model.threads and threads >= 1:
+        # The program is written for threads, or without.
+        model = replace(model, threads=threads)
     rows, labels = model.rows(data), row_labels(data, model.columns)
     return _fit_rows(
         model, rows, labels, engine, algorithm=algorithm, prior_only=prior_only, certify=certify,

@@ -18,6 +18,7 @@ from hiermodel.priors import ResolvedPriors
 from hiermodel.rescor import ResidualCorrelation
 from hiermodel.response import Response
 from hiermodel.schema import Schema
+from hiermodel.stan.threads import GRAINSIZE
 from hiermodel.stan.variables import Block, Var
 from hiermodel.submodel import AnyPredictor, Submodel
 from hiermodel.terms.base import Array, Labelled
@@ -50,6 +51,8 @@ class Model:
         The joint density of correlated responses.
     nobs : int
         Rows of the training data that were used.
+    threads : int
+        Threads within a chain: above 1 the program adds the likelihood up in slices.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class Model:
     nobs: int
     normalize: bool
     sample_prior: str
+    threads: int = 1
     call: Mapping[str, Any] = field(default_factory=dict)
 
     # ------------------------------------------------------------------ responses
@@ -162,6 +166,8 @@ class Model:
             out += self.rescor.variables
         for group in self.groups:
             out += group.variables
+        if self.threads > 1:
+            out.append(GRAINSIZE)
         return tuple(out)
 
     @property
@@ -251,6 +257,8 @@ class Model:
             out |= part.outcome(rows) | part.design(rows)
             out |= self.group_data(part, rows)
         out |= self.constants()
+        # Two slices for each thread, but none so small that it is not worth its thread.
+        out["grainsize"] = max(100, len(frame) // (2 * self.threads))
         if prior_only is None:
             prior_only = self.sample_prior == "only"
         out["prior_only"] = int(prior_only)

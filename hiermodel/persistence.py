@@ -108,6 +108,7 @@ def model_to_json(model: Model) -> dict[str, Any]:
         "priors": _priors_to_json(call.get("priors")),
         "sample_prior": model.sample_prior,
         "normalize": model.normalize,
+        "threads": model.threads,
         "drop_unused_levels": bool(call.get("drop_unused_levels", True)),
         "contrasts": _contrasts_to_json(call.get("contrasts")),
     }
@@ -181,6 +182,7 @@ def model_arguments(words: Mapping[str, Any]) -> dict[str, Any]:
         "priors": _priors_from_json(words["priors"]),
         "sample_prior": words["sample_prior"],
         "normalize": words["normalize"],
+        "threads": words["threads"],
         "drop_unused_levels": words["drop_unused_levels"],
         "contrasts": _contrasts_from_json(words["contrasts"]),
     }

@@ -43,6 +43,7 @@ ORDER = (
     "stan/likelihood",
     "rescor",
     "submodel",
+    "stan/threads",
     "stan/render",
     "engines",
     "describe",

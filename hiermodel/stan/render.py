@@ -12,6 +12,7 @@ import jinja2
 
 from hiermodel.families.base import FunctionTemplate
 from hiermodel.nonlinear import NonlinearPredictor
+from hiermodel.stan.threads import PartialSum, arguments_of, check_threads, partial_sum
 from hiermodel.stan.variables import Block, Var
 
 if TYPE_CHECKING:
@@ -78,17 +79,24 @@ def render(model: Model) -> StanProgram:
         Its `code` is the text.
     """
     transformed = [part for sub in model.parts for part in _transformed_data(model, sub)]
+    functions, likelihood = _functions(model), _filled(_likelihood_parts(model))
     if model.rescor is not None:
         transformed.append(_macro("rescor.stan.jinja", "transformed_data", model, model.rescor))
+    if model.threads > 1:
+        sums = tuple(_partial_sums(model))
+        functions += tuple(one.function for one in sums)
+        transformed += [one.sequence for one in sums]
+        effects = _filled(_group_effects(model))
+        likelihood = (*effects, *(one.call for one in sums))
     return StanProgram(
         title=model.title,
-        functions=_functions(model),
+        functions=functions,
         data=tuple(v for v in model.variables if v.block is Block.DATA),
         transformed_data=_filled(transformed),
         parameters=model.parameters,
         fixed=model.resolved_priors.fixed,
         prior_statements=model.resolved_priors.statements if model.normalize else (),
-        likelihood=_filled(_likelihood_parts(model)),
+        likelihood=likelihood,
         model_priors=_filled(
             [
                 # Densities without constants may stand in the model block only.
@@ -119,9 +127,29 @@ def _transformed_data(model: Model, sub: Submodel) -> Iterable[str]:
                 yield _macro(f"terms/{term.template}", "transformed_data", model, term)
 
 
-def _likelihood_parts(model: Model) -> Iterable[str]:
+def _group_effects(model: Model) -> Iterable[str]:
     for block in model.groups:
         yield _macro("terms/group.stan.jinja", "effects", model, block)
+
+
+def _partial_sums(model: Model) -> Iterable[PartialSum]:
+    """One partial sum per response; one in all when responses have a joint density."""
+    check_threads(model.parts)
+    if model.rescor is not None:
+        rows = ["N", *(part.scope.rows for part in model.parts)]
+        lines = [line for part in model.parts for line in _submodel_parts(model, part)]
+        lines.append(_macro("rescor.stan.jinja", "likelihood", model, model.rescor))
+        yield partial_sum("partial_log_lik", rows, lines, arguments_of(model, rows))
+        return
+    for part in model.parts:
+        rows = [part.scope.rows]
+        known = arguments_of(model, rows)
+        lines = list(_submodel_parts(model, part))
+        yield partial_sum(f"partial_log_lik{part.suffix}", rows, lines, known)
+
+
+def _likelihood_parts(model: Model) -> Iterable[str]:
+    yield from _group_effects(model)
     for sub in model.parts:
         yield from _submodel_parts(model, sub)
     if model.rescor is not None:

@@ -337,8 +337,8 @@ def _argument_options(
             case "normalize" | "drop_unused_levels":
                 out[name] = value
             case "threads":
-                # A setting of the sampler: the density is the same for every number of threads.
-                _ = rtext.read_call(text or "threading()")
+                arguments = rtext.read_call(text or "threading()").arguments
+                out[name] = max(2, int(rtext.read_value(arguments[0][1]))) if arguments else 2
             case "knots":
                 out[name] = rtext.read_value(text or "NULL")
             case "stanvars":
