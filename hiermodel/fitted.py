@@ -109,15 +109,14 @@ class Fit(Predictions):
         """
         obs = np.arange(len(frame)) if labels is None else labels
         constant = persistence.frame_to_dataset(frame, model.call.get("data2") or {})
-        if not model.is_multivariate:
-            places = model.part.places(frame)
-            frame, obs = frame.iloc[places].reset_index(drop=True), obs[places]
-            constant = constant.isel(obs=places)
         groups = {
             "posterior": posterior,
             "observed_data": _observed(model, frame, obs),
+            # All rows, also those that a subset() leaves out: levels are learned from them.
             "constant_data": constant.assign_coords(obs=obs),
         }
+        if not model.is_multivariate:
+            frame = model.part.rows(frame)
         if draws.stats:
             groups["sample_stats"] = xr.Dataset(
                 {name: (("chain", "draw"), values) for name, values in draws.stats.items()}

@@ -39,10 +39,6 @@ def fit_model(
     **settings: Any,
 ) -> Fit:
     """Fit a model to data; see `fit` for the arguments."""
-    threads = settings.setdefault("threads", model.threads)
-    if isinstance(threads, int) and threads != model.threads and threads >= 1:
-        # The program is written for threads, or without.
-        model = replace(model, threads=threads)
     rows, labels = model.rows(data), row_labels(data, model.columns)
     return _fit_rows(
         model, rows, labels, engine, algorithm=algorithm, prior_only=prior_only, certify=certify,
@@ -65,12 +61,15 @@ def _fit_rows(
     """Fit a model to complete rows."""
     algorithm = algorithm_named(algorithm)
     chosen = get_engine(engine)
-    sampling = SamplingSettings.of(**settings)
+    sampling = SamplingSettings.of(**{"threads": model.threads, **settings})
     flag("certify", certify)
     if prior_only is not None:
         flag("prior_only", prior_only)
     else:
         prior_only = model.sample_prior == "only"
+    if sampling.threads != model.threads:
+        # The program is written for threads, or without.
+        model = replace(model, threads=sampling.threads)
     run = Run(chosen, sampling, algorithm, certify)
     draws, facts = checked_draws(model, rows, run, prior_only)
     posterior = posterior_dataset(model, draws.values, rows)
@@ -212,4 +211,7 @@ def load(path: str | Path) -> Fit:
     arguments = persistence.model_arguments(json.loads(attrs["hiermodel_model"]))
     rebuilt = make_model(data=frame, data2=data2 or None, **arguments)
     provenance = json.loads(attrs["hiermodel_provenance"])
-    return Fit(rebuilt, rebuilt.rows(frame), groups, provenance)
+    rows = rebuilt.rows(frame, tell=False)
+    if not rebuilt.is_multivariate:
+        rows = rebuilt.part.rows(rows)
+    return Fit(rebuilt, rows, groups, provenance)

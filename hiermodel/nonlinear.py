@@ -133,8 +133,6 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le,
     ">": operator.gt,
     ">=": operator.ge,
-    "&": np.logical_and,
-    "|": np.logical_or,
 }
 
 
@@ -418,7 +416,6 @@ def _to_stan(op: str, values: tuple[Any, ...]) -> Any:
             return as_expr(left) ** as_expr(right)
         return _ARITHMETIC[op](as_expr(left), as_expr(right))
     if op in _COMPARISONS:
-        symbol = {"&": "&&", "|": "||"}.get(op, op)
         left, right = (as_expr(v).at("n").text for v in values)
-        return StanExpr("", True, row_text=f"({left} {symbol} {right})")
+        return StanExpr("", True, row_text=f"({left} {op} {right})")
     return stan_call(op, *values)

@@ -77,9 +77,11 @@ def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns
     found = NeededColumns()
     nonlinear = _nonlinear(part)
     for parsed in (part.main, *(sub.parsed for sub in part.subformulas)):
+        otherwise = ""
         if any(parsed is other for other in nonlinear.formulas):
             nodes = _expression_nodes(parsed, nonlinear.parameters)
             check_nonlinear(parsed.rhs, parsed.source)
+            otherwise = "; a parameter of a non-linear formula has a formula of its own: '{} ~ 1'"
         else:
             expansion = expand(parsed, columns=tuple(map(str, frame.columns)))
             for special in expansion.specials:
@@ -89,7 +91,7 @@ def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns
             nodes = _nodes(expansion)
         if parsed is part.main and parsed.response is not None:
             nodes = [parsed.response, *nodes]
-        check_columns(nodes, frame, parsed.source)
+        check_columns(nodes, frame, parsed.source, otherwise)
         found += NeededColumns(tuple(name for node in nodes for name in names(node)))
         check_columns(
             [a.value for call in parsed.additions for a in call.arguments], frame, parsed.source

@@ -230,8 +230,12 @@ def _sorted_positions(values: list[Any]) -> list[int]:
     return sorted(range(len(values)), key=values.__getitem__)
 
 
-def check_columns(nodes: Iterable[Node], frame: pd.DataFrame, source: str) -> None:
+def check_columns(
+    nodes: Iterable[Node], frame: pd.DataFrame, source: str, otherwise: str = ""
+) -> None:
     """Check that every variable of some expressions is a column of the data.
+
+    `otherwise` says in the message what else it might have been.
 
     Raises
     ------
@@ -247,7 +251,7 @@ def check_columns(nodes: Iterable[Node], frame: pd.DataFrame, source: str) -> No
             if isinstance(part, Name) and part.value in variables and part.value != "Intercept":
                 raise FormulaError(
                     f"column {part.value!r} is not in the data"
-                    f"{did_you_mean(part.value, known)}",
+                    f"{did_you_mean(part.value, known)}{otherwise.format(part.value)}",
                     source,
                     part.span,
                 )

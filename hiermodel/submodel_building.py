@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hiermodel.additions import Additions, learn_additions
+from hiermodel.additions import learn_additions
 from hiermodel.errors import FormulaError, warn
 from hiermodel.expressions import LearnedExpression
 from hiermodel.families.base import Family, Param
@@ -469,5 +469,4 @@ def _left_side(main: ParsedFormula) -> str:
 
 def additions_used(draft: Draft) -> set[str]:
     """Names of the addition terms of a response that change its likelihood."""
-    additions: Additions = draft.response.additions
-    return set(additions.values) - {"index"}
+    return {call.function for call in draft.part.main.additions} - {"index"}

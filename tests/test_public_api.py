@@ -21,7 +21,7 @@ HEAVY = {
 EXPECTED = """
     CertificateError DataError EngineError FamilyError Fit FormulaError HiermodelError
     HiermodelWarning Model PriorError SamplingWarning __version__ bf compare datasets default_priors
-    family fit install_cmdstan lf load model mvbf nlf prior register_family set_rescor
+    family fit install_cmdstan lf load mixture model mvbf nlf prior register_family set_rescor
 """.split()
 NAMES = [name for name in EXPECTED if name != "__version__"]
 CALLABLES = [

@@ -215,6 +215,8 @@ def _find(name: str) -> Family:
         return name
     key = _ALIASES.get(name, name) if isinstance(name, str) else ""
     found = _FAMILIES.get(key)
+    if key == "mixture":
+        raise FamilyError("a mixture names its components: hm.mixture('gaussian', 'student')")
     if found is None:
         hint = did_you_mean(str(name), (*_FAMILIES, *_ALIASES))
         raise FamilyError(

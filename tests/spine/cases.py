@@ -20,22 +20,27 @@ class Case:
 
     name: str
     formula: str
-    more: tuple[str, ...] = ()
+    more: tuple[Any, ...] = ()
     family: str = "gaussian"
     family_options: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
     needs_relatives: bool = False
+    mixed: tuple[str, ...] = ()
 
     def build(self, data: pd.DataFrame, **changes: Any) -> hm.Model:
         """The model of these data."""
-        family = hm.family(self.family, **self.family_options)
+        if self.mixed:
+            family = hm.mixture(*self.mixed)
+        else:
+            family = hm.family(self.family, **self.family_options)
         if self.needs_relatives:
             changes = {"data2": {"A": relatives(data)}, **changes}
         formula = hm.bf(self.formula, *self.more, **self.options)
         return hm.model(formula, data, family, **{**self.arguments, **changes})
 
 
+_NLPARS = [hm.prior("normal(0, 2)", nlpar=name) for name in ("a", "b")]
 _CONSTANT = {"b_x": "constant(0.5)", "sd_g": "constant(1)", "sigma": "exponential(1)"}
 
 CASES = (
@@ -69,6 +74,15 @@ CASES = (
     Case("categorical", "kind ~ x + (1 | g)", family="categorical"),
     Case("constants", "y ~ x + z + (1 | g)", arguments={"priors": _CONSTANT}),
     Case("weak", "y ~ x + f + (x | g)", arguments={"priors": "weak"}),
+    Case("non_linear", "y ~ a * exp(-b * x / 2) + 1", ("a ~ f + (1 | g)", "b ~ 1"),
+         options={"nl": True}, arguments={"priors": _NLPARS}),
+    Case("kinked", "count ~ a + b * fmax(x, 0)", ("a + b ~ 1", hm.nlf("shape ~ a + b * z")),
+         family="negbinomial", options={"nl": True}, arguments={"priors": _NLPARS}),
+    Case("mixture", "y ~ x + (1 | g)", mixed=("gaussian", "student")),
+    Case("ordered_mixture", "count | weights(w) ~ x", ("theta1 ~ z",), mixed=("poisson",) * 2),
+    Case("tied", "y ~ 1", ("mu2 ~ x",), mixed=("gaussian", "gaussian"),
+         options={"sigma2": "sigma1", "theta1": 1, "theta2": 3}),
+    Case("threads", "y ~ x + (x | g)", ("sigma ~ z",), arguments={"threads": 2}),
     Case("without_constants", "count ~ x + (x | g)", family="poisson",
          arguments={"normalize": False}),
 )

@@ -59,7 +59,7 @@ def test_columns_that_are_not_needed_may_miss(name: str) -> None:
     for role in predict.EXPECTATION_ROLES:
         if role in additions:
             needed |= set(additions.values[role].variables)
-    if fit.model.thresholds is not None and fit.model.thresholds.grouped:
+    if any(t.grouped for t in fit.model.part.thresholds):
         needed |= set(additions.values["thres_gr"].variables)
     frame = data[sorted(needed, reverse=True)]
     assert fit.model.response.columns[0] not in frame
@@ -71,13 +71,18 @@ def test_dpars(name: str) -> None:
     """Every parameter with a formula: natural scale = inverse link of the linear predictor."""
     fit = fit_of(name)
     for predictor in fit.model.predictors:
+        if not predictor.param or predictor.param.startswith("theta"):
+            continue
         natural = fit.posterior_epred(dpar=predictor.name).values
         same_values(natural, fit.posterior_linpred(dpar=predictor.name, transform=True).values)
         assert natural.shape == (2, 4, 60)
-    for var in fit.model.scalars:
-        natural = fit.posterior_epred(dpar=var.name).values
-        draws = fit.posterior[var.name].values[:, :, None]
-        same_values(natural, np.broadcast_to(draws, natural.shape))
+    for scalar in fit.model.part.scalars:
+        for var in scalar.variables:
+            if var.name not in fit.posterior:
+                continue
+            natural = fit.posterior_epred(dpar=var.name).values
+            draws = fit.posterior[var.name].values[:, :, None]
+            same_values(natural, np.broadcast_to(draws, natural.shape))
 
 
 @pytest.mark.parametrize("name", cases.ALL)

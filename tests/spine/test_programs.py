@@ -13,6 +13,7 @@ import hiermodel as hm
 
 from . import cases
 from .snapshots import FOLDER, check_snapshot
+from .test_several_responses import NAMES as RESPONSES
 
 PROGRAMS = [*cases.ALL, "sleepstudy"]
 
@@ -31,7 +32,7 @@ def test_snapshot(name: str) -> None:
 
 
 def test_no_snapshot_is_left_over() -> None:
-    assert {path.stem for path in FOLDER.glob("*.stan")} == set(PROGRAMS)
+    assert {path.stem for path in FOLDER.glob("*.stan")} == {*PROGRAMS, *RESPONSES}
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
