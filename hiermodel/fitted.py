@@ -415,8 +415,12 @@ def _observed(model: Model, frame: pd.DataFrame, labels: np.ndarray) -> xr.Datas
         dim = f"obs_{part.name}" if part.name and part.subset is not None else "obs"
         rows = part.rows(frame)
         name = part.name or "Y"
+        dims, coords = [dim], {dim: labels[part.places(frame)]}
+        if part.family.several_columns:
+            dims.append(f"category_{part.name}" if part.name else "category")
+            coords[dims[-1]] = np.array(part.response.categories)
         out[name] = xr.DataArray(
-            part.response.coded(rows), dims=(dim,), coords={dim: labels[part.places(frame)]},
+            part.response.coded(rows), dims=dims, coords=coords,
             attrs=category_attrs(part.response),
         )
     return xr.Dataset(out)

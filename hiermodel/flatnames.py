@@ -26,7 +26,7 @@ SAMPLE_DIMS = ("chain", "draw")
 _CLASS_ORDER = (
     "b_Intercept", "b", "bs", "bsp", "bcs", "ar", "ma", "sderr", "lagsar", "errorsar", "car",
     "rhocar", "sdcar", "cosy", "cortime", "sd", "cor", "df", "sds", "sdgp", "lscale", "dpar",
-    "Intercept", "rescor", "delta", "simo", "r", "s", "zgp",
+    "lncor", "Intercept", "rescor", "delta", "simo", "r", "s", "zgp",
 )  # fmt: skip
 _LAST = ("prior", "lprior", "lp")
 #: Classes that a summary leaves out: single group-level effects, and what other variables imply.
@@ -176,9 +176,9 @@ def _degrees(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _residual_correlations(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
-    names = labels(array, own_dims(array)[0])
+    names, head = labels(array, own_dims(array)[0]), array.name
     for j in range(len(names)):
-        yield from ((f"rescor__{names[i]}__{names[j]}", (i, j)) for i in range(j))
+        yield from ((f"{head}__{names[i]}__{names[j]}", (i, j)) for i in range(j))
 
 
 _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]]]] = {
@@ -190,6 +190,7 @@ _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]
     "r": _effects,
     "df": _degrees,
     "rescor": _residual_correlations,
+    "lncor": _residual_correlations,
 }
 
 

@@ -285,18 +285,13 @@ def parameters(prediction: Prediction, at: slice) -> SimpleNamespace:
     part = prediction.part
     draws = prediction.chunk(at)
     values: dict[str, Any] = {}
-    stacked: list[Array] = []
+    single = part.family.category_params
     for predictor, eta in etas(prediction, at).values():
-        if predictor.param == "mu" and part.family.per_category:
-            stacked.append(eta)
-        elif predictor.on_link_scale:
-            values[predictor.param] = eta
+        name = predictor.scope.dpar if predictor.param in single else predictor.param
+        if predictor.on_link_scale:
+            values[name] = eta
         elif predictor.param:
-            values[predictor.param] = link_named(predictor.link).inverse(eta)
-    if stacked:
-        response = part.response
-        stacked.insert(response.categories.index(response.reference), np.zeros_like(stacked[0]))
-        values["mu"] = np.stack(stacked, axis=-1)
+            values[name] = link_named(predictor.link).inverse(eta)
     for scalar in part.scalars:
         values |= scalar.values(draws)
     for name, value in part.fixed.items():
@@ -312,6 +307,12 @@ def parameters(prediction: Prediction, at: slice) -> SimpleNamespace:
         for term in _category_specific(part, thresholds.param):
             name = "thresholds" + thresholds.param.removeprefix("mu")
             values[name] = values[name] - term.threshold_effects(draws, prediction.data)
+    zero = np.zeros((1, 1))
+    for base in single:
+        columns = [zero if n is None else values.pop(n) for n in part.response.dpars_of(base)]
+        values[base] = np.stack(np.broadcast_arrays(*columns), axis=-1)
+    if part.response.reference:
+        values["reference"] = part.response.reference_number
     _apply_additions(part, prediction.extras, values)
     return SimpleNamespace(**values)
 
@@ -461,7 +462,7 @@ def dpar_draws(prediction: Prediction, dpar: str) -> Array:
 
 
 def epred(prediction: Prediction) -> Array:
-    """E[Y], (draws, rows), or probabilities (draws, rows, categories in the order of levels)."""
+    """E[Y], (draws, rows); with categories, in their order, (draws, rows, categories)."""
     family = prediction.part.family
 
     def mean(at: slice) -> Array:
@@ -472,7 +473,10 @@ def epred(prediction: Prediction) -> Array:
 
 
 def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
-    """Draws of Y, (draws, rows); nominal responses as codes from 1 in the order of the levels."""
+    """Draws of Y, (draws, rows); nominal responses as codes from 1 in the order of the levels.
+
+    Responses of several columns are (draws, rows, categories).
+    """
     family = prediction.part.family
 
     def one(at: slice) -> Array:

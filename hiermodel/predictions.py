@@ -72,7 +72,7 @@ class Predictions:
 
     @property
     def response(self) -> np.ndarray:
-        """Y as coded for the model, one entry per row."""
+        """Y as coded for the model, one entry per row (and column, where it has several)."""
         return self.model.response.coded(self.frame)
 
     @property
@@ -146,9 +146,8 @@ class Predictions:
         observed = groups.get("observed_data")
         if self.model.is_multivariate and observed is not None:
             array = observed[part.name]
-            groups["observed_data"] = (
-                array.rename({str(array.dims[0]): "obs"}).rename("Y").to_dataset()
-            )
+            own = {str(array.dims[0]): "obs"} | {str(d): "category" for d in array.dims[1:]}
+            groups["observed_data"] = array.rename(own).rename("Y").to_dataset()
         return replace(
             self, model=model, frame=part.rows(self.frame), datasets=groups, whole=self.frame
         )
@@ -307,7 +306,8 @@ class Predictions:
         -------
         DataArray
             Dims (chain, draw, obs), in units of the response; for ordinal and categorical
-            families probabilities with a further dim ``category``.
+            families probabilities with a further dim ``category``, which the means of responses
+            of several columns have too.
         """
         if self.model.is_multivariate:
             return self._each(
@@ -341,7 +341,8 @@ class Predictions:
         -------
         DataArray
             Dims (chain, draw, obs); ordinal and categorical responses as codes from 1 (a hurdle
-            is 0), whose labels stand in the attribute ``categories``.
+            is 0), whose labels stand in the attribute ``categories``; responses of several
+            columns with a further dim ``category``.
         """
         options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
         if self.model.rescor is not None and resp is None:
@@ -354,7 +355,8 @@ class Predictions:
         self._for(resp)
         prediction = self._prediction(newdata, options, EXPECTATION_ROLES, ndraws)
         values = predict.predict(prediction, np.random.default_rng(seed))
-        out = self._wrap(values, prediction, self.response_name, newdata)
+        last = ("category", self.model.response.categories)
+        out = self._wrap(values, prediction, self.response_name, newdata, last)
         return out.assign_attrs(category_attrs(self.model.response))
 
     def log_lik(
@@ -484,6 +486,11 @@ class Predictions:
         self._for(resp)
         if self.model.family.response in ("ordinal", "nominal"):
             raise HiermodelError("residuals are not defined for ordinal and categorical responses")
+        if self.model.family.several_columns:
+            raise HiermodelError(
+                "residuals are not defined for responses of several columns; compare the columns "
+                "of fit.response with posterior_epred()"
+            )
         y = self.response
         if newdata is not None:
             y = self.model.response.coded(as_frame(newdata))
@@ -506,7 +513,7 @@ def _summed(found: xr.Dataset) -> xr.DataArray:
 
 def category_attrs(response: Response) -> dict[str, list[str]]:
     """The labels of the codes of a response with categories, as an attribute of its values."""
-    labels = list(response.categories)
+    labels = [] if response.family.several_columns else list(response.categories)
     return {"categories": labels} if labels else {}
 
 

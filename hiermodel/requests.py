@@ -140,13 +140,15 @@ def predictor_requests(
 ) -> tuple[Request, ...]:
     """The predictors of a response: of the family's parameters, then non-linear parameters.
 
-    The main formula is for ``mu``, for the ``mu`` of every category of a nominal family, and for
+    The main formula is for ``mu``, for the ``mu`` of every category where each has one, and for
     every ``mu<k>`` of a mixture that has no formula of its own.
     """
     columns = tuple(map(str, frame.columns))
     nonlinear = _nonlinear(part)
     subs = {sub.name: sub for sub in part.subformulas}
-    allowed = {param.name for param in family.params} - {"mu"}
+    single = response.category_dpars
+    allowed = {param.name for param in family.params} - {"mu", *family.category_params}
+    allowed |= {name for name, base in single.items() if base != "mu"}
     mains = _main_parameters(family, response)
     for name, sub in subs.items():
         if name not in (*allowed, *(dpar for _, dpar in mains), *nonlinear.parameters):
@@ -173,7 +175,8 @@ def predictor_requests(
             continue
         if name in nonlinear.parameters and name not in allowed:
             continue
-        out.append(request(name, Scope(dpar=name, resp=resp), sub.parsed, sub.options, True))
+        param = single.get(name, name)
+        out.append(request(param, Scope(dpar=name, resp=resp), sub.parsed, sub.options, True))
         done.add(name)
     for name in nonlinear.parameters:
         if name not in done:
@@ -205,13 +208,16 @@ def _unknown_parameter(name: str, allowed: set[str], family: Family, sub: SubFor
     )
 
 
-def fixed_parameters(part: ResponseFormula, family: Family) -> dict[str, float | str]:
+def fixed_parameters(
+    part: ResponseFormula, family: Family, response: Response
+) -> dict[str, float | str]:
     """Parameters that are not estimated: fixed at a number, or equal to another parameter."""
     named = {sub.name for sub in part.subformulas}
     out: dict[str, float | str] = {
         p.name: p.fixed for p in family.params if p.fixed is not None and p.name not in named
     }
-    known = {param.name for param in family.params}
+    single = response.category_dpars
+    known = {param.name for param in family.params if not param.per_category} | set(single)
     for name, value in part.fixed:
         if name not in known:
             raise FormulaError(
@@ -219,15 +225,18 @@ def fixed_parameters(part: ResponseFormula, family: Family) -> dict[str, float |
                 f"{did_you_mean(name, known)}",
                 part.main.source,
             )
-        if name in family.main:
+        if name in family.main or single.get(name) == "mu":
             raise FormulaError(
                 f"{name} has a formula already; it cannot be fixed", part.main.source
             )
+        if isinstance(value, str) and name in single:
+            message = f"{name} = {value!r}: parameters of categories cannot be equated"
+            raise FormulaError(message, part.main.source)
         if isinstance(value, str):
             _check_tie(name, value, part, family)
             out[name] = value
         else:
-            check_fixed_value(family, name, float(value))
+            check_fixed_value(family, single.get(name, name), float(value))
             out[name] = float(value)
     return out
 

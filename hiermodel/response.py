@@ -34,12 +34,13 @@ class Response:
         Name for Stan and for multivariate suffixes.
     expression : LearnedExpression
     categories : tuple of str
-        Categories of a nominal or ordinal response, in the order of their codes.
+        Categories of a nominal or ordinal response, in the order of their codes; the columns of
+        a response of several columns.
     levels : tuple of str, optional
         Labels that were coded, for responses that are factors.
     additions : Additions
     reference : str
-        Category of a nominal response whose linear predictor is zero.
+        Category of a nominal response whose linear predictor is zero; empty when there is none.
     """
 
     name: str
@@ -57,6 +58,31 @@ class Response:
         """Categories of a nominal response that have a linear predictor: all but one."""
         return tuple(category for category in self.categories if category != self.reference)
 
+    def dpars_of(self, base: str) -> tuple[str | None, ...]:
+        """Names of a parameter of the categories, in their order: ``muB``, ``sigmaB``.
+
+        None stands for the linear predictor of the reference category, which is zero.
+        """
+        names: list[str | None] = [category_parameter(c, base) for c in self.predicted_categories]
+        if self.reference and self.family.on_link_scale(base):
+            names.insert(self.categories.index(self.reference), None)
+        return tuple(names)
+
+    @property
+    def category_dpars(self) -> dict[str, str]:
+        """Every parameter of a single category, and what it is called in the family."""
+        return {
+            name: base
+            for base in self.family.category_params
+            for name in self.dpars_of(base)
+            if name is not None
+        }
+
+    @property
+    def reference_number(self) -> int:
+        """Number of the reference category, from 1; 0 when there is none."""
+        return self.categories.index(self.reference) + 1 if self.reference else 0
+
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the data that the response needs."""
@@ -64,15 +90,15 @@ class Response:
 
     @property
     def variables(self) -> tuple[Var, ...]:
-        """``Y`` and, for a nominal response, the number of categories before it."""
-        if self.family.response != "nominal":
+        """``Y`` and, where each category has parameters, the number of categories before it."""
+        if not self.family.per_category:
             return (self.var,)
         return (Var(f"ncat{self.suffix}", "int", lower="2", comment="categories"), self.var)
 
     def constants(self) -> dict[str, int]:
-        """What was learned: the number of categories of a nominal response."""
-        nominal = self.family.response == "nominal"
-        return {f"ncat{self.suffix}": len(self.categories)} if nominal else {}
+        """What was learned: the number of categories that have parameters."""
+        counted = self.family.per_category
+        return {f"ncat{self.suffix}": len(self.categories)} if counted else {}
 
     @property
     def statistics(self) -> tuple[tuple[str, str, str], ...]:
@@ -86,6 +112,8 @@ class Response:
     @property
     def var(self) -> Var:
         """The declaration of ``Y``."""
+        if self.family.several_columns:
+            return self._matrix_var
         if self.family.discrete:
             upper = f"ncat{self.suffix}" if self.family.response == "nominal" else ""
             return Var(
@@ -94,6 +122,15 @@ class Response:
             )
         size, note = (f"N{self.suffix}",), f"response {self.name}"
         return Var(f"Y{self.suffix}", "vector", size, comment=note)
+
+    @property
+    def _matrix_var(self) -> Var:
+        """The declaration of ``Y`` with a column for each category."""
+        s = self.suffix
+        name, rows, width, note = f"Y{s}", f"N{s}", f"ncat{s}", f"response {self.name}"
+        if self.family.discrete:
+            return Var(name, "int", array=(rows, width), lower="0", comment=note)
+        return Var(name, "vector", (width,), array=(rows,), lower="0", comment=note)
 
     def coded(self, frame: pd.DataFrame) -> Array:
         """``Y`` for any frame, checked against the family."""
@@ -149,6 +186,12 @@ def nominal_categories(value: Any) -> tuple[str, ...]:
     return tuple(levels)
 
 
+def _column_names(expression: LearnedExpression) -> tuple[str, ...]:
+    """Names of the columns of a response; the number of a column that has none."""
+    names = expression.suffixes or ()
+    return tuple(name or str(k) for k, name in enumerate(names, start=1))
+
+
 def _reference(categories: tuple[str, ...], wanted: str | None) -> str:
     if wanted is None:
         return categories[0]
@@ -171,9 +214,9 @@ def _check_distinct(categories: tuple[str, ...], name: str) -> None:
             )
 
 
-def category_parameter(category: str) -> str:
-    """Name of the linear predictor of a category: ``muversicolor``."""
-    return "mu" + re.sub(r"[^A-Za-z0-9]", "", category)
+def category_parameter(category: str, base: str = "mu") -> str:
+    """Name of a parameter of a category: ``muversicolor``."""
+    return base + re.sub(r"[^A-Za-z0-9]", "", category)
 
 
 def learn_response(
@@ -193,6 +236,12 @@ def learn_response(
     if family.response == "nominal":
         categories = levels = nominal_categories(value)
         reference = _reference(categories, family.option("refcat"))
+        _check_distinct(categories, name)
+    elif family.several_columns:
+        code_response(family, value, name=name)
+        categories = _column_names(expression)
+        if "refcat" in family.choices:
+            reference = _reference(categories, family.option("refcat"))
         _check_distinct(categories, name)
     else:
         codes, levels = code_response(family, value, name=name)

@@ -35,14 +35,20 @@ from hiermodel.requests import (
 )
 from hiermodel.response import Response, learn_response
 from hiermodel.schema import Schema
-from hiermodel.stan.expr import StanExpr
+from hiermodel.stan.expr import StanExpr, as_expr
 from hiermodel.stan.likelihood import LikelihoodInput, build_likelihood
 from hiermodel.stan.variables import ScalePrior
 from hiermodel.submodel import AnyPredictor, Submodel, subset_rows
 from hiermodel.terms.base import Scope, Term
 from hiermodel.terms.build_groups import GroupRequest
 from hiermodel.terms.build_thresholds import build_thresholds
-from hiermodel.terms.scalars import MixtureWeights, OrderedIntercepts, Scalar, ScalarParameter
+from hiermodel.terms.scalars import (
+    CategoryCorrelation,
+    MixtureWeights,
+    OrderedIntercepts,
+    Scalar,
+    ScalarParameter,
+)
 from hiermodel.terms.thresholds import Thresholds
 
 
@@ -145,9 +151,9 @@ def draft_submodel(
     additions.data(frame)  # bad values are told now, not when the data are bound
     response = learn_response(main, family, additions, frame, schema, scope.suffix)
     coded = response.coded(frame)  # checked now, for every kind of response
-    y = None if family.response in ("ordinal", "nominal") else coded
+    y = None if family.has_categories else coded
     defaults = Defaults(default_set, family, y)
-    fixed = fixed_parameters(part, family)
+    fixed = fixed_parameters(part, family, response)
     requests = predictor_requests(part, family, response, frame, name)
     thresholds = tuple(
         build_thresholds(response, frame, family.part_of(param)[0], param, _mu_scope(param, name))
@@ -191,7 +197,7 @@ def _predictors(
     for request in requests:
         param = request.param
         link = family.link(param) if param else "identity"
-        raw = bool(param) and _on_link_scale(family, family.param(param))
+        raw = bool(param) and family.on_link_scale(param)
         if isinstance(request, NonlinearRequest):
             read = {name: stan_names[name] for name in request.parameters}
             out.append(
@@ -245,12 +251,6 @@ def _name(request: Request) -> str:
     if scope.nlpar:
         return f"nlp{scope.suffix}"
     return (scope.dpar or request.param) + (f"_{scope.resp}" if scope.resp else "")
-
-
-def _on_link_scale(family: Family, param: Param) -> bool:
-    return param.on_link_scale or (
-        param.name == "mu" and family.response in ("ordinal", "nominal")
-    )
 
 
 def _ordered(
@@ -314,7 +314,7 @@ def finish_submodel(
         else:
             fixed |= known
     scalars = (*_scalars(draft, predictors, fixed, shared), *weights)
-    scalars = (*scalars, *_ordered_intercepts(predictors, draft))
+    scalars = (*scalars, *_ordered_intercepts(predictors, draft), *_correlations(draft))
     likelihood = _likelihood(draft, predictors, fixed, scalars, normalize, shared)
     return Submodel(
         name=draft.name, response=draft.response, family=draft.family, predictors=predictors,
@@ -361,6 +361,15 @@ def _ordered_intercepts(
     return (OrderedIntercepts(tuple(p.param for p in shared), draft.name, defaults),)
 
 
+def _correlations(draft: Draft) -> tuple[CategoryCorrelation, ...]:
+    if not draft.family.correlated:
+        return ()
+    default = draft.defaults.of("lncor", "mu")
+    return (
+        CategoryCorrelation(draft.response.predicted_categories, draft.name, default),
+    )
+
+
 def _scalars(
     draft: Draft,
     predictors: Sequence[AnyPredictor],
@@ -368,12 +377,17 @@ def _scalars(
     shared: frozenset[str],
 ) -> tuple[Scalar, ...]:
     """Parameters without a formula: one number each, on the natural scale."""
-    predicted = {p.param for p in predictors}
     family, additions = draft.family, draft.response.additions
+    # Parameters of categories are told apart by their own names.
+    single = {base: [name for name in draft.response.dpars_of(base) if name is not None]
+              for base in family.category_params}
+    predicted = {p.scope.dpar if p.param in single else p.param for p in predictors}
     without_sigma = "se" in additions and not additions.se_with_sigma
     out: list[Scalar] = []
-    for param in family.params:
-        if param.name in predicted or param.name in fixed or not _is_scalar(param, family):
+    listed = [(param, name) for param in family.params
+              for name in single.get(param.name, [param.name])]
+    for param, name in listed:
+        if name in predicted or name in fixed or not _is_scalar(param, family):
             continue
         if without_sigma and param.name in family.named("sigma"):
             continue
@@ -385,12 +399,12 @@ def _scalars(
             if isinstance(default, str):
                 default = default.replace(param.below, upper)
         of = f"of the {family.part_of(param.name)[0].name} family"
-        comment = f"{param.name} {of}"
+        comment = f"{name} {of}"
         if param.derived is not None:
             comment += ", before it is brought into its range"
         out.append(
             ScalarParameter(
-                param.name, draft.name,
+                name, draft.name,
                 f"{param.lower:g}" if np.isfinite(param.lower) else "", upper, default, comment,
                 raw=param.derived.raw if param.derived else "", common=param.name in shared,
             )
@@ -421,14 +435,17 @@ def _likelihood(
             glm_design = (population.matrix, population.coefficients)
         if len(main.terms) == 1:
             alpha = main.start
-    categories: tuple[str | None, ...] = ()
-    if family.per_category:
-        names = [p.name for p in predictors if p.param == "mu"]
-        at = response.categories.index(response.reference)
-        categories = (*names[:at], None, *names[at:])
     expressions: dict[str, StanExpr] = {}
     for scalar in scalars:
         expressions |= scalar.expressions
+    known = expressions | {
+        name: as_expr(value) for name, value in fixed.items() if not isinstance(value, str)
+    }
+    known |= {p.scope.dpar: StanExpr(p.name, rows=True) for p in predictors if p.param}
+    categories = {
+        base: tuple(as_expr(0) if n is None else known[n] for n in response.dpars_of(base))
+        for base in family.category_params
+    }
     return build_likelihood(
         LikelihoodInput(
             family=family,
@@ -438,6 +455,7 @@ def _likelihood(
             scalars=expressions,
             thresholds={t.param: _threshold_text(t, predictors) for t in draft.thresholds},
             categories=categories,
+            reference=response.reference_number,
             glm_design=glm_design,
             glm_alpha=alpha,
             suffix=Scope(resp=draft.name).suffix,

@@ -266,9 +266,9 @@ def _shown_columns(
 
 
 def _mean_category(fit: Fit, probabilities: xr.DataArray) -> xr.DataArray:
-    if fit.model.family.response == "nominal":
+    if fit.model.family.per_category:
         raise DataError(
-            "the categories of a nominal response have no mean: leave out categorical=False"
+            "unordered categories have no mean: leave out categorical=False"
         )
     codes = np.arange(probabilities.sizes["category"]) + fit.model.family.first_category
     numbers = xr.DataArray(codes, dims="category")
@@ -301,8 +301,7 @@ def _observed(
     fit: Fit, pairs: Sequence[tuple[Variable, ...]], method: Method, dpar: str | None
 ) -> pd.DataFrame | None:
     """Return the data on the scale of the estimates, if they have a place there."""
-    kind = fit.model.family.response
-    if method == "linpred" or dpar is not None or kind in ("ordinal", "nominal"):
+    if method == "linpred" or dpar is not None or fit.model.family.has_categories:
         return None
     y = np.asarray(fit.response, dtype=float)
     if "trials" in fit.model.response.additions:

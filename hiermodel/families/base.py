@@ -9,8 +9,9 @@ program and the NumPy log-likelihood cannot disagree about a parameterisation::
 
 Array convention of everything on the NumPy side: draws x rows, ``(S, N)``. Parameters without a
 formula are ``(S, 1)``. Ordinal thresholds are ``(S, 1 or N, T)``, padded with NaN where
-threshold groups differ in length; the linear predictors of a categorical family are stacked as
-``(S, N, C)`` with a zero for the reference category. The ``mu`` of ordinal and nominal families
+threshold groups differ in length; the linear predictors of families with a ``mu`` for each
+category are stacked as ``(S, N, C)`` with a zero for the reference category; responses of several
+columns are ``(N, C)``. The ``mu`` of ordinal and nominal families
 stays on the scale of the link: it is compared with thresholds, or with other categories.
 """
 
@@ -58,6 +59,8 @@ ResponseKind = Literal[
     "angle",  # from -pi to pi
     "ordinal",  # ordered factor or 1, 2, ...; from 0 with a hurdle
     "nominal",  # factor
+    "simplex",  # several columns, positive, which sum to 1 in each row
+    "count vector",  # several columns of counts 0, 1, 2, ...
 ]
 
 
@@ -119,6 +122,9 @@ class Param:
         Set when it is computed from another declared parameter, without a formula.
     on_link_scale : bool
         True where the density itself applies the link: ``mu`` of ordinal and nominal families.
+    per_category : bool
+        True when each category but the reference has one of its own (``sigmaB``); ``mu`` of
+        families with categories always is such a parameter.
     """
 
     name: str
@@ -131,6 +137,7 @@ class Param:
     below: str = ""
     derived: Derived | None = None
     on_link_scale: bool = False
+    per_category: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +247,9 @@ class Family:
     distribution : Distribution
     arguments : callable
         ``(p, m) -> tuple``: arguments of the density from the parameters `p` (attributes named
-        as in `params`, plus ``trials`` and ``thresholds`` where the family has them) and the
-        maths namespace `m` (`StanMath` or `NumpyMath`).
+        as in `params`, plus ``trials``, ``thresholds``, ``lncor`` and ``reference``, the number
+        of the reference category, where the family has them) and the maths namespace `m`
+        (`StanMath` or `NumpyMath`).
     mean : callable
         ``(p, m) -> array``: E[Y], shape ``(S, N)``; for ordinal and nominal families the
         probabilities ``(S, N, C)``.
@@ -269,6 +277,11 @@ class Family:
         of ``mu``; `with_links` puts them in place.
     components : tuple of Family
         Of a mixture: its parameters are theirs with the number of the component behind.
+    random_arguments : callable, optional
+        What ``random`` of the distribution takes behind the arguments of the density, for
+        densities that read it from the response (the trials of a multinomial).
+    correlated : bool
+        True when the categories are correlated by a matrix ``lncor``.
     """
 
     name: str
@@ -290,6 +303,8 @@ class Family:
     link_arguments: Callable[[Link], Arguments] | None = None
     link_mean: Callable[[Link], Callable[[Any, Any], np.ndarray]] | None = None
     components: tuple[Family, ...] = ()
+    random_arguments: Arguments | None = None
+    correlated: bool = False
 
     def link(self, param: str) -> str:
         """Return the link of a parameter: the one chosen, else its default."""
@@ -344,7 +359,29 @@ class Family:
     @property
     def per_category(self) -> bool:
         """True when every category but the reference has a ``mu`` of its own."""
-        return self.response == "nominal"
+        return self.response == "nominal" or self.several_columns
+
+    @property
+    def several_columns(self) -> bool:
+        """True when the response is a matrix with a column for each category."""
+        return self.response in ("simplex", "count vector")
+
+    @property
+    def has_categories(self) -> bool:
+        """True for responses with categories, in one column or in several."""
+        return self.response in ("ordinal", "nominal") or self.several_columns
+
+    @property
+    def category_params(self) -> tuple[str, ...]:
+        """Parameters that the categories have for themselves."""
+        if not self.per_category:
+            return ()
+        return ("mu", *(p.name for p in self.params if p.per_category))
+
+    def on_link_scale(self, name: str) -> bool:
+        """True when the density itself applies the link of a parameter."""
+        whole = name == "mu" and self.response in ("ordinal", "nominal")
+        return whole or self.param(name).on_link_scale
 
     def part_of(self, param: str) -> tuple[Family, str]:
         """The component of a mixture that a parameter belongs to, and its name there."""
@@ -401,6 +438,7 @@ NumpyMath: Any = SimpleNamespace(
     log1m_inv_logit=lambda x: -np.logaddexp(0, x),
     inv_logit=special.expit,
     pi=lambda: np.pi,
+    softmax=lambda x: special.softmax(x, axis=-1),
     # (S, N) to (S, N, 1), against the last axis of thresholds
     across=_across,
     log_inverse=lambda link, x: link.log_inverse(x),

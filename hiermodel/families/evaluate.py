@@ -66,7 +66,7 @@ def log_prob(
     ----------
     family : Family
     y : array (N,)
-        Responses as the Stan program has them.
+        Responses as the Stan program has them; ``(N, C)`` for those of several columns.
     p : object
         Parameters, see the module.
     weights : array (N,), optional
@@ -121,7 +121,8 @@ def mean(family: Family, p: Any, lb: Array | None = None, ub: Array | None = Non
     Returns
     -------
     array (S, N)
-        Or the probabilities of the categories, ``(S, N, C)``, of ordinal and nominal families.
+        Or ``(S, N, C)``: the probabilities of the categories of ordinal and nominal families,
+        the means of the columns of responses with several.
 
     Examples
     --------
@@ -201,7 +202,7 @@ def random(
     Returns
     -------
     array (S, N)
-        Integers for discrete families; floats when a parameter is NaN, which gives NaN.
+        ``(S, N, C)`` for responses of several columns. Integers for discrete families; floats when a parameter is NaN, which gives NaN.
 
     Examples
     --------
@@ -215,13 +216,21 @@ def random(
         return _mixed_random(family, rng, p, lb, ub, ntries)
     dist, args = family.distribution, arguments(family, p)
     broken, safe = _without_nan(args, family.response)
-    y = dist.random(rng, *safe)
+    y = dist.random(rng, *safe, *_random_arguments(family, p))
     if lb is not None or ub is not None:
         _require_cdf(family, "trunc()")
         y = draw_truncated(dist, rng, y, safe, *_bounds(lb, ub), ntries)
     if dist.discrete and np.all(np.isfinite(y)):
         y = np.asarray(y).astype(np.int64)
-    return np.where(broken, np.nan, y) if np.any(broken) else y
+    if not np.any(broken):
+        return y
+    return np.where(broken[..., None] if family.several_columns else broken, np.nan, y)
+
+
+def _random_arguments(family: Family, p: Any) -> tuple[Array, ...]:
+    if family.random_arguments is None:
+        return ()
+    return tuple(np.asarray(value) for value in family.random_arguments(p, NumpyMath))
 
 
 def component_log_probs(family: Family, y: Array, p: Any, **bounds: Any) -> Array:
@@ -306,6 +315,10 @@ def _without_nan(
         return np.any([np.isnan(a[..., 0]) for a in args], axis=0), args
     if response == "nominal":
         return np.any([np.isnan(a).any(axis=-1) for a in args], axis=0), args
+    if response in ("simplex", "count vector"):
+        inner = [np.isnan(a).any(axis=tuple(range(2, a.ndim))) for a in args]
+        broken = np.any(np.broadcast_arrays(*inner), axis=0)
+        return broken, tuple(np.where(np.isnan(a), 1.0, a) for a in args)
     missing = [np.isnan(a) for a in args]
     broken = missing[0]
     for more in missing[1:]:

@@ -11,7 +11,7 @@ from hiermodel.families.category_distributions import CATEGORICAL_LOGIT, categor
 # whose linear predictor is zero.
 CATEGORICAL = Family(
     name="categorical",
-    params=(Param("mu", ("logit",), prior_predicted="student_t(3, 0, 2.5)"),),
+    params=(Param("mu", ("logit",), prior_predicted="student_t(3, 0, 2.5)", on_link_scale=True),),
     response="nominal",
     distribution=CATEGORICAL_LOGIT,
     arguments=lambda p, m: (p.mu,),

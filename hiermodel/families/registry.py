@@ -12,6 +12,7 @@ from hiermodel.families import (
     binary,
     bounded,
     circular,
+    compositional,
     continuous,
     counts,
     extreme,
@@ -39,6 +40,7 @@ _FAMILIES: dict[str, Family] = {
         binary,
         ordinal,
         nominal,
+        compositional,
     )
     for family in module.FAMILIES
 }
@@ -109,7 +111,8 @@ def family(name: str, link: str | None = None, **settings: Any) -> Family:
     **settings
         ``link_sigma="identity"`` and the like for other parameters (they act when the
         parameter has a formula), and options: ``threshold`` of ordinal families
-        (``"flexible"``, ``"equidistant"``, ``"sum_to_zero"``), ``refcat`` of nominal ones.
+        (``"flexible"``, ``"equidistant"``, ``"sum_to_zero"``), ``refcat`` of those
+        with a ``mu`` for each category.
 
     Returns
     -------

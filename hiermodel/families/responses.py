@@ -13,6 +13,7 @@ import numpy as np
 
 from hiermodel.errors import DataError
 from hiermodel.families.base import Family
+from hiermodel.families.several_columns import check_columns
 
 Array = np.ndarray
 Coded = tuple[Array, tuple[str, ...] | None]
@@ -35,7 +36,7 @@ def code_response(
     value : array or factor
         Binary families: 0/1, boolean, or two values, of which the second is 1. Ordinal
         families: an ordered factor, or 1, 2, ... (from 0 with a hurdle). Nominal families: a
-        factor, or values that are made one by sorting.
+        factor, or values that are made one by sorting. Families of several columns: ``(N, C)``.
     name : str
         The response, for messages.
     levels : tuple of str, optional
@@ -60,6 +61,7 @@ def code_response(
     >>> Y.tolist(), levels
     ([0, 1, 0], ('no', 'yes'))
     """
+    _check_columns(family, value, name)
     coder = _CODERS.get(family.response, _code_number)
     return coder(family, value, name, levels)
 
@@ -72,7 +74,7 @@ def check_response(
     Parameters
     ----------
     family : Family
-    y : array (N,)
+    y : array (N,) or (N, C)
         As `code_response` returns it.
     trials : array (N,), optional
         Numbers of trials, for families that have them.
@@ -92,6 +94,9 @@ def check_response(
     y = np.asarray(y)
     if y.size == 0:
         raise DataError(f"there are no rows with a response {name!r}")
+    if family.several_columns:
+        check_columns(family, y, trials, name)
+        return
     _reject(~np.isfinite(y), y, name, "which is not a finite number")
     needs, good = _SUPPORT["hurdle ordinal" if family.hurdle else family.response]
     _reject(~good(y), y, name, f"but family {family.name!r} needs {needs}")
@@ -125,6 +130,21 @@ def _reject(bad: Array, y: Array, name: str, reason: str) -> None:
     if np.any(bad):
         row = int(np.argmax(bad))
         raise DataError(f"response {name!r} is {y[row]:g} in row {row + 1}, {reason}")
+
+
+def _check_columns(family: Family, value: Any, name: str) -> None:
+    """A family of one column takes no matrix, one of several columns nothing else."""
+    columns = 1 if _is_factor(value) or np.ndim(value) != 2 else np.shape(value)[1]
+    if family.several_columns and columns < 2:
+        raise DataError(
+            f"family {family.name!r} needs a response of several columns, one for each category: "
+            f"write cbind(a, b, c) ~ ..., not {name} ~ ..."
+        )
+    if not family.several_columns and np.ndim(value) == 2:
+        raise DataError(
+            f"family {family.name!r} needs a response of one column, but {name!r} has {columns}; "
+            "several responses of one formula are written mvbind(y1, y2) ~ ..."
+        )
 
 
 def _check_trials(family: Family, y: Array, trials: Array | None, name: str) -> None:

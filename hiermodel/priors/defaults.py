@@ -27,7 +27,7 @@ sigma with a formula, log      Intercept ``normal(log s_y, 1)``
 shape, kappa                   ``lognormal(1, 1)``; with a formula, log: ``normal(1, 1)``
 phi                            ``lognormal(2, 1)``; with a formula, log: ``normal(2, 1)``
 formulas of such parameters    b ``normal(0, 1 / s_x)``, sd ``exponential(s_x)``
-cor, rescor                    ``lkj(2)``
+cor, rescor, lncor             ``lkj(2)``
 parameters of non-linear       b and Intercept ``normal(0, 2.5)``: set them, only you know
 formulas                       their scale
 delta                          ``normal(0, 1)``
@@ -83,7 +83,7 @@ def default_prior(
     predicted : bool
         Whether the parameter has a formula.
     y : ndarray (rows,), optional
-        The response as the program sees it; None for ordinal and nominal responses.
+        The response as the program sees it; None for responses with categories.
     offset_mean : float
         Mean of the offset of the parameter's formula.
     column_sd : float, optional
@@ -103,12 +103,12 @@ def default_prior(
     if set_name not in DEFAULT_SETS:
         hint = did_you_mean(set_name, DEFAULT_SETS)
         raise PriorError(f"no default priors are named {set_name!r}{hint}; known are brms, weak")
-    if cls == "rescor":
+    if cls in ("rescor", "lncor"):
         cls = "cor"
     if not param and cls in ("b", "Intercept"):
         # A parameter of a non-linear formula, whose scale only the user knows.
         return "" if set_name == "brms" else "normal(0, 2.5)"
-    if family.response in ("ordinal", "nominal"):
+    if family.has_categories:
         y = None
     if set_name == "weak":
         return weak_prior(cls, family, param, predicted, y, offset_mean, column_sd)

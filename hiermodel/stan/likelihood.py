@@ -55,7 +55,9 @@ class LikelihoodInput:
     """The facts that decide the likelihood of one response.
 
     `scalars` are the parameters without a formula as Stan text, `thresholds` those of each
-    ordinal (component of the) family by the parameter ``mu`` that they belong to.
+    ordinal (component of the) family by the parameter ``mu`` that they belong to, `categories`
+    what each category has of the parameters that belong to categories, `reference` the number of
+    the reference category.
     """
 
     family: Family
@@ -64,7 +66,8 @@ class LikelihoodInput:
     fixed: Mapping[str, float | str]
     scalars: Mapping[str, StanExpr]
     thresholds: Mapping[str, StanExpr]
-    categories: tuple[str | None, ...]
+    categories: Mapping[str, tuple[StanExpr, ...]]
+    reference: int
     glm_design: tuple[str, str] | None
     glm_alpha: str
     suffix: str
@@ -191,13 +194,11 @@ def _use_glm(facts: LikelihoodInput, fused: Fused) -> bool:
 def parameter_expressions(facts: LikelihoodInput, on_link_scale: bool) -> Any:
     """Every parameter of the family as Stan text."""
     s, additions = facts.suffix, facts.additions
-    values: dict[str, StanExpr] = {}
+    values: dict[str, StanExpr] = dict(facts.scalars)
     for param in facts.family.params:
         value = facts.fixed.get(param.name)
         if param.name in facts.predicted:
             values[param.name] = StanExpr(f"{param.name}{s}", rows=True)
-        elif param.name in facts.scalars:
-            values[param.name] = facts.scalars[param.name]
         elif isinstance(value, (int, float)):
             values[param.name] = as_expr(value)
     for name, value in facts.fixed.items():
@@ -208,9 +209,11 @@ def parameter_expressions(facts: LikelihoodInput, on_link_scale: bool) -> Any:
             values[role] = StanExpr(f"{role}{s}", rows=True)
     for param_name, expression in facts.thresholds.items():
         values["thresholds" + param_name.removeprefix("mu")] = expression
-    if facts.categories:
-        stacked = ", ".join("0" if c is None else f"{c}[n]" for c in facts.categories)
-        values["mu"] = StanExpr("", rows=True, row_text=f"[{stacked}]'")
+    for name, entries in facts.categories.items():
+        stacked = ", ".join(entry.at("n").text for entry in entries)
+        values[name] = StanExpr("", rows=True, row_text=f"[{stacked}]'")
+    if facts.reference:
+        values["reference"] = as_expr(facts.reference)
     if "se" in additions:
         se = StanExpr(f"se{s}", rows=True)
         for name in facts.family.named("sigma"):

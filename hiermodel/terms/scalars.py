@@ -1,4 +1,4 @@
-"""Parameters of a family that have no formula: numbers, and the weights of a mixture."""
+"""Parameters without a formula: numbers, weights of a mixture, correlations of categories."""
 
 from __future__ import annotations
 
@@ -142,6 +142,52 @@ class MixtureWeights:
                      attrs=dpar_attrs(f"theta{k + 1}", self.resp))
             for k in range(self.count)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryCorrelation:
+    """The correlation matrix ``lncor`` of the categories of a response but the reference."""
+
+    categories: tuple[str, ...]
+    resp: str
+    default: str | ScalePrior
+
+    @property
+    def _suffix(self) -> str:
+        return f"_{self.resp}" if self.resp else ""
+
+    @property
+    def name(self) -> str:
+        """Name of the Cholesky factor in Stan."""
+        return f"Llncor{self._suffix}"
+
+    @property
+    def variables(self) -> tuple[Var, ...]:
+        """The Cholesky factor."""
+        element = PriorElement(resp=self.resp, default=self.default)
+        return (
+            Var(self.name, "cholesky_factor_corr", (f"ncat{self._suffix} - 1",),
+                block=Block.PARAMETERS, prior=PriorTarget("lncor", (element,)),
+                comment="Cholesky factor of the correlations of the log ratios"),
+        )
+
+    @property
+    def expressions(self) -> Mapping[str, StanExpr]:
+        """The Cholesky factor."""
+        return {"lncor": StanExpr(self.name)}
+
+    def values(self, draws: Mapping[str, Array]) -> dict[str, Array]:
+        """The Cholesky factor, draws x 1 x matrix."""
+        return {"lncor": np.linalg.cholesky(draws[f"lncor{self._suffix}"])[:, None]}
+
+    def label(self, draws: Mapping[str, Array]) -> tuple[Labelled, ...]:
+        """The correlation matrix."""
+        factor = draws[self.name]
+        matrix = factor @ np.swapaxes(factor, -1, -2)
+        dims = tuple(f"{d}{self._suffix}" for d in ("lncor_category", "lncor_category_other"))
+        attrs = {"cls": "lncor", "group": "", "dpar": "", "resp": self.resp}
+        coords = dict.fromkeys(dims, self.categories)
+        return (Labelled(f"lncor{self._suffix}", matrix, dims, coords, attrs),)
 
 
 @dataclass(frozen=True, slots=True)
