@@ -125,6 +125,11 @@ def pp_check_data(
     >>> pp_check_data(fit, "stat", stat="sd", seed=1).table  # doctest: +SKIP
     """
     fit.origin.refuse_point("pp_check()")
+    if fit.model.family.several_columns:
+        raise DataError(
+            f"pp_check() shows one column, but the response {fit.response_name!r} has several; "
+            "compare the columns of fit.response with posterior_predict()"
+        )
     if not (type is None or isinstance(type, str)):
         raise DataError(f"type must be text such as 'dens_overlay', not {type!r}")
     name, by_group = _resolve(type or default_type(fit), group)

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from scipy import special
 
 from hiermodel.families.base import Distribution
-from hiermodel.families.numerics import Array
+from hiermodel.families.numerics import Array, log_rising
 
 
 def _counts(y: Array, log_prob: Array) -> Array:
@@ -57,12 +57,8 @@ def multinomial_random(rng: Generator, eta: Array, trials: Array) -> Array:
 def dirichlet_multinomial_log_prob(y: Array, alpha: Array) -> Array:
     """Log probability of counts whose probabilities have a Dirichlet distribution."""
     y = np.asarray(y, float)
-    total, n = alpha.sum(axis=-1), y.sum(axis=-1)
-    each = special.gammaln(y + alpha) - special.gammaln(alpha)
-    # A category of no weight that did not occur adds nothing.
-    each = np.where((y == 0) & ~np.isnan(alpha), 0.0, each).sum(axis=-1)
-    out = _log_orders(y) + special.gammaln(total) - special.gammaln(n + total) + each
-    return _counts(y, out)
+    all_orders = log_rising(alpha.sum(axis=-1), y.sum(axis=-1))
+    return _counts(y, _log_orders(y) + log_rising(alpha, y).sum(axis=-1) - all_orders)
 
 
 def dirichlet_multinomial_random(rng: Generator, alpha: Array, trials: Array) -> Array:

@@ -44,6 +44,30 @@ def xlogy(x: Array, y: Array) -> Array:
     return special.xlogy(x, y)
 
 
+def log_rising(a: Array, n: Array) -> Array:
+    """Log of ``a (a + 1) ... (a + n - 1)``, with all digits also where `a` is large.
+
+    There the difference of two log gamma functions is taken from Stirling's series (Abramowitz
+    and Stegun 1972, 6.1.41), whose large terms are subtracted on paper.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        direct = special.gammaln(a + n) - special.gammaln(a)
+        large = np.maximum(a, 10.0)
+        series = (large + n - 0.5) * np.log1p(n / large) + n * np.log(large) - n
+        series = series + _stirling_rest(large + n) - _stirling_rest(large)
+    # Nothing is multiplied when n is 0, whatever a is.
+    out = np.where(a < 10, direct, series)
+    return np.where((n == 0) & ~np.isnan(a), 0.0, out)
+
+
+def _stirling_rest(z: Array) -> Array:
+    """What Stirling's formula for the log gamma function leaves out, for z from 10 on."""
+    inverse = 1 / np.asarray(z, float)
+    square = inverse**2
+    out: Array = inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680)))
+    return out
+
+
 def _patched(value: Array, log_value: Array, fallback: Callable[..., Array], *args: Array) -> Array:
     """Replace the log where `value` has (nearly) underflowed by `fallback` of the arguments."""
     args = tuple(np.broadcast_to(np.asarray(a, float), value.shape) for a in args)

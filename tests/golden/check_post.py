@@ -105,6 +105,11 @@ _UNNOTED["wiener"] = (
     "the recorded effects are made of the recorded expectations, which are wrong",
     ("conditional_effects",),
 )
+_UNNOTED["dirichlet_multinomial"] = (
+    "the recorded log likelihoods subtract log gamma functions of a phi up to 1e14, whose last "
+    "digits are lost",
+    ("log_lik", "log_lik_new", "loo", "waic"),
+)
 _TRUNCATED_COUNTS = (
     "log_lik", "log_lik_new", "log_lik_resp", "epred", "epred_new", "epred_new_population", "loo",
     "waic", "conditional_effects",

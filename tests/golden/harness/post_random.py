@@ -65,6 +65,7 @@ def predictive(post: PostCase, key: str) -> list[str]:
             # A response with a subset() has some of these rows only.
             rows = np.flatnonzero(np.isin(result[result.dims[2]], rows))
         sample = per_draw(result)[:, rows]
+        sample = sample.reshape(len(sample), -1)  # columns of a matrix response within rows
         label = f"{key} ({resp})" if resp else key
         lines += _moments(label, sample, reference["moments"], reference["draws"])
     return lines
