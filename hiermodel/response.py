@@ -14,6 +14,7 @@ from hiermodel.errors import DataError, FormulaError, did_you_mean
 from hiermodel.expressions import FactorValue, LearnedExpression, learn
 from hiermodel.families import check_response, code_response
 from hiermodel.families.base import Family
+from hiermodel.families.several_columns import check_width
 from hiermodel.formula import deparse
 from hiermodel.formula.syntax import ParsedFormula
 from hiermodel.schema import Schema
@@ -233,6 +234,7 @@ def learn_response(
     categories: tuple[str, ...] = ()
     levels: tuple[str, ...] | None = None
     reference = ""
+    check_width(family, value, name)
     if family.response == "nominal":
         categories = levels = nominal_categories(value)
         reference = _reference(categories, family.option("refcat"))

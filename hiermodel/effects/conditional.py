@@ -291,7 +291,7 @@ def _label(fit: Fit, method: Method, dpar: str | None, categories: bool) -> str:
         return f"{dpar} of {fit.response_name}"
     if method == "linpred":
         return f"linear predictor of {fit.response_name}"
-    if categories:
+    if categories and not fit.model.family.several_columns:
         return f"P({fit.response_name})"
     proportion = "trials" in fit.model.response.additions
     return f"{fit.response_name} / trials" if proportion else str(fit.response_name)

@@ -13,7 +13,7 @@ import numpy as np
 
 from hiermodel.errors import DataError
 from hiermodel.families.base import Family
-from hiermodel.families.several_columns import check_columns
+from hiermodel.families.several_columns import check_columns, check_width
 
 Array = np.ndarray
 Coded = tuple[Array, tuple[str, ...] | None]
@@ -61,7 +61,7 @@ def code_response(
     >>> Y.tolist(), levels
     ([0, 1, 0], ('no', 'yes'))
     """
-    _check_columns(family, value, name)
+    check_width(family, value, name)
     coder = _CODERS.get(family.response, _code_number)
     return coder(family, value, name, levels)
 
@@ -130,21 +130,6 @@ def _reject(bad: Array, y: Array, name: str, reason: str) -> None:
     if np.any(bad):
         row = int(np.argmax(bad))
         raise DataError(f"response {name!r} is {y[row]:g} in row {row + 1}, {reason}")
-
-
-def _check_columns(family: Family, value: Any, name: str) -> None:
-    """A family of one column takes no matrix, one of several columns nothing else."""
-    columns = 1 if _is_factor(value) or np.ndim(value) != 2 else np.shape(value)[1]
-    if family.several_columns and columns < 2:
-        raise DataError(
-            f"family {family.name!r} needs a response of several columns, one for each category: "
-            f"write cbind(a, b, c) ~ ..., not {name} ~ ..."
-        )
-    if not family.several_columns and np.ndim(value) == 2:
-        raise DataError(
-            f"family {family.name!r} needs a response of one column, but {name!r} has {columns}; "
-            "several responses of one formula are written mvbind(y1, y2) ~ ..."
-        )
 
 
 def _check_trials(family: Family, y: Array, trials: Array | None, name: str) -> None:

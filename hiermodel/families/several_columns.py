@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from hiermodel.errors import DataError
@@ -12,6 +14,27 @@ Array = np.ndarray
 _STAN_INT_MAX = 2**31 - 1
 # How far from 1 Stan lets the sum of shares be.
 _TOLERANCE = 1e-8
+
+
+def check_width(family: Family, value: Any, name: str) -> None:
+    """A family of one column takes no matrix, one of several columns nothing else.
+
+    Raises
+    ------
+    DataError
+    """
+    codes = getattr(value, "codes", value)  # of a factor
+    columns = np.shape(codes)[1] if np.ndim(codes) == 2 else 1
+    if family.several_columns and columns < 2:
+        raise DataError(
+            f"family {family.name!r} needs a response of several columns, one for each category: "
+            f"write cbind(a, b, c) ~ ..., not {name} ~ ..."
+        )
+    if not family.several_columns and np.ndim(codes) == 2:
+        raise DataError(
+            f"family {family.name!r} needs a response of one column, but {name!r} has {columns}; "
+            "several responses of one formula are written mvbind(y1, y2) ~ ..."
+        )
 
 
 def check_columns(family: Family, y: Array, trials: Array | None, name: str) -> None:
