@@ -58,9 +58,14 @@ def sample(family: Family, seed: int = 0) -> Sample:
     rng = np.random.default_rng(seed)
     linear: dict[str, np.ndarray] = {}
     natural: dict[str, Any] = {}
-    if family.response == "nominal":
-        linear["mu"] = rng.uniform(-2, 2, (N, CATEGORIES))
-        natural["mu"] = linear["mu"][None]
+    if family.per_category:
+        columns = CATEGORIES - family.correlated
+        linear["mu"] = rng.uniform(-2, 2, (N, columns))
+        raw = family.on_link_scale("mu")
+        mu = linear["mu"] if raw else LINKS[family.link("mu")].inverse(linear["mu"])
+        if np.any(mu <= family.param("mu").lower):  # the identity of a positive parameter
+            mu = linear["mu"] = np.abs(mu) + 0.1
+        natural["mu"] = mu[None]
     else:
         linear["mu"] = rng.uniform(*eta_range(family), N)
         mu = (
@@ -72,7 +77,8 @@ def sample(family: Family, seed: int = 0) -> Sample:
     for param in family.params[1:]:
         if not param.links:
             continue
-        value = rng.uniform(*_OTHERS[param.name], N) + (param.lower == 1 != (param.name == "nu"))
+        size = (N, linear["mu"].shape[1]) if param.per_category else N
+        value = rng.uniform(*_OTHERS[param.name], size) + (param.lower == 1 != (param.name == "nu"))
         linear[param.name] = LINKS[family.link(param.name)].link(value)
         natural[param.name] = value[None]
     data: dict[str, Any] = {"N": N, "C": CATEGORIES}
@@ -82,6 +88,11 @@ def sample(family: Family, seed: int = 0) -> Sample:
     if "dec" in family.additions:
         natural["dec"] = rng.integers(0, 2, N)
         data["dec"] = natural["dec"].tolist()
+    if family.correlated:
+        corr = 0.6 ** np.abs(np.subtract.outer(range(CATEGORIES - 1), range(CATEGORIES - 1)))
+        natural["lncor"] = np.linalg.cholesky(corr)[None, None]
+        natural["reference"] = 2
+        data["lncor"] = natural["lncor"][0, 0].tolist()
     if family.has_thresholds:
         natural["thresholds"] = np.sort(rng.uniform(-1.5, 1.5, CATEGORIES - 1))[None, None]
         data["thresholds"] = natural["thresholds"][0, 0].tolist()
@@ -117,18 +128,26 @@ def functions_block(s: Sample, by_row: bool) -> str:
 def program(s: Sample, statements: str) -> str:
     """A program whose parameters are the linear predictors; `statements` use ``mu`` etc."""
     family = s.family
-    nominal = family.response == "nominal"
     y_type = "array[N] int" if family.discrete else "vector[N]"
+    if family.several_columns:
+        y_type = "array[N, C] int" if family.discrete else "array[N] vector[C]"
     more = ["array[N] int trials;"] if "trials" in s.data else []
     more += ["array[N] int dec;"] if "dec" in s.data else []
     more += ["vector[C - 1] thresholds;"] if "thresholds" in s.data else []
+    more += ["matrix[C - 1, C - 1] lncor;"] if "lncor" in s.data else []
     declare, transform = [], []
     for name in s.linear:
-        kind = "array[N] vector[C]" if nominal else "vector[N]"
+        by_category = name in family.category_params
+        width = "C - 1" if family.correlated else "C"
+        kind = f"array[N] vector[{width}]" if by_category else "vector[N]"
         declare.append(f"{kind} eta_{name};")
         eta = StanExpr(f"eta_{name}", rows=True)
-        raw = name == "mu" and (nominal or family.has_thresholds)
-        value = eta if raw else LINKS[family.link(name)].stan_inverse(eta)
+        if by_category:  # links act on vectors, one row after the other
+            row = StanExpr(f"eta_{name}[n]", rows=True)
+            done = row if family.on_link_scale(name) else LINKS[family.link(name)].stan_inverse(row)
+            transform.append(f"{kind} {name}; for (n in 1:N) {name}[n] = {done.text};")
+            continue
+        value = eta if family.on_link_scale(name) else LINKS[family.link(name)].stan_inverse(eta)
         transform.append(f"{kind} {name} = {value.text};")
     return (
         functions_block(s, statements.startswith("for"))
@@ -147,6 +166,7 @@ def stan_parameters(s: Sample) -> SimpleNamespace:
     p.trials = StanExpr("trials", rows=True)
     p.dec = StanExpr("dec", rows=True)
     p.thresholds = StanExpr("thresholds")
+    p.lncor, p.reference = StanExpr("lncor"), StanExpr("2")
     return p
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations_with_replacement
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,7 +24,10 @@ def repeated(name: str, times: int) -> tuple[SimpleNamespace, np.ndarray]:
     """Parameters of a sample with `times` draws of each."""
     s = sample(as_family(name), seed=21)
     p = SimpleNamespace(
-        **{k: v if k == "trials" else np.repeat(v, times, axis=0) for k, v in vars(s.p).items()}
+        **{
+            k: v if k in ("trials", "reference") else np.repeat(v, times, axis=0)
+            for k, v in vars(s.p).items()
+        }
     )
     return p, s.y
 
@@ -35,6 +39,16 @@ def test_mean_agrees_with_random_draws(name: str) -> None:
     if name == "student":
         p.nu = np.maximum(p.nu, 4.0)
     draws = evaluate.random(fam, np.random.default_rng(3), p)
+    if fam.correlated:
+        with pytest.raises(FamilyError, match=r"no closed form; use posterior_predict\(\)"):
+            evaluate.mean(fam, p)
+        log_ratios = np.log(np.delete(draws, 1, axis=-1) / draws[..., [1]])
+        error = log_ratios.std(axis=0) / np.sqrt(len(draws))
+        assert np.abs((log_ratios.mean(axis=0) - p.mu[0]) / error).max() < 4.5
+        np.testing.assert_allclose(log_ratios.std(axis=0), p.sigma[0], rtol=0.06)
+        factor = p.lncor[0, 0]
+        np.testing.assert_allclose(np.corrcoef(log_ratios[:, 0].T), factor @ factor.T, atol=0.06)
+        return
     expected = evaluate.mean(fam, p)
     if fam.response in ("ordinal", "nominal"):
         assert expected.shape[:2] == draws.shape
@@ -61,9 +75,12 @@ def test_probabilities_of_all_values_sum_to_one(name: str) -> None:
     fam = as_family(name)
     s = sample(fam, seed=2)
     first = fam.first_category if fam.response in ("ordinal", "nominal") else 0
-    total = sum(
-        np.exp(evaluate.log_prob(fam, np.full(s.y.shape, v), s.p)) for v in range(first, 600)
-    )
+    values = (np.full(s.y.shape, v) for v in range(first, 600))
+    if fam.several_columns:
+        # All ways to split five trials: the cumulative counts increase.
+        ends = combinations_with_replacement(range(6), s.y.shape[1] - 1)
+        values = (np.tile(np.diff((0, *k, 5)), (len(s.y), 1)) for k in ends)
+    total = sum(np.exp(evaluate.log_prob(fam, y, s.p)) for y in values)
     np.testing.assert_allclose(total, 1, atol=2e-5)
 
 

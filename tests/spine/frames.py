@@ -30,6 +30,8 @@ def study(seed: int = 1, n: int = 60, levels: int = 6, scale: float = 1.0) -> pd
     count = rng.poisson(np.exp(0.5 + 0.3 * eta)) + 1
     positive = rng.gamma(3.0, np.exp(0.3 * eta) / 3) + 0.1
     names = [f"g{k + 1:02d}" for k in range(levels)]
+    own = np.random.default_rng(seed + 1000)  # later columns leave earlier ones as they were
+    shares, counts = own.dirichlet([2, 3, 4], n), own.multinomial(size, [0.2, 0.3, 0.5])
     return pd.DataFrame(
         {
             "y": scale * (eta + rng.normal(size=n)),
@@ -69,6 +71,8 @@ def study(seed: int = 1, n: int = 60, levels: int = 6, scale: float = 1.0) -> pd
             "unit_up": 0.999,
             "count_up": count + rng.integers(1, 4, n),
             "ok_up": size,
+            **{f"s{k + 1}": shares[:, k] for k in range(3)},
+            **{f"n{k + 1}": counts[:, k] for k in range(3)},
         }
     )
 

@@ -22,6 +22,7 @@ DATA = study(n=36, levels=4)
 RESPONSES = {
     "real": "y", "positive": "pos", "count": "count", "positive count": "count",
     "binary": "yes", "trials": "ok", "unit": "unit", "ordinal": "rating", "nominal": "kind",
+    "simplex": "cbind(s1, s2, s3)", "count vector": "cbind(n1, n2, n3)",
 }
 # Upper ends of intervals, and bounds that hold all responses.
 UPPER = {"y": "y_up", "pos": "pos_up", "count": "count_up", "ok": "ok_up", "unit": "unit_up"}
@@ -130,6 +131,13 @@ def _at(
         for name in ("b", "z_1"):
             if name in params:
                 params[name] = params[name] * 0.2
+    if any(name.startswith("Intercept_mu") for name in params):  # a mu for each category
+        level = np.asarray(rng.choice([0.4, 1.0, 4.0, -1.5]))
+        for name in params:
+            if name.startswith("Intercept_mu"):
+                params[name] = params[name] + level
+            elif name.startswith(("b_mu", "z_")):
+                params[name] = params[name] * 0.2
     return params
 
 
@@ -166,7 +174,10 @@ def test_additions(scenario: Scenario) -> None:
 )
 def test_every_parameter_may_have_a_formula(name: str) -> None:
     data = _data(name)
-    others = [p.name for p in as_family(name).params[1:] if p.links]
+    others = [
+        each for p in as_family(name).params[1:] if p.links
+        for each in ([f"{p.name}s2", f"{p.name}s3"] if p.per_category else [p.name])
+    ]
     formula = hm.bf(f"{_left(name)} ~ x", *(f"{p} ~ z01 + (1 | g)" for p in others))
     data["z01"] = data["x1"] / 4
     _agree(hm.model(formula, data, name), data)
