@@ -30,6 +30,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "thres": ("x", "gr"),
     "cat": ("x",),
     "dec": ("x",),
+    "bhaz": ("gr", "df", "degree", "knots", "Boundary.knots", "intercept"),
     "subset": ("x",),
     "index": ("x",),
 }
@@ -47,7 +48,7 @@ class Additions:
     """The addition terms of one response, learned.
 
     `values` maps roles (``weights``, ``trials``, ``se``, ``cens``, ``rcens``, ``lb``, ``ub``,
-    ``denom``, ``thres``, ``thres_gr``, ``dec``) to expressions on the data.
+    ``denom``, ``thres``, ``thres_gr``, ``dec``, ``bhaz_gr``) to expressions on the data.
     """
 
     values: Mapping[str, LearnedExpression] = field(default_factory=dict)
@@ -314,6 +315,7 @@ _ROLES: Mapping[str, Mapping[str, str]] = {
     "thres": {"x": "thres", "gr": "thres_gr"},
     "cat": {"x": "cat"},
     "dec": {"x": "dec"},
+    "bhaz": {"gr": "bhaz_gr"},
     "subset": {"x": "subset"},
     "index": {"x": "index"},
 }

@@ -26,7 +26,7 @@ SAMPLE_DIMS = ("chain", "draw")
 _CLASS_ORDER = (
     "b_Intercept", "b", "bs", "bsp", "bcs", "ar", "ma", "sderr", "lagsar", "errorsar", "car",
     "rhocar", "sdcar", "cosy", "cortime", "sd", "cor", "df", "sds", "sdgp", "lscale", "dpar",
-    "lncor", "Intercept", "rescor", "delta", "simo", "r", "s", "zgp",
+    "lncor", "Intercept", "rescor", "delta", "simo", "r", "s", "zgp", "sbhaz",
 )  # fmt: skip
 _LAST = ("prior", "lprior", "lp")
 #: Classes that a summary leaves out: single group-level effects, and what other variables imply.
@@ -168,6 +168,11 @@ def _effects(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield from ((f"{head}[{level},{short}]", (i, j)) for i, level in enumerate(levels))
 
 
+def _baseline_weights(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Of groups the first index runs fastest."""
+    yield from sorted(_plain(array), key=lambda item: item[1][::-1])
+
+
 def _degrees(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
     if own_dims(array):
         yield from _plain(array)
@@ -189,6 +194,7 @@ _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]
     "cor": _correlations,
     "r": _effects,
     "df": _degrees,
+    "sbhaz": _baseline_weights,
     "rescor": _residual_correlations,
     "lncor": _residual_correlations,
 }

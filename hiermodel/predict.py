@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from hiermodel.modeling import Model
 
 # Addition terms that a log-likelihood, or an expectation, needs.
-LIKELIHOOD_ROLES = ("trials", "dec", "se", "denom", "weights", "cens", "rcens", "lb", "ub")
+LIKELIHOOD_ROLES = ("trials", "dec", "se", "denom", "weights", "cens", "rcens", "lb", "ub",
+                    "bhaz_gr")
 EXPECTATION_ROLES = ("trials", "se", "denom", "lb", "ub")
 
 # Upper bound of one temporary array in a chunk of draws; some ten are alive at a time.
@@ -90,6 +91,7 @@ class Prediction:
     frame: pd.DataFrame
     shape: tuple[int, int]
     threshold_codes: Array | None = None
+    baseline_codes: Array | None = None
     extras: Mapping[str, Array] = field(default_factory=dict)
     places: Array | None = None
 
@@ -176,7 +178,12 @@ def prepare(
             data |= term.data(frame, missing="pass")
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     codes = part.threshold_codes(frame)
-    return Prediction(part, draws, data, frame, shape, codes, _extras(part, frame, needs), places)
+    grouped = part.baseline is not None and "bhaz_gr" in needs
+    baseline_codes = part.baseline.codes(frame) if part.baseline and grouped else None
+    return Prediction(
+        part, draws, data, frame, shape, codes, baseline_codes, _extras(part, frame, needs),
+        places,
+    )
 
 
 def _flatten(values: Array) -> Array:
@@ -214,7 +221,7 @@ def _check_columns(
 def _extras(part: Submodel, frame: pd.DataFrame, needs: tuple[str, ...]) -> dict[str, Array]:
     """Columns of addition terms, one number per row."""
     additions = part.response.additions
-    roles = [role for role in needs if role in additions]
+    roles = [role for role in needs if role in additions and role != "bhaz_gr"]
     if not roles:
         return {}
     every = additions.data(frame, tuple(roles))
@@ -313,6 +320,9 @@ def parameters(prediction: Prediction, at: slice) -> SimpleNamespace:
         values[base] = np.stack(np.broadcast_arrays(*columns), axis=-1)
     if part.response.reference:
         values["reference"] = part.response.reference_number
+    if part.baseline is not None:
+        weights = draws[part.baseline.name]
+        values["baseline"] = part.baseline.arguments(weights, prediction.baseline_codes)
     _apply_additions(part, prediction.extras, values)
     return SimpleNamespace(**values)
 

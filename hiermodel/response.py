@@ -158,6 +158,17 @@ def factor_labels(value: Any) -> Array:
     return np.array([_number_label(v) for v in np.asarray(value)], dtype=object)
 
 
+def label_codes(labels: Array, known: tuple[str, ...], term: str, what: str) -> Array:
+    """Position of each label among those that are known, from 0."""
+    table = {label: k for k, label in enumerate(known)}
+    unknown = sorted({str(label) for label in labels} - set(table))
+    if unknown:
+        raise DataError(
+            f"{term}: {unknown[0]!r} is not one of the {what} of the model ({', '.join(table)})"
+        )
+    return np.array([table[label] for label in labels], dtype=np.int64)
+
+
 def _nominal_codes(value: Any, categories: tuple[str, ...], name: str) -> Array:
     """Codes 1..C in the order of `categories`."""
     labels = factor_labels(value)

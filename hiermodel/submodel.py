@@ -16,10 +16,11 @@ from hiermodel.families.base import Family, Param
 from hiermodel.frames import NeededColumns
 from hiermodel.nonlinear import NonlinearPredictor
 from hiermodel.predictors import Predictor
-from hiermodel.response import Response, factor_labels
+from hiermodel.response import Response, factor_labels, label_codes
 from hiermodel.stan.likelihood import Likelihood
 from hiermodel.stan.variables import Var
 from hiermodel.terms.base import Array, Labelled, Scope
+from hiermodel.terms.baseline import BaselineHazard
 from hiermodel.terms.population import PopulationTerm
 from hiermodel.terms.scalars import Scalar, ScalarParameter, dpar_attrs
 from hiermodel.terms.thresholds import Thresholds
@@ -49,6 +50,8 @@ class Submodel:
     columns : NeededColumns
     subset : LearnedExpression, optional
         Which rows of the data this response uses.
+    baseline : BaselineHazard, optional
+        Of a proportional hazards family.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Submodel:
     likelihood: Likelihood
     columns: NeededColumns
     subset: LearnedExpression | None = None
+    baseline: BaselineHazard | None = None
 
     @property
     def scope(self) -> Scope:
@@ -89,6 +93,8 @@ class Submodel:
                 out += term.variables
         for scalar in self.scalars:
             out += scalar.variables
+        if self.baseline is not None:
+            out += self.baseline.variables
         # Ordinal components of a mixture share the number of their thresholds.
         return tuple({var.name: var for var in out}.values())
 
@@ -133,15 +139,17 @@ class Submodel:
                 out |= term.constants()
         for thresholds in self.thresholds:
             out |= thresholds.constants()
+        if self.baseline is not None:
+            out |= self.baseline.constants()
         return out
 
     def outcome(self, frame: pd.DataFrame) -> dict[str, Any]:
         """Stan data of the response and its addition terms."""
-        return {
-            self.scope.rows: len(frame),
-            self.response.var.name: self.response.coded(frame),
-            **self.response.additions.data(frame),
-        }
+        y, additions = self.response.coded(frame), self.response.additions.data(frame)
+        out = {self.scope.rows: len(frame), self.response.var.name: y, **additions}
+        if self.baseline is not None:
+            out |= self.baseline.data(frame, y, additions)
+        return out
 
     def design(self, frame: pd.DataFrame, missing: str = "raise") -> dict[str, Any]:
         """Stan data of the predictors that have one entry per row."""
@@ -159,14 +167,7 @@ class Submodel:
         if not any(t.grouped for t in self.thresholds):
             return None
         labels = factor_labels(self.response.additions.values["thres_gr"].value(frame))
-        table = {label: k for k, label in enumerate(self.thresholds[0].groups)}
-        unknown = sorted({str(label) for label in labels} - set(table))
-        if unknown:
-            raise DataError(
-                f"thres(gr = ): {unknown[0]!r} is not one of the threshold groups of the model "
-                f"({', '.join(table)})"
-            )
-        return np.array([table[label] for label in labels], dtype=np.int64)
+        return label_codes(labels, self.thresholds[0].groups, "thres(gr = )", "threshold groups")
 
     # ------------------------------------------------------------------ draws
 
@@ -185,6 +186,8 @@ class Submodel:
             attrs = dpar_attrs(name, self.name)
             shown = np.broadcast_to(value(draws), shape)
             out.append(Labelled(f"{name}{self.suffix}", shown, attrs=attrs))
+        if self.baseline is not None:
+            out += self.baseline.label(draws)
         return tuple(out)
 
     def _given(self) -> Iterator[tuple[str, Callable[[Mapping[str, Array]], Any]]]:

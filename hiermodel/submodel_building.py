@@ -40,6 +40,7 @@ from hiermodel.stan.likelihood import LikelihoodInput, build_likelihood
 from hiermodel.stan.variables import ScalePrior
 from hiermodel.submodel import AnyPredictor, Submodel, subset_rows
 from hiermodel.terms.base import Scope, Term
+from hiermodel.terms.baseline import BaselineHazard, build_baseline
 from hiermodel.terms.build_groups import GroupRequest
 from hiermodel.terms.build_thresholds import build_thresholds
 from hiermodel.terms.scalars import (
@@ -96,6 +97,7 @@ class Draft:
     defaults: Defaults
     columns: NeededColumns
     subset: LearnedExpression | None
+    baseline: BaselineHazard | None
 
     def group_requests(self) -> tuple[GroupRequest, ...]:
         """What its linear predictors ask for of group-level effects."""
@@ -172,7 +174,7 @@ def draft_submodel(
     )
     return Draft(
         part, name, family, frame, response, requests, predictors, thresholds, fixed, defaults,
-        columns, subset,
+        columns, subset, build_baseline(main, response, frame),
     )
 
 
@@ -319,7 +321,7 @@ def finish_submodel(
     return Submodel(
         name=draft.name, response=draft.response, family=draft.family, predictors=predictors,
         thresholds=draft.thresholds, scalars=scalars, fixed=fixed, likelihood=likelihood,
-        columns=draft.columns, subset=draft.subset,
+        columns=draft.columns, subset=draft.subset, baseline=draft.baseline,
     )
 
 
@@ -463,6 +465,8 @@ def _likelihood(
             text=f"{_left_side(draft.part.main)} ~ {family.name}",
             glm_text=glm_text,
             joint=bool(shared),
+            baseline=draft.baseline.expressions if draft.baseline else {},
+            baseline_definitions=draft.baseline.definitions if draft.baseline else (),
         )
     )
 

@@ -85,6 +85,11 @@ def _check_mixable(parts: tuple[Family, ...]) -> None:
             raise FamilyError("a mixture cannot be a component of another mixture")
         if part.per_category:
             raise FamilyError(f"family {part.name!r} cannot be a component of a mixture")
+        if "bhaz" in part.additions:
+            raise FamilyError(
+                f"family {part.name!r} cannot be a component of a mixture: its baseline hazard is "
+                "one of the response as a whole"
+            )
         if any(param.derived for param in part.params):
             raise FamilyError(
                 f"family {part.name!r} cannot be a component of a mixture: a parameter of it "

@@ -21,6 +21,7 @@ from hiermodel.families import (
     ordinal,
     positive,
     reaction_times,
+    survival,
     two_sided,
 )
 from hiermodel.families.base import Family, Fused
@@ -32,6 +33,7 @@ _FAMILIES: dict[str, Family] = {
         two_sided,
         positive,
         reaction_times,
+        survival,
         extreme,
         circular,
         bounded,

@@ -105,6 +105,11 @@ def fix_constants(
 def _parts(
     var: Var, declared: Var, constants: Sequence[Constant | None]
 ) -> tuple[tuple[Var, ...], FixedVar]:
+    if var.type == "simplex":
+        raise PriorError(
+            f"the probability vectors {var.name!r} cannot be constant in some groups; a strong "
+            "prior, such as dirichlet(1000), comes near to that"
+        )
     if var.type == "ordered" and not all(constants):
         raise PriorError(
             f"the thresholds {var.name!r} are ordered, so they are all constant or all free"

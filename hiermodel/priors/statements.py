@@ -62,7 +62,7 @@ def prior_statements(
         Stan data that the statements use.
     """
     if var.type == "simplex":
-        return _simplex(var, choices[0], normalize)
+        return _simplex(var, choices, normalize)
     names, data = _data_numbers(var, choices)
     densities = [_density(choice, names.get(k)) for k, choice in enumerate(choices)]
     if all(density is None for density in densities):
@@ -184,26 +184,45 @@ def _separate_numbers(
 
 
 def _simplex(
-    var: Var, choice: Choice, normalize: bool
+    var: Var, choices: Sequence[Choice], normalize: bool
 ) -> tuple[list[tuple[str, str]], list[DataItem]]:
-    """A simplex has one Dirichlet prior, whose concentrations are data."""
-    if choice.constant is not None or not choice.prior:
+    """A simplex has one Dirichlet prior, whose concentrations are data; an array has several."""
+    flat = [choice.constant is not None or not choice.prior for choice in choices]
+    if all(flat):
         return [], []
+    values = np.array([_concentrations(var, choice) for choice in choices])
+    name = f"con_{var.name}"
+    declared = Var(
+        name, "vector", var.size, var.array, lower="0", comment=f"concentrations of {var.name}"
+    )
+    density = f"dirichlet_{'lpdf' if normalize else 'lupdf'}"
+    if not var.array:
+        line = f"TARGET += {density}({var.name} | {name});"
+        return [(choices[0].tag, line)], [(declared, values[0])]
+    tags = [choice.tag for choice in choices]
+    if len(set(tags)) == 1 and not any(flat):
+        loop = f"for (k in 1:{var.array[0]}) TARGET += {density}({var.name}[k] | {name}[k]);"
+        return [(tags[0], loop)], [(declared, values)]
+    return [
+        (tag, f"TARGET += {density}({var.name}[{k}] | {name}[{k}]);")
+        for k, tag in enumerate(tags, start=1)
+        if not flat[k - 1]
+    ], [(declared, values)]
+
+
+def _concentrations(var: Var, choice: Choice) -> list[float]:
     assert isinstance(choice.prior, str) and var.prior is not None
-    args = parse_prior(choice.prior).args
-    values = [number(arg) for arg in args]
+    if not choice.prior:
+        return [1.0] * var.prior.length
+    given = [number(arg) for arg in parse_prior(choice.prior).args]
     length = var.prior.length
-    if any(v is None or v <= 0 for v in values) or len(values) not in (1, length):
+    values = [v for v in given if v is not None and v > 0]
+    if len(values) < len(given) or len(values) not in (1, length):
         raise PriorError(
             f"{choice.prior}: the Dirichlet prior of {var.name!r} takes one concentration for all "
             f"of its {length} entries or one for each, all above 0"
         )
-    name = f"con_{var.name}"
-    declared = Var(name, "vector", var.size, lower="0", comment=f"concentrations of {var.name}")
-    concentrations = np.array([v for v in values if v is not None] * (length // len(values)))
-    kind = "lpdf" if normalize else "lupdf"
-    line = f"TARGET += dirichlet_{kind}({var.name} | {name});"
-    return [(choice.tag, line)], [(declared, concentrations)]
+    return values * (length // len(values))
 
 
 # ---------------------------------------------------------------------------------------------

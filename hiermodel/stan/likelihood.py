@@ -57,7 +57,8 @@ class LikelihoodInput:
     `scalars` are the parameters without a formula as Stan text, `thresholds` those of each
     ordinal (component of the) family by the parameter ``mu`` that they belong to, `categories`
     what each category has of the parameters that belong to categories, `reference` the number of
-    the reference category.
+    the reference category. `baseline` is the baseline hazard at the response (empty role) and at
+    the bounds of other roles, which `baseline_definitions` compute.
     """
 
     family: Family
@@ -75,6 +76,12 @@ class LikelihoodInput:
     text: str
     glm_text: str
     joint: bool = False
+    baseline: Mapping[str, tuple[StanExpr, ...]] = field(default_factory=dict)
+    baseline_definitions: tuple[str, ...] = ()
+
+
+# Per role of a bound the arguments of the density there.
+_Elsewhere = Mapping[str, tuple[Any, ...]]
 
 
 def build_likelihood(facts: LikelihoodInput) -> Likelihood:
@@ -127,8 +134,8 @@ def _whole_likelihood(
 
 
 def _definitions(facts: LikelihoodInput, parameters: Any) -> tuple[str, ...]:
-    """Define the parameters that follow from a declared one and from all rows."""
-    s, out = facts.suffix, []
+    """Define what is computed for all rows: baseline hazards, parameters that follow from others."""
+    s, out = facts.suffix, list(facts.baseline_definitions)
     for param in facts.family.params:
         known = param.name in facts.predicted or param.name in facts.fixed
         if param.derived is None or known:
@@ -207,6 +214,8 @@ def parameter_expressions(facts: LikelihoodInput, on_link_scale: bool) -> Any:
     for role in ("trials", "dec"):
         if role in additions:
             values[role] = StanExpr(f"{role}{s}", rows=True)
+    if facts.baseline:
+        values["baseline"] = facts.baseline[""]
     for param_name, expression in facts.thresholds.items():
         values["thresholds" + param_name.removeprefix("mu")] = expression
     for name, entries in facts.categories.items():
@@ -231,6 +240,16 @@ def parameter_expressions(facts: LikelihoodInput, on_link_scale: bool) -> Any:
             else:
                 values[name] = values[name] * denom
     return SimpleNamespace(**values)
+
+
+def _elsewhere(facts: LikelihoodInput, family: Family, parameters: Any) -> _Elsewhere:
+    """Arguments of the density at bounds, where they differ from those at the response."""
+    return {
+        role: family.arguments(
+            SimpleNamespace(**{**vars(parameters), "baseline": baseline}), StanMath
+        )
+        for role, baseline in facts.baseline.items() if role
+    }
 
 
 def _density(
@@ -272,7 +291,9 @@ def _row_likelihood(facts: LikelihoodInput, parameters: Any, fused: Fused | None
     if not family.components:
         source = fused if fused is not None else family
         name = fused.name if fused is not None else family.distribution.name
-        terms = _row_terms(facts, family, name, source.arguments(parameters, StanMath))
+        arguments = source.arguments(parameters, StanMath)
+        elsewhere = _elsewhere(facts, family, parameters)
+        terms = _row_terms(facts, family, name, arguments, elsewhere)
         functions = _functions(family, additions, fused, None)
     else:
         terms = _mixed_terms(facts, parameters)
@@ -300,7 +321,7 @@ def _mixed_terms(facts: LikelihoodInput, parameters: Any) -> _RowTerms:
     parts = []
     for component, own in component_parameters(facts.family, parameters):
         arguments = component.arguments(own, StanMath)
-        parts.append(_row_terms(facts, component, component.distribution.name, arguments))
+        parts.append(_row_terms(facts, component, component.distribution.name, arguments, {}))
     weights = log_weights(facts.family, parameters)
     shown = [as_expr(w).at("n").text for w in weights]
     # Weights that come from a formula are known up to a common factor.
@@ -326,30 +347,34 @@ def _mixed_terms(facts: LikelihoodInput, parameters: Any) -> _RowTerms:
 
 
 def _row_terms(
-    facts: LikelihoodInput, family: Family, name: str, arguments: tuple[Any, ...]
+    facts: LikelihoodInput, family: Family, name: str, arguments: tuple[Any, ...],
+    elsewhere: _Elsewhere,
 ) -> _RowTerms:
     s, additions = facts.suffix, facts.additions
-    row = tuple(as_expr(a).at("n") for a in arguments)
+    rows = {
+        role: tuple(as_expr(a).at("n") for a in one)
+        for role, one in {"": arguments, **elsewhere}.items()
+    }
     y = StanExpr(f"Y{s}[n]")
     lb, ub, rcens = (StanExpr(f"{role}{s}[n]") for role in ("lb", "ub", "rcens"))
     if family.discrete:
         # P(Y >= lb): the bound itself belongs to the support of a count.
         lb = StanExpr(f"lb{s}[n] - 1")
 
-    def call(value: StanExpr, kind: str = "") -> str:
-        return _density(facts, name, value, row, kind).text
+    def call(value: StanExpr, kind: str = "", role: str = "", of: str = name) -> str:
+        return _density(facts, of, value, rows.get(role, rows[""]), kind).text
 
     truncation = ""
     if "lb" in additions and "ub" in additions:
-        truncation = f" - log_diff_exp({call(ub, 'lcdf')}, {call(lb, 'lcdf')})"
+        truncation = f" - log_diff_exp({call(ub, 'lcdf', 'ub')}, {call(lb, 'lcdf', 'lb')})"
     elif "lb" in additions:
         upper = family.distribution.tail if _uses_tail(family, additions) else name
-        truncation = f" - {_density(facts, upper, lb, row, 'lccdf').text}"
+        truncation = f" - {call(lb, 'lccdf', 'lb', upper)}"
     elif "ub" in additions:
-        truncation = f" - {call(ub, 'lcdf')}"
+        truncation = f" - {call(ub, 'lcdf', 'ub')}"
     censored = "cens" in additions
     interval = "rcens" in additions
-    both = f"log_diff_exp({call(rcens, 'lcdf')}, {call(y, 'lcdf')})"
+    both = f"log_diff_exp({call(rcens, 'lcdf', 'rcens')}, {call(y, 'lcdf')})"
     return _RowTerms(
         log_prob=call(y) + truncation,
         log_cdf=call(y, "lcdf") + truncation if censored else "",
