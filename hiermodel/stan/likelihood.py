@@ -134,7 +134,7 @@ def _whole_likelihood(
 
 
 def _definitions(facts: LikelihoodInput, parameters: Any) -> tuple[str, ...]:
-    """Define what is computed for all rows: baseline hazards, parameters that follow from others."""
+    """Define what is computed for all rows: baseline hazards, derived parameters."""
     s, out = facts.suffix, list(facts.baseline_definitions)
     for param in facts.family.params:
         known = param.name in facts.predicted or param.name in facts.fixed
@@ -201,7 +201,7 @@ def _use_glm(facts: LikelihoodInput, fused: Fused) -> bool:
 def parameter_expressions(facts: LikelihoodInput, on_link_scale: bool) -> Any:
     """Every parameter of the family as Stan text."""
     s, additions = facts.suffix, facts.additions
-    values: dict[str, StanExpr] = dict(facts.scalars)
+    values: dict[str, Any] = dict(facts.scalars)
     for param in facts.family.params:
         value = facts.fixed.get(param.name)
         if param.name in facts.predicted:

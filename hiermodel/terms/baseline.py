@@ -165,7 +165,7 @@ class BaselineHazard:
     def label(self, draws: Mapping[str, Array]) -> tuple[Labelled, ...]:
         """The weights with the labels of their groups."""
         s = self.suffix
-        dims = (f"bhaz_spline{s}",)
+        dims: tuple[str, ...] = (f"bhaz_spline{s}",)
         coords = {dims[0]: tuple(str(k) for k in range(1, self.count + 1))}
         if self.groups:
             dims = (f"bhaz_group{s}", *dims)

@@ -11,6 +11,7 @@ import numpy as np
 import stanli
 
 from hiermodel.families.base import Family, FunctionTemplate, StanExpr, StanMath
+from hiermodel.families.msplines import MSplines
 from hiermodel.links import LINKS
 from hiermodel.stan.expr import as_expr
 from hiermodel.stan.render import function_text
@@ -96,10 +97,19 @@ def sample(family: Family, seed: int = 0) -> Sample:
     if family.has_thresholds:
         natural["thresholds"] = np.sort(rng.uniform(-1.5, 1.5, CATEGORIES - 1))[None, None]
         data["thresholds"] = natural["thresholds"][0, 0].tolist()
+    y = None
+    if "bhaz" in family.additions:
+        # Such a family has no random responses; some of these lie behind the last knot.
+        splines, weights = MSplines(3, (0.1, 1.0, 2.5)), np.array([0.1, 0.2, 0.3, 0.25, 0.15])
+        natural["baseline"] = (3, *weights, *splines.knots)
+        y = rng.uniform(0.2, 3, N)
+        data["bhaz"] = (splines.values(y) @ weights).tolist()
+        data["cbhaz"] = (splines.integrals(y) @ weights).tolist()
     p = SimpleNamespace(**natural)
     from hiermodel.families import evaluate
 
-    y = evaluate.random(family, rng, p)[0]
+    if y is None:
+        y = evaluate.random(family, rng, p)[0]
     if family.response == "unit":
         y = np.clip(y, 1e-6, 1 - 1e-6)
     data["Y"] = y.tolist()
@@ -135,6 +145,7 @@ def program(s: Sample, statements: str) -> str:
     more += ["array[N] int dec;"] if "dec" in s.data else []
     more += ["vector[C - 1] thresholds;"] if "thresholds" in s.data else []
     more += ["matrix[C - 1, C - 1] lncor;"] if "lncor" in s.data else []
+    more += ["vector[N] bhaz; vector[N] cbhaz;"] if "bhaz" in s.data else []
     declare, transform = [], []
     for name in s.linear:
         by_category = name in family.category_params
@@ -167,6 +178,7 @@ def stan_parameters(s: Sample) -> SimpleNamespace:
     p.dec = StanExpr("dec", rows=True)
     p.thresholds = StanExpr("thresholds")
     p.lncor, p.reference = StanExpr("lncor"), StanExpr("2")
+    p.baseline = (StanExpr("bhaz", rows=True), StanExpr("cbhaz", rows=True))
     return p
 
 

@@ -16,7 +16,8 @@ from hiermodel.families.truncation import log_mass
 
 from .stan_programs import sample
 
-ALL = family_names()
+# A baseline hazard says nothing about times behind its last knot: no draws and no means.
+ALL = tuple(name for name in family_names() if "bhaz" not in as_family(name).additions)
 CENSORED = [name for name in ALL if "cens" in as_family(name).additions]
 
 
@@ -84,7 +85,7 @@ def test_probabilities_of_all_values_sum_to_one(name: str) -> None:
     np.testing.assert_allclose(total, 1, atol=2e-5)
 
 
-@pytest.mark.parametrize("name", CENSORED)
+@pytest.mark.parametrize("name", [*CENSORED, "cox"])
 def test_censoring(name: str) -> None:
     fam = as_family(name)
     s = sample(fam, seed=4)
