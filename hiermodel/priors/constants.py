@@ -156,7 +156,10 @@ def _whole(var: Var, declared: Var, constant: Constant) -> FixedVar:
             "equal; give each its own constant with coef=\"1\", \"2\", ..."
         )
     elif constant.broadcast and var.size:
-        value = f"rep_{var.type}({value}, {size})"
+        # A probability vector has no function of its own that repeats a number.
+        value = f"rep_{'vector' if var.type == 'simplex' else var.type}({value}, {size})"
+        if var.array:
+            value = f"rep_array({value}, {', '.join(var.array)})"
     line = f"{var.name} = {value};"
     return FixedVar(declared, (line,), (constant,), True, correlation)
 

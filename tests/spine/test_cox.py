@@ -81,8 +81,13 @@ def test_log_lik_of_new_rows_uses_the_learned_knots_and_groups() -> None:
     assert np.abs(fit.log_lik(swapped).values - whole).min() > 0
     names = [e.name for e in flat_names(fit.posterior) if e.variable == "sbhaz"]
     assert names[:3] == ["sbhaz[a,1]", "sbhaz[b,1]", "sbhaz[a,2]"]
-    with pytest.raises(DataError, match="'c' is not one of the groups of the model"):
+    with pytest.raises(DataError, match="the level 'c' in row 1, which the model does not know"):
         fit.log_lik(DATA.assign(g="c"))
+    numbered = DATA.assign(g=np.resize([10, 9], len(DATA)))
+    model = hm.model("time | bhaz(gr = g) ~ x", numbered, "cox")
+    assert model.part.baseline.groups == ("9", "10")
+    with pytest.raises(DataError, match="'3' is not one of the groups of the model"):
+        model.bind(numbered.assign(g=3))
     assert fit.posterior_linpred(DATA[["x"]].head(3)).shape[-1] == 3
 
 
@@ -128,6 +133,32 @@ def test_priors_by_group() -> None:
     np.testing.assert_array_equal(both, [[1] * 5, [3] * 5])
     with pytest.raises(PriorError, match="one concentration for all of its 5 entries"):
         hm.model(formula, DATA, "cox", priors=[hm.prior("dirichlet(1, 2)", "sbhaz")])
+
+
+def test_constant_weights() -> None:
+    """Equal weights; those of one group alone cannot be held."""
+    for formula in ("time ~ x", "time | bhaz(gr = g) ~ x"):
+        fixed = hm.prior("constant(0.2)", "sbhaz")
+        model = hm.model(formula, DATA, "cox", priors=[fixed])
+        fit = random_fit(model, DATA)
+        assert "sbhaz" not in [var.name for var in model.parameters]
+        np.testing.assert_array_equal(fit.posterior["sbhaz"].values, 0.2)
+    one = hm.prior("constant(0.2)", "sbhaz", group="a")
+    with pytest.raises(PriorError, match="cannot be constant in some groups"):
+        hm.model("time | bhaz(gr = g) ~ x", DATA, "cox", priors=[one])
+
+
+def test_beside_another_response() -> None:
+    data = DATA.assign(y=np.linspace(-1, 1, len(DATA)), keep=np.resize([1, 1, 0], len(DATA)))
+    left = "time | cens(any, late) + bhaz(gr = g) + subset(keep)"
+    formula = hm.bf(f"{left} ~ x", family="cox") + hm.bf("y ~ x", family="gaussian")
+    model = hm.model(formula, data)
+    full, prior = density(model, data), density(model, data, prior_only=True)
+    point = np.random.default_rng(0).uniform(-1, 1, full.dim)
+    engine = full.value_and_grad(point)[0] - prior.value_and_grad(point)[0]
+    ours = numpy_log_lik(model, data, _parameters(model, full, point))
+    assert engine == pytest.approx(ours, rel=1e-9)
+    assert "sbhaz_time" in random_fit(model, data).posterior
 
 
 def test_infections_of_kidney_patients() -> None:
