@@ -59,8 +59,9 @@ def _integral(low: Array, high: Array, mu: Array, kappa: Array) -> tuple[Array, 
 def _below(y: Array, mu: Array, kappa: Array, upper: bool) -> Array:
     """Log of the mass up to y, or above it; the smaller of the two is integrated."""
     at = np.clip(y, -np.pi, np.pi)
-    small = _integral(-np.pi, at, mu, kappa)[0]
-    other = _integral(at, np.pi, mu, kappa)[0]
+    pi = np.array(np.pi)
+    small = _integral(-pi, at, mu, kappa)[0]
+    other = _integral(at, pi, mu, kappa)[0]
     mine, rest = (other, small) if upper else (small, other)
     return np.where(mine < rest, mine, log1m_exp(np.minimum(rest, 0.0)))
 

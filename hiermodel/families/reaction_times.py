@@ -90,17 +90,34 @@ EXGAUSSIAN = Family(
 
 # ---- shifted lognormal
 
+
+def _shifted_truncated_mean(
+    lb: Array, ub: Array, mu: Array, sigma: Array, ndt: Array
+) -> Array:
+    assert LOGNORMAL.truncated_mean is not None
+    return ndt + LOGNORMAL.truncated_mean(lb - ndt, ub - ndt, mu, sigma)
+
+
+def _shifted_log_cdf(y: Array, mu: Array, sigma: Array, ndt: Array) -> Array:
+    assert LOGNORMAL.log_cdf is not None
+    return LOGNORMAL.log_cdf(y - ndt, mu, sigma)
+
+
+def _shifted_log_ccdf(y: Array, mu: Array, sigma: Array, ndt: Array) -> Array:
+    assert LOGNORMAL.log_ccdf is not None
+    return LOGNORMAL.log_ccdf(y - ndt, mu, sigma)
+
+
 SHIFTED_LOGNORMAL = Distribution(
     "shifted_lognormal",
     discrete=False,
     log_prob=lambda y, mu, sigma, ndt: LOGNORMAL.log_prob(y - ndt, mu, sigma),
     random=lambda rng, mu, sigma, ndt: ndt + np.exp(rng.normal(mu, sigma)),
-    log_cdf=lambda y, mu, sigma, ndt: LOGNORMAL.log_cdf(y - ndt, mu, sigma),
-    log_ccdf=lambda y, mu, sigma, ndt: LOGNORMAL.log_ccdf(y - ndt, mu, sigma),
+    log_cdf=_shifted_log_cdf,
+    log_ccdf=_shifted_log_ccdf,
     vectorized=False,
     functions=("shifted_lognormal.stan",),
-    truncated_mean=lambda lb, ub, mu, sigma, ndt: ndt
-    + LOGNORMAL.truncated_mean(lb - ndt, ub - ndt, mu, sigma),  # type: ignore[misc]
+    truncated_mean=_shifted_truncated_mean,
 )
 
 SHIFTED_LOGNORMAL_FAMILY = Family(

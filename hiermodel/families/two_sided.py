@@ -35,7 +35,8 @@ def _two_sided_truncated_mean(
         middle_low - _exponential_mean(left, middle_low - low),
         middle_high + _exponential_mean(right, high - middle_high),
     ]
-    return sum(np.where(s > 0, s * m, 0.0) for s, m in zip(share, mean, strict=True))
+    parts = [np.where(s > 0, s * m, 0.0) for s, m in zip(share, mean, strict=True)]
+    return np.asarray(parts[0] + parts[1])
 
 
 def _exponential_mean(rate: Array, length: Array) -> Array:
@@ -75,7 +76,7 @@ def _asym_laplace_random(rng: Generator, mu: Array, sigma: Array, quantile: Arra
     return mu + sigma * (up / quantile - down / (1 - quantile))
 
 
-ASYM_LAPLACE = Distribution(
+ASYM_LAPLACE: Distribution = Distribution(
     "asym_laplace",
     discrete=False,
     log_prob=_asym_laplace_log_prob,
@@ -100,7 +101,7 @@ def _laplace_log_cdf(y: Array, mu: Array, sigma: Array) -> Array:
     return np.where(z < 0, z - np.log(2), above)
 
 
-DOUBLE_EXPONENTIAL = Distribution(
+DOUBLE_EXPONENTIAL: Distribution = Distribution(
     "double_exponential",
     discrete=False,
     log_prob=lambda y, mu, sigma: -np.log(2 * sigma) - np.abs(y - mu) / sigma,

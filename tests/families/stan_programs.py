@@ -24,6 +24,7 @@ CATEGORIES = 4
 _ETA = {
     "identity": {"real": (-2, 2), "positive": (0.3, 4), "probability": (0.05, 0.95)},
     "inverse": {"real": (0.3, 2), "positive": (0.3, 2)},
+    "1/mu^2": {"positive": (0.3, 4)},
     "sqrt": {"positive": (0.5, 2)},
     "log": {"real": (-1, 1), "positive": (-1, 1.5), "probability": (-3, -0.05)},
 }
@@ -112,6 +113,8 @@ def sample(family: Family, seed: int = 0) -> Sample:
         y = evaluate.random(family, rng, p)[0]
     if family.response == "unit":
         y = np.clip(y, 1e-6, 1 - 1e-6)
+    elif family.response == "unit_with_zero":
+        y = np.minimum(y, 1 - 1e-6)  # a draw near 1 may be rounded to it
     data["Y"] = y.tolist()
     return Sample(family, linear, p, y, data)
 
