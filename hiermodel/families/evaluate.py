@@ -202,7 +202,8 @@ def random(
     Returns
     -------
     array (S, N)
-        ``(S, N, C)`` for responses of several columns. Integers for discrete families; floats when a parameter is NaN, which gives NaN.
+        ``(S, N, C)`` for responses of several columns. Integers for discrete families; floats when
+        a parameter is NaN, which gives NaN.
 
     Examples
     --------

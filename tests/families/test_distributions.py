@@ -10,10 +10,17 @@ import pytest
 from scipy import integrate, stats
 
 from hiermodel.families import category_distributions as cat
+from hiermodel.families import compositional_distributions as comp
 from hiermodel.families import continuous_distributions as cont
 from hiermodel.families import discrete_distributions as disc
 from hiermodel.families.base import Distribution
-from hiermodel.families.numerics import log_betainc, log_diff_exp, log_gammainc, log_gammaincc
+from hiermodel.families.numerics import (
+    log_betainc,
+    log_diff_exp,
+    log_gammainc,
+    log_gammaincc,
+    log_rising,
+)
 from hiermodel.families.truncation import log_mass
 
 Scipy = Callable[..., Any]
@@ -187,6 +194,36 @@ def test_log_mass_of_a_far_interval() -> None:
 def test_log_diff_exp_of_nothing() -> None:
     assert log_diff_exp(np.array(-np.inf), np.array(-np.inf)) == -np.inf
     assert log_diff_exp(np.array(0.0), np.array(-np.inf)) == 0
+
+
+@pytest.mark.parametrize("a", [1e-8, 0.3, 9.99, 10.0, 123.4, 1e7, 1e15])
+def test_log_rising_is_the_log_of_a_product(a: float) -> None:
+    n = np.array([0, 1, 2, 17, 300])
+    expected = [np.log(a + np.arange(k)).sum() for k in n]
+    np.testing.assert_allclose(log_rising(np.array(a), n), expected, rtol=1e-13, atol=1e-12)
+
+
+def test_several_columns_against_scipy() -> None:
+    eta, alpha = np.array([0.3, -1.0, 0.8]), np.array([0.7, 2.5, 1.2])
+    p, counts, shares = np.exp(eta) / np.exp(eta).sum(), [2, 0, 5], [0.2, 0.7, 0.1]
+    assert comp.MULTINOMIAL.log_prob(counts, eta) == pytest.approx(
+        stats.multinomial(7, p).logpmf(counts)
+    )
+    assert comp.DIRICHLET_MULTINOMIAL.log_prob(counts, alpha) == pytest.approx(
+        stats.dirichlet_multinomial(alpha, 7).logpmf(counts)
+    )
+    assert comp.DIRICHLET.log_prob(shares, alpha) == pytest.approx(
+        stats.dirichlet(alpha).logpdf(shares)
+    )
+    assert comp.MULTINOMIAL.log_prob([2, -1, 5], eta) == -np.inf
+    assert comp.DIRICHLET.log_prob([0.2, 0.7, 0.2], alpha) == -np.inf
+
+
+def test_shares_of_tiny_dirichlet_parameters() -> None:
+    """Gamma variables would all be zero; one category has nearly everything."""
+    alpha = np.tile([1e-5, 3e-5], (4000, 1, 1))
+    drawn = comp.DIRICHLET.random(np.random.default_rng(1), alpha)
+    assert np.isfinite(drawn).all() and drawn[..., 1].mean() == pytest.approx(0.75, abs=0.03)
 
 
 # ---- categories
