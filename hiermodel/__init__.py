@@ -29,12 +29,13 @@ if TYPE_CHECKING:
         PriorError,
         SamplingWarning,
     )
-    from hiermodel.families import family, mixture, register_family
+    from hiermodel.families import custom_family, family, mixture, register_family
     from hiermodel.fitted import Fit
     from hiermodel.fitting import fit, load
     from hiermodel.formula import bf, lf, mvbf, nlf, set_rescor
     from hiermodel.modeling import Model
     from hiermodel.priors import prior
+    from hiermodel.stanvars import stanvar
 
 __version__ = "0.1.0"
 
@@ -53,6 +54,7 @@ __all__ = [
     "__version__",
     "bf",
     "compare",
+    "custom_family",
     "datasets",
     "default_priors",
     "family",
@@ -67,6 +69,7 @@ __all__ = [
     "prior",
     "register_family",
     "set_rescor",
+    "stanvar",
 ]
 
 _HOMES = {
@@ -83,6 +86,7 @@ _HOMES = {
     "SamplingWarning": "errors",
     "bf": "formula",
     "compare": "criticism",
+    "custom_family": "families",
     "default_priors": "building",
     "family": "families",
     "fit": "fitting",
@@ -96,6 +100,7 @@ _HOMES = {
     "prior": "priors",
     "register_family": "families",
     "set_rescor": "formula",
+    "stanvar": "stanvars",
 }
 
 

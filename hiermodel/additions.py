@@ -35,6 +35,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "index": ("x",),
 }
 # Those that every family takes.
+_NUMBERED = ("vint", "vreal")
 _EVERYWHERE = frozenset({"weights", "subset", "index"})
 # Stands for a missing right end until it is known whether the row needs one.
 _NO_END = -(2.0**31) + 1
@@ -61,6 +62,11 @@ class Additions:
         return role in self.values
 
     @property
+    def numbered(self) -> tuple[str, ...]:
+        """Roles of the columns in ``vint()`` and ``vreal()``: ``vint1``, ``vreal1``, ..."""
+        return tuple(role for role in self.values if role.startswith(_NUMBERED))
+
+    @property
     def variables(self) -> tuple[Var, ...]:
         """The Stan data of these terms."""
         s = self.suffix
@@ -77,6 +83,9 @@ class Additions:
             "ub": (kind, "", "", "upper truncation bounds"),
             "denom": (real, "0", "", "denominator of the rate"),
         }
+        for role in self.numbered:
+            type_ = "int" if role.startswith("vint") else "real"
+            spec[role] = ((type_, (), (f"N{s}",)), "", "", "for the density of the user")
         return tuple(
             Var(f"{role}{s}", type_, size, array, lower=low, upper=high, comment=note)
             for role, ((type_, size, array), low, high, note) in spec.items()
@@ -246,8 +255,7 @@ def addition_variables(parsed: ParsedFormula) -> NeededColumns:
     found: dict[str, list[str]] = {"complete": [], "optional": [], "unbounded": []}
     for call in parsed.additions:
         arguments = match_arguments(
-            call, ARGUMENTS.get(call.function, tuple(a.name or "x" for a in call.arguments)),
-            parsed.source,
+            call, _argument_names(call), parsed.source,
         )
         for name, node in arguments.items():
             role = "optional" if (call.function, name) == ("cens", "y2") else "complete"
@@ -255,6 +263,13 @@ def addition_variables(parsed: ParsedFormula) -> NeededColumns:
             if call.function == "trunc":
                 found["unbounded"].extend(names(node))
     return NeededColumns(*(tuple(found[k]) for k in ("complete", "optional", "unbounded")))
+
+
+def _argument_names(call: Call) -> tuple[str, ...]:
+    """Names of the arguments of an addition term; ``vint(a, b)`` numbers its columns."""
+    if call.function in _NUMBERED:
+        return tuple(f"{call.function}{k}" for k in range(1, len(call.arguments) + 1))
+    return ARGUMENTS.get(call.function, tuple(a.name or "x" for a in call.arguments))
 
 
 def learn_additions(
@@ -271,8 +286,12 @@ def learn_additions(
     scale = se_sigma = False
     for call in parsed.additions:
         _check_allowed(call, family, parsed.source)
-        arguments = match_arguments(call, ARGUMENTS[call.function], parsed.source)
-        roles = _ROLES[call.function]
+        arguments = match_arguments(call, _argument_names(call), parsed.source)
+        roles = _ROLES.get(call.function) or {name: name for name in arguments}
+        if call.function in _NUMBERED and not arguments:
+            raise FormulaError(
+                f"{call.function}() needs columns: {call.function}(x)", parsed.source, call.span
+            )
         for name, node in arguments.items():
             if name in roles and not _is_missing(node):
                 values[roles[name]] = learn(
@@ -327,10 +346,10 @@ def _is_missing(node: Node) -> bool:
 
 def _check_allowed(call: Call, family: Family, source: str) -> None:
     kind = call.function
-    if kind not in ARGUMENTS:
+    if kind not in ARGUMENTS and kind not in _NUMBERED:
         message = f"the addition term {kind}() is understood, but not built yet in this version"
         raise FormulaError(message, source, call.span)
-    allowed = (set(family.additions) & set(ARGUMENTS)) | _EVERYWHERE
+    allowed = (set(family.additions) & {*ARGUMENTS, *_NUMBERED}) | _EVERYWHERE
     if kind == "cat" and "thres" in allowed:
         return
     if kind not in allowed:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from hiermodel.arguments import flag
 from hiermodel.collinear import warn_of_collinear_columns
-from hiermodel.errors import ArgumentError, HiermodelError, warn
+from hiermodel.errors import ArgumentError, FamilyError, HiermodelError, warn
 from hiermodel.families import as_family
 from hiermodel.families.base import Family
 from hiermodel.formula import Formula, as_formula, with_constants
@@ -25,6 +25,7 @@ from hiermodel.requests import model_variables
 from hiermodel.rescor import ResidualCorrelation, wants_rescor
 from hiermodel.schema import Schema
 from hiermodel.stan.variables import Block
+from hiermodel.stanvars import as_stanvars, check_names, densities
 from hiermodel.submodel import Submodel
 from hiermodel.submodel_building import (
     Draft,
@@ -49,6 +50,7 @@ def model(
     drop_unused_levels: bool = True,
     contrasts: Mapping[str, Any] | None = None,
     threads: int = 1,
+    stanvars: Any = None,
 ) -> Model:
     """Resolve a model without fitting it; see `fit` for the arguments.
 
@@ -79,6 +81,7 @@ def model(
             "data2 names its matrices, data2={'A': matrix} for gr(g, cov = A); it is not the "
             f"matrix itself, but got {type(data2).__name__}"
         )
+    own_code = as_stanvars(stanvars)
     outside = _family_of(None, family)
     frame = as_frame(data)
     parts = tuple(with_constants(part, frame.columns) for part in whole.responses)
@@ -113,24 +116,33 @@ def model(
             )
         )
         done += count
+    values = {one.name: one.value for one in own_code if one.block == "data"}
+    submodels = [replace(part, own_data=values) for part in submodels]
     rescor = _rescor(submodels, drafts) if correlated else None
     draft_model = Model(
         formula=whole, parts=tuple(submodels), groups=groups, rescor=rescor,
         resolved_priors=resolve_priors((), ()), schema=schema, columns=columns,
         nobs=len(drafts[0].frame) if not several else len(frame), normalize=normalize,
-        sample_prior=sample_prior, threads=_checked_threads(threads),
+        sample_prior=sample_prior, threads=_checked_threads(threads), stanvars=own_code,
         call={"family": outside, "priors": priors, "data2": data2, "contrasts": contrasts,
               "drop_unused_levels": drop_unused_levels},
     )
+    own_names = {var.name for one in own_code for var in one.declared}
+    check_names(own_code, [v.name for v in replace(draft_model, stanvars=()).declared])
+    _check_family_variables(submodels, own_names)
     _warn_numeric_groups(draft_model)
     declared = tuple(v for v in draft_model.declared if v.block is Block.PARAMETERS)
     if isinstance(priors, pd.DataFrame):
         user = priors_of_table(priors, declared)
         draft_model = replace(draft_model, call={**draft_model.call, "priors": user})
-    resolved = resolve_priors(declared, user, normalize=normalize)
+    resolved = resolve_priors(
+        declared, user, normalize=normalize,
+        functions=densities(one.code for one in own_code if one.block == "functions"),
+    )
     for made, draft in zip(submodels, drafts, strict=True):
         linear = [p for p in made.predictors if isinstance(p, Predictor)]
         warn_of_collinear_columns(linear, draft.frame, resolved.improper)
+    check_names(own_code, [var.name for var, _ in resolved.data] + ["prior_only", "lprior"])
     return replace(draft_model, resolved_priors=resolved)
 
 
@@ -138,6 +150,21 @@ def _checked_threads(threads: int) -> int:
     if isinstance(threads, bool) or not isinstance(threads, Integral) or threads < 1:
         raise ArgumentError(f"threads must be a whole number of at least 1, not {threads!r}")
     return int(threads)
+
+
+def _check_family_variables(submodels: Sequence[Submodel], own: set[str]) -> None:
+    """Every further argument of a density must be a column of a term or a stanvar."""
+    for part in submodels:
+        for text in part.family.variables:
+            name = text.removesuffix("[n]")
+            if name not in own and name not in part.response.additions:
+                term = name.rstrip("0123456789")
+                hint = f"write {term}(...) left of '~'" if term in ("vint", "vreal") else (
+                    f"pass stanvars=[stanvar(x, name={name!r})]"
+                )
+                raise FamilyError(
+                    f"family {part.family.name!r} takes {text!r}, which the model lacks: {hint}"
+                )
 
 
 def _columns_of_model(

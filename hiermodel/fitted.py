@@ -152,7 +152,7 @@ class Fit(Predictions):
         """
         from hiermodel.fitting import fit
 
-        arguments = persistence.model_arguments(persistence.model_to_json(self.model))
+        arguments = persistence.call_arguments(self.model)
         arguments["data2"] = self.model.call.get("data2")
         settings = dict(self.provenance.get("settings", {}))
         settings |= {

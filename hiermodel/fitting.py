@@ -97,6 +97,7 @@ def fit(
     normalize: bool = True,
     drop_unused_levels: bool = True,
     contrasts: Mapping[str, Any] | None = None,
+    stanvars: Any = None,
     engine: str | Engine | None = None,
     algorithm: str = "nuts",
     certify: bool = True,
@@ -128,6 +129,8 @@ def fit(
         Forget levels of factors that have no row.
     contrasts : mapping, optional
         Contrasts per factor: ``"treatment"``, ``"sum"``, ``"helmert"``, ``"poly"``, or a matrix.
+    stanvars : list of StanVar, optional
+        Stan variables and code of your own; see `hiermodel.stanvar`.
     engine : {"auto", "stanli", "cmdstan"} or Engine, optional
     algorithm : {"sampling", "laplace", "pathfinder", "optimize"}
         ``"sampling"`` (or ``"nuts"``) draws from the posterior. The others are quick looks, see
@@ -172,6 +175,7 @@ def fit(
     made = make_model(
         formula, data, family, priors, data2=data2, sample_prior=sample_prior,
         normalize=normalize, drop_unused_levels=drop_unused_levels, contrasts=contrasts,
+        stanvars=stanvars,
     )
     # The model has told already which rows are left out.
     rows, labels = made.rows(data, tell=False), row_labels(data, made.columns)

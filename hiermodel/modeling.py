@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.errors import DataError, FormulaError, HiermodelError, did_you_mean
-from hiermodel.families.base import Family, FunctionTemplate
+from hiermodel.families.base import Family, FunctionTemplate, FunctionText
 from hiermodel.formula import Formula
 from hiermodel.frames import NeededColumns, as_frame, drop_missing
 from hiermodel.priors import ResolvedPriors
@@ -20,6 +20,7 @@ from hiermodel.response import Response
 from hiermodel.schema import Schema
 from hiermodel.stan.threads import GRAINSIZE
 from hiermodel.stan.variables import Block, Var
+from hiermodel.stanvars import StanVar, declared_at
 from hiermodel.submodel import AnyPredictor, Submodel
 from hiermodel.terms.base import Array, Labelled
 from hiermodel.terms.group import GroupEffects, GroupView
@@ -74,6 +75,7 @@ class Model:
     normalize: bool
     sample_prior: str
     threads: int = 1
+    stanvars: tuple[StanVar, ...] = ()
     call: Mapping[str, Any] = field(default_factory=dict)
 
     # ------------------------------------------------------------------ responses
@@ -168,7 +170,7 @@ class Model:
             out += group.variables
         if self.threads > 1:
             out.append(GRAINSIZE)
-        return tuple(out)
+        return (*declared_at(self.stanvars, "start"), *out, *declared_at(self.stanvars, "end"))
 
     @property
     def variables(self) -> tuple[Var, ...]:
@@ -183,9 +185,14 @@ class Model:
         return self.resolved_priors.parameters
 
     @property
-    def functions(self) -> tuple[str | FunctionTemplate, ...]:
+    def user_parameters(self) -> tuple[Var, ...]:
+        """Parameters that the user declared with `hiermodel.stanvar`."""
+        return tuple(v for one in self.stanvars if one.block == "parameters" for v in one.declared)
+
+    @property
+    def functions(self) -> tuple[str | FunctionTemplate | FunctionText, ...]:
         """Files and templates of Stan functions that the program includes."""
-        needed: list[str | FunctionTemplate] = []
+        needed: list[str | FunctionTemplate | FunctionText] = []
         for part in self.parts:
             for predictor in part.predictors:
                 if not part.likelihood.on_link_scale(predictor.param):
@@ -274,6 +281,7 @@ class Model:
             out |= group.constants()
         if self.rescor is not None:
             out |= self.rescor.constants()
+        out |= {one.name: one.value for one in self.stanvars if one.block == "data"}
         return out | {var.name: value for var, value in self.resolved_priors.data}
 
     def group_data(self, part: Submodel, frame: pd.DataFrame) -> dict[str, Any]:
@@ -310,6 +318,15 @@ class Model:
         if self.rescor is not None:
             out += self.rescor.label(full)
         out += group_labels(self.groups, full, out)
+        for var in self.user_parameters:
+            values = full[var.name]
+            dims = tuple(f"{var.name}_dim_{k}" for k in range(values.ndim - 2))
+            coords = {
+                dim: tuple(str(i + 1) for i in range(n))
+                for dim, n in zip(dims, values.shape[2:], strict=True)
+            }
+            attrs = {"cls": "stanvar", "group": "", "dpar": "", "resp": ""}
+            out.append(Labelled(var.name, values, dims, coords, attrs))
         # The log prior, then its parts with a tag.
         for name in ("lprior", *(f"lprior_{tag}" for tag in self.resolved_priors.tags)):
             if name in draws:

@@ -17,10 +17,13 @@ import xarray as xr
 
 from hiermodel.errors import HiermodelError
 from hiermodel.families import family as make_family
+from hiermodel.families import family_names
 from hiermodel.families import mixture
-from hiermodel.families.base import Family
+from hiermodel.families.base import Family, FunctionText
 from hiermodel.formula import from_json, to_json
 from hiermodel.priors import Prior
+from hiermodel.stanvars import from_json as stanvars_from_json
+from hiermodel.stanvars import to_json as stanvars_to_json
 
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
@@ -111,6 +114,7 @@ def model_to_json(model: Model) -> dict[str, Any]:
         "threads": model.threads,
         "drop_unused_levels": bool(call.get("drop_unused_levels", True)),
         "contrasts": _contrasts_to_json(call.get("contrasts")),
+        "stanvars": stanvars_to_json(model.stanvars),
     }
 
 
@@ -123,8 +127,18 @@ def _family_to_json(family: object) -> Any:
         options = dict(family.options)
         asked = options.get("order") if options.get("order_asked") else None
         return {"components": [_family_to_json(c) for c in family.components], "order": asked}
-    return {
+    words: dict[str, Any] = {
         "name": family.name, "links": dict(family.links), "options": dict(family.options)
+    }
+    return words | {"custom": _custom_words(family)} if family.custom else words
+
+
+def _custom_words(family: Family) -> dict[str, Any]:
+    """What tells a family of the user from another of the same name; its functions are not kept."""
+    return {
+        "dpars": [[p.name, p.links[0], str(p.lower), str(p.upper)] for p in family.params],
+        "vars": list(family.variables),
+        "stan": [f.text for f in family.distribution.functions if isinstance(f, FunctionText)],
     }
 
 
@@ -134,6 +148,21 @@ def _family_from_json(words: Any) -> Any:
     if "components" in words:
         components = [_family_from_json(component) for component in words["components"]]
         return mixture(*components, order=words["order"])
+    if "custom" in words:
+        name = words["name"]
+        if name not in family_names():
+            raise HiermodelError(
+                f"the fit uses the custom family {name!r}, whose Python functions are not in the "
+                "file: define it with hm.custom_family(...) and call hm.register_family(...) "
+                "before loading"
+            )
+        known = make_family(name)
+        if not known.custom or _custom_words(known) != words["custom"]:
+            raise HiermodelError(
+                f"the registered family {name!r} is not the one of the saved fit: parameters, "
+                "links, bounds, vars or Stan text differ"
+            )
+        return known
     links = {f"link_{k}": v for k, v in words["links"].items() if k != "mu"}
     return make_family(words["name"], words["links"].get("mu"), **links, **words["options"])
 
@@ -185,6 +214,21 @@ def model_arguments(words: Mapping[str, Any]) -> dict[str, Any]:
         "threads": words["threads"],
         "drop_unused_levels": words["drop_unused_levels"],
         "contrasts": _contrasts_from_json(words["contrasts"]),
+        "stanvars": stanvars_from_json(words.get("stanvars", ())),
+    }
+
+
+def call_arguments(model: Model) -> dict[str, Any]:
+    """Arguments of `hiermodel.model`, without data; a family of the user need not be registered."""
+    return {
+        "formula": model.formula,
+        "family": model.call.get("family"),
+        "priors": _priors_from_json(_priors_to_json(model.call.get("priors"))),
+        "sample_prior": model.sample_prior,
+        "normalize": model.normalize,
+        "drop_unused_levels": bool(model.call.get("drop_unused_levels", True)),
+        "contrasts": model.call.get("contrasts"),
+        "stanvars": list(model.stanvars),
     }
 
 

@@ -153,6 +153,8 @@ def prepare(
         whole = as_frame(newdata)
         places = part.new_places(whole)
         frame = whole if len(places) == len(whole) else whole.iloc[places].reset_index(drop=True)
+    if needs:
+        needs = (*needs, *part.response.additions.numbered)
     included = included_coefs(model.groups, options.re_formula)
     _check_columns(part, model.groups, frame, included, needs)
     draws = {
@@ -324,6 +326,7 @@ def parameters(prediction: Prediction, at: slice) -> SimpleNamespace:
         weights = draws[part.baseline.name]
         values["baseline"] = part.baseline.arguments(weights, prediction.baseline_codes)
     _apply_additions(part, prediction.extras, values)
+    _own_variables(prediction, draws, values)
     return SimpleNamespace(**values)
 
 
@@ -347,6 +350,33 @@ def etas(
         values[predictor.name] = predictor.eta(draws, prediction.data, shape, values)
         found[predictor.name] = (predictor, values[predictor.name])
     return found
+
+
+def _own_variables(
+    prediction: Prediction, draws: Mapping[str, Array], values: dict[str, Any]
+) -> None:
+    """The further arguments of a density of the user: columns, data, parameters."""
+    part = prediction.part
+    for text in part.family.variables:
+        name = text.removesuffix("[n]")
+        if name in prediction.extras:
+            values[text] = prediction.extras[name]
+            continue
+        if name in part.response.additions:
+            continue  # not bound: linear predictors do not need it
+        by_draw = name in draws
+        value = np.asarray(draws[name] if by_draw else part.own_data[name], dtype=float)
+        per_row = text.endswith("[n]")
+        if value.ndim != int(by_draw) + int(per_row) or (
+            per_row and value.shape[-1] != prediction.n
+        ):
+            raise HiermodelError(
+                f"{text!r} of family {part.family.name!r} has shape {value.shape[int(by_draw):]}; "
+                f"for {prediction.n} rows the functions in NumPy take "
+                + ("one number per row" if per_row else "a single number")
+                + ": use vint() or vreal() for columns, and keep other arrays in the functions"
+            )
+        values[text] = value[:, None] if by_draw and not per_row else value
 
 
 def _apply_additions(

@@ -20,6 +20,7 @@ from hiermodel.engines.certificate import (
 from hiermodel.engines.diagnose import check_approximation, check_sampling
 from hiermodel.engines.inits import checked_inits
 from hiermodel.errors import EngineError, PriorError, did_you_mean
+from hiermodel.families.custom import Missing
 from hiermodel.flatnames import NOT_MAIN, columns, flat_names, variable_class
 from hiermodel.joint import joint_log_lik, joint_predictions
 from hiermodel.modeling import Model
@@ -140,10 +141,28 @@ def checked_draws(
     if prior_only:
         _check_proper(model)
     facts: dict[str, Any] = {}
-    if run.certified and run.engine.name == "stanli" and not prior_only:
+    unchecked = _not_certifiable(model)
+    if run.certified and run.engine.name == "stanli" and not prior_only and unchecked:
+        facts["certificate"] = f"skipped: {unchecked}"
+    elif run.certified and run.engine.name == "stanli" and not prior_only:
         facts["certificate"] = str(certify(model, rows, run.engine, run.settings))
     draws = _draw(model, model.bind(rows, prior_only=prior_only), run)
     return draws, facts
+
+
+def _not_certifiable(model: Model) -> str:
+    """Why the log-likelihood cannot be computed without the engine; empty when it can."""
+    if any(one.block == "likelihood" for one in model.stanvars):
+        return "a stanvar changes the likelihood"
+    for part in model.parts:
+        distribution, additions = part.family.distribution, part.response.additions
+        used = {"log_lik": distribution.log_prob}
+        if any(role in additions for role in ("cens", "lb", "ub")):
+            used |= {"log_cdf": distribution.log_cdf, "log_ccdf": distribution.log_ccdf}
+        for argument, function in used.items():
+            if isinstance(function, Missing):
+                return f"family {part.family.name!r} has no {argument}="
+    return ""
 
 
 _MODE_OF_GROUPS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -52,6 +52,8 @@ class Submodel:
         Which rows of the data this response uses.
     baseline : BaselineHazard, optional
         Of a proportional hazards family.
+    own_data : mapping
+        Data of the user (`hiermodel.stanvar`) by name, for densities that take them.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Submodel:
     columns: NeededColumns
     subset: LearnedExpression | None = None
     baseline: BaselineHazard | None = None
+    own_data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def scope(self) -> Scope:

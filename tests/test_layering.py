@@ -33,6 +33,7 @@ ORDER = (
     "columns",
     "families",
     "priors",
+    "stanvars",
     "additions",
     "response",
     "terms",

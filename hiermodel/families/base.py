@@ -33,6 +33,7 @@ __all__ = [
     "Distribution",
     "Family",
     "FunctionTemplate",
+    "FunctionText",
     "Fused",
     "MathNamespace",
     "NumpyMath",
@@ -50,6 +51,7 @@ ResponseKind = Literal[
     "positive",  # > 0
     "count",  # 0, 1, 2, ...
     "positive count",  # 1, 2, ...
+    "whole",  # ..., -1, 0, 1, ...
     "binary",  # 0/1, boolean, or a factor with two levels (second = 1)
     "trials",  # 0 .. trials
     "unit",  # inside (0, 1)
@@ -151,6 +153,13 @@ class FunctionTemplate:
     values: tuple[tuple[str, Any], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class FunctionText:
+    """Stan functions as the user wrote them."""
+
+    text: str
+
+
 class ShapedFunction(Protocol):
     """Stan functions that are written for the shapes of the arguments they meet."""
 
@@ -189,7 +198,7 @@ class Distribution:
     log_cdf: Callable[..., np.ndarray] | None = None
     log_ccdf: Callable[..., np.ndarray] | None = None
     vectorized: bool = True
-    functions: tuple[str | FunctionTemplate | ShapedFunction, ...] = ()
+    functions: tuple[str | FunctionTemplate | FunctionText | ShapedFunction, ...] = ()
     truncated_mean: Callable[..., np.ndarray] | None = None
     tail: str = ""
     tail_functions: tuple[FunctionTemplate, ...] = ()
@@ -282,6 +291,10 @@ class Family:
         densities that read it from the response (the trials of a multinomial).
     correlated : bool
         True when the categories are correlated by a matrix ``lncor``.
+    variables : tuple of str
+        Data of addition terms and of the user that the density takes behind the parameters.
+    custom : bool
+        True when the density is the user's; see `custom_family`.
     """
 
     name: str
@@ -305,6 +318,8 @@ class Family:
     components: tuple[Family, ...] = ()
     random_arguments: Arguments | None = None
     correlated: bool = False
+    variables: tuple[str, ...] = ()
+    custom: bool = False
 
     def link(self, param: str) -> str:
         """Return the link of a parameter: the one chosen, else its default."""

@@ -113,6 +113,7 @@ _SUPPORT: dict[str, tuple[str, Callable[[Array], Array]]] = {
     "positive": ("positive numbers", lambda y: y > 0),
     "count": ("counts 0, 1, 2, ...", lambda y: (y >= 0) & (y == np.floor(y))),
     "positive count": ("counts 1, 2, ...", lambda y: (y >= 1) & (y == np.floor(y))),
+    "whole": ("whole numbers", lambda y: y == np.floor(y)),
     "trials": ("counts 0, 1, 2, ...", lambda y: (y >= 0) & (y == np.floor(y))),
     "binary": ("0 and 1", lambda y: (y == 0) | (y == 1)),
     "unit": ("values strictly between 0 and 1", lambda y: (y > 0) & (y < 1)),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from hiermodel.errors import PriorError, did_you_mean
 from hiermodel.priors.rows import PriorRow, RowKey, existing_rows, lineage
-from hiermodel.priors.specify import Prior, Priors, prior
+from hiermodel.priors.specify import RAW, Prior, Priors, prior
 from hiermodel.stan.variables import Var
 
 _KEYS = ("coef", "group", "resp", "dpar", "nlpar")
@@ -97,5 +97,7 @@ def _prior(row: PriorRow, default: PriorRow | None) -> Prior:
         high = None if row.ub == default.ub else row.ub
     else:
         low, high = row.lb or None, row.ub or None
+    if RAW.match(row.prior):
+        return prior(row.prior)
     keys = {name: getattr(row, name) for name in _KEYS}
     return prior(text, row.cls, **keys, lb=low, ub=high, tag=row.tag)

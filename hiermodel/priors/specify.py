@@ -13,6 +13,8 @@ from hiermodel.priors.literals import check_literals
 from hiermodel.priors.syntax import SPECIAL_PRIORS, check_expression, number, parse_prior
 
 Bound = float | str | None
+# A statement instead of a distribution.
+RAW = re.compile(r"\s*target\s*\+=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ def prior(
         A Stan distribution as it would stand right of ``~``: ``"normal(0, 5)"``. ``"lkj(2)"``
         for correlations (`cls` ``"cor"``); ``"constant(3)"`` fixes parameters at a value
         (``constant(x, broadcast=False)`` when `x` is a Stan vector for all of them); ``""``
-        is a flat prior. None keeps the prior that the row has and changes only its bounds.
+        is a flat prior. ``"target += normal_lpdf(tau | 0, 1)"`` is a statement about parameters of
+        your own (see `hiermodel.stanvar`). None keeps the prior that the row has and changes only its bounds.
     cls : str
         Class of parameters: ``b`` (population-level effects), ``Intercept`` (of the centred
         design; thresholds of ordinal families), ``sd``, ``cor``, ``df`` (Student group
@@ -137,6 +140,8 @@ def prior(
     for name, value in fields.items():
         if not isinstance(value, str):
             raise PriorError(f"prior({text!r}): {name} must be text, not {value!r}")
+    if isinstance(text, str) and RAW.match(text):
+        return _raw(text, fields, (lb, ub))
     if not cls:
         raise PriorError(f'prior({text!r}): cls is empty; name a class such as "b" or "sd"')
     if tag and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", tag):
@@ -151,6 +156,19 @@ def prior(
             upper, tag,
         )
     )
+
+
+def _raw(text: str, fields: Mapping[str, str], bounds: tuple[Bound, Bound]) -> Prior:
+    """A statement about a parameter that the user declared."""
+    given = [k for k, v in fields.items() if v and (k, v) != ("cls", "b")]
+    if given or bounds != (None, None):
+        raise PriorError(
+            f"prior({text!r}) adds to the log density as it stands; it takes no class, "
+            "coefficient or bounds"
+        )
+    expression = text.strip().rstrip(";").strip()
+    check_expression(expression, f"prior {text!r}")
+    return Prior(expression, "")
 
 
 def _with_possible_numbers(made: Prior) -> Prior:

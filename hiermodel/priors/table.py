@@ -22,7 +22,7 @@ from hiermodel.priors.rows import (
     match_priors,
     row_bounds,
 )
-from hiermodel.priors.specify import Prior
+from hiermodel.priors.specify import RAW, Prior
 from hiermodel.priors.statements import (
     prior_statements,
     support_beyond_bounds,
@@ -60,6 +60,8 @@ class ResolvedPriors:
     improper : tuple of str
         Parameters with a flat prior on an unbounded range, as a user would name them:
         the prior alone cannot be sampled.
+    raw : tuple of str
+        Statements of the user for the model block.
     """
 
     table: tuple[PriorRow, ...]
@@ -68,6 +70,7 @@ class ResolvedPriors:
     statements: tuple[str, ...]
     data: tuple[tuple[Var, Number], ...]
     improper: tuple[str, ...] = ()
+    raw: tuple[str, ...] = ()
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -158,6 +161,8 @@ def resolve_priors(
     >>> resolve_priors([b], [prior("normal(0, 5)")]).statements
     ('lprior += normal_lpdf(b | 0, 5);',)
     """
+    raw = [given for given in user if given.text and RAW.match(given.text)]
+    user = [given for given in user if given not in raw]
     rows = existing_rows(variables)
     found = match_priors(user, rows)
     for key, given in found.items():
@@ -184,12 +189,13 @@ def resolve_priors(
         data += numbers
     _warn_unused(found, used)
     return ResolvedPriors(
-        final_rows(rows, found),
+        (*final_rows(rows, found), *(PriorRow(r.text or "", "", source="user") for r in raw)),
         tuple(parameters),
         tuple(fixed),
         tag_statements(tagged, normalize),
         tuple(data),
         tuple(improper),
+        tuple(f"{given.text};" for given in raw),
     )
 
 

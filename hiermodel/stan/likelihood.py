@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from hiermodel.additions import Additions
-from hiermodel.families.base import Family, FunctionTemplate, Fused
+from hiermodel.families.base import Family, FunctionTemplate, FunctionText, Fused
 from hiermodel.families.mixture import component_parameters, log_weights
 from hiermodel.stan.expr import StanExpr, StanMath, as_expr, stan_call
 
@@ -40,7 +40,7 @@ class Likelihood:
     censored: bool = False
     fused: Fused | None = None
     glm: bool = False
-    functions: tuple[str | FunctionTemplate, ...] = ()
+    functions: tuple[str | FunctionTemplate | FunctionText, ...] = ()
     definitions: tuple[str, ...] = ()
     joint: bool = False
     parameters: Mapping[str, StanExpr] = field(default_factory=dict)
@@ -148,13 +148,13 @@ def _definitions(facts: LikelihoodInput, parameters: Any) -> tuple[str, ...]:
 
 def _functions(
     family: Family, additions: Additions, fused: Fused | None, rows: tuple[bool, ...] | None
-) -> tuple[str | FunctionTemplate, ...]:
+) -> tuple[str | FunctionTemplate | FunctionText, ...]:
     """Stan functions of the density, written for how it is called."""
     distribution = family.distribution
     cumulative = any(role in additions for role in ("cens", "lb", "ub"))
     source = distribution.functions if fused is None else fused.functions
     out = [
-        f if isinstance(f, (str, FunctionTemplate)) else f.written(rows, cumulative)
+        f if isinstance(f, (str, FunctionTemplate, FunctionText)) else f.written(rows, cumulative)
         for f in source
     ]
     tail = distribution.tail_functions if _uses_tail(family, additions) else ()
@@ -216,6 +216,11 @@ def parameter_expressions(facts: LikelihoodInput, on_link_scale: bool) -> Any:
             values[role] = StanExpr(f"{role}{s}", rows=True)
     if facts.baseline:
         values["baseline"] = facts.baseline[""]
+    for text in facts.family.variables:
+        name = text.removesuffix("[n]")
+        # Those of addition terms belong to the response, those of the user to the program.
+        stan_name = f"{name}{s}" if name in additions else name
+        values[text] = StanExpr(stan_name, rows=text.endswith("[n]"))
     for param_name, expression in facts.thresholds.items():
         values["thresholds" + param_name.removeprefix("mu")] = expression
     for name, entries in facts.categories.items():

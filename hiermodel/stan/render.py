@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from hiermodel.families.base import FunctionTemplate
+from hiermodel.families.base import FunctionTemplate, FunctionText
 from hiermodel.nonlinear import NonlinearPredictor
 from hiermodel.stan.threads import PartialSum, arguments_of, check_threads, partial_sum
 from hiermodel.stan.variables import Block, Var
+from hiermodel.stanvars import code_at
 
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
@@ -59,6 +60,7 @@ class StanProgram:
     prior_statements: tuple[str, ...]
     likelihood: tuple[str, ...]
     model_priors: tuple[str, ...]
+    user: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def code(self) -> str:
@@ -79,7 +81,12 @@ def render(model: Model) -> StanProgram:
         Its `code` is the text.
     """
     transformed = [part for sub in model.parts for part in _transformed_data(model, sub)]
-    functions, likelihood = _functions(model), _filled(_likelihood_parts(model))
+    functions = (
+        *code_at(model.stanvars, "functions", "start"),
+        *_functions(model),
+        *code_at(model.stanvars, "functions", "end"),
+    )
+    likelihood = _filled(_likelihood_parts(model))
     if model.rescor is not None:
         transformed.append(_macro("rescor.stan.jinja", "transformed_data", model, model.rescor))
     if model.threads > 1:
@@ -92,11 +99,19 @@ def render(model: Model) -> StanProgram:
         title=model.title,
         functions=functions,
         data=tuple(v for v in model.variables if v.block is Block.DATA),
-        transformed_data=_filled(transformed),
+        transformed_data=(
+            *code_at(model.stanvars, "tdata", "start"),
+            *_filled(transformed),
+            *code_at(model.stanvars, "tdata", "end"),
+        ),
         parameters=model.parameters,
         fixed=model.resolved_priors.fixed,
         prior_statements=model.resolved_priors.statements if model.normalize else (),
-        likelihood=likelihood,
+        likelihood=(
+            *code_at(model.stanvars, "likelihood", "start"),
+            *likelihood,
+            *code_at(model.stanvars, "likelihood", "end"),
+        ),
         model_priors=_filled(
             [
                 # Densities without constants may stand in the model block only.
@@ -104,6 +119,19 @@ def render(model: Model) -> StanProgram:
                 *(_macro("terms/group.stan.jinja", "priors", model, g) for g in model.groups),
             ]
         ),
+        user={
+            "tparameters_start": code_at(model.stanvars, "tparameters", "start"),
+            "tparameters_end": code_at(model.stanvars, "tparameters", "end"),
+            "model_start": code_at(model.stanvars, "model", "start"),
+            "model_end": (
+                *model.resolved_priors.raw,
+                *code_at(model.stanvars, "model", "end"),
+            ),
+            "genquant": (
+                *code_at(model.stanvars, "genquant", "start"),
+                *code_at(model.stanvars, "genquant", "end"),
+            ),
+        },
     )
 
 
@@ -190,7 +218,7 @@ def _functions(model: Model) -> tuple[str, ...]:
     return tuple(function_text(one) for one in model.functions)
 
 
-def function_text(source: str | FunctionTemplate) -> str:
+def function_text(source: str | FunctionTemplate | FunctionText) -> str:
     """Return the Stan functions of a file of ``stan_templates/functions``, filled if a template.
 
     Examples
@@ -200,5 +228,7 @@ def function_text(source: str | FunctionTemplate) -> str:
     """
     if isinstance(source, str):
         return (template_folder() / "functions" / source).read_text(encoding="utf-8").rstrip()
+    if isinstance(source, FunctionText):
+        return source.text
     template = _environment().get_template(f"functions/{source.file}")
     return template.render(f=dict(source.values)).strip()
