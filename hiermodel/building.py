@@ -128,7 +128,9 @@ def model(
               "drop_unused_levels": drop_unused_levels},
     )
     own_names = {var.name for one in own_code for var in one.declared}
-    check_names(own_code, [v.name for v in replace(draft_model, stanvars=()).declared])
+    taken = [v.name for v in replace(draft_model, stanvars=()).declared]
+    taken += [p.name for p in draft_model.predictors]
+    check_names(own_code, taken)
     _check_family_variables(submodels, own_names)
     _warn_numeric_groups(draft_model)
     declared = tuple(v for v in draft_model.declared if v.block is Block.PARAMETERS)

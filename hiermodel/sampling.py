@@ -12,6 +12,7 @@ import xarray as xr
 
 from hiermodel.engines import Draws, Engine, LogDensity, SamplingSettings
 from hiermodel.engines.certificate import (
+    ADVICE,
     CDF_GRADIENT_TOLERANCE,
     GRADIENT_TOLERANCE,
     Certificate,
@@ -66,6 +67,7 @@ def certify(
     uses_cdf = any(
         role in part.response.additions for part in model.parts for role in ("cens", "lb", "ub")
     )
+    own = [part.family.name for part in model.parts if part.family.custom]
     return certify_density(
         density,
         engine.log_density(model.stan_code, data | {"prior_only": 1}),
@@ -77,6 +79,11 @@ def certify(
         + f" with {model.formula}",
         starts=_given_starts(model, density, data, settings),
         normalized=model.normalize,
+        advice=(
+            f"No draws were taken. log_lik= of the custom family {own[0]!r} and its density in "
+            "Stan must be the same function: correct one of them, or pass certify=False"
+            if own else ADVICE
+        ),
         gradient_tolerance=CDF_GRADIENT_TOLERANCE if uses_cdf else GRADIENT_TOLERANCE,
     )
 

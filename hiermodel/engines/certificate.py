@@ -80,6 +80,7 @@ def certify_density(
     starts: np.ndarray | None = None,
     normalized: bool = True,
     gradient_tolerance: float = GRADIENT_TOLERANCE,
+    advice: str = "",
 ) -> Certificate:
     """Compare an engine's log density with the model's NumPy log-likelihood.
 
@@ -104,6 +105,8 @@ def certify_density(
         Unconstrained points to climb from, tried before random ones.
     normalized : bool
         False when the program drops constants: then differences between points are compared.
+    advice : str
+        What to do when they differ, for the message.
     gradient_tolerance : float
         `CDF_GRADIENT_TOLERANCE` for programs with censoring or truncation.
 
@@ -133,7 +136,9 @@ def certify_density(
         engine_value += constant
         error = _relative(engine_value - numpy_value, numpy_value)
         if not error <= TOLERANCE:
-            raise _mismatch(subject, number, engine_value, numpy_value, error)
+            raise _mismatch(
+                subject, number, engine_value, numpy_value, error, advice or ADVICE
+            )
         worst = max(worst, error)
         gradient_error = _gradient_error(full, q, lp, gradient, rng)
         for _ in range(_ELSEWHERE):
@@ -245,12 +250,12 @@ def _gradient_error(
 
 
 def _mismatch(
-    subject: str, number: int, engine: float, numpy: float, error: float
+    subject: str, number: int, engine: float, numpy: float, error: float, advice: str
 ) -> CertificateError:
     return CertificateError(
         f"the embedded engine computes another density than the model states, for {subject}: "
         f"at point {number} its log-likelihood is {engine:.10g}, that of the model {numpy:.10g} "
-        f"(relative difference {error:.1e}, allowed {TOLERANCE:.0e}). {_ADVICE}"
+        f"(relative difference {error:.1e}, allowed {TOLERANCE:.0e}). {advice}"
     )
 
 
@@ -260,10 +265,10 @@ def _wrong_gradient(
     return CertificateError(
         f"the gradient of the embedded engine does not belong to its log density, for {subject}: "
         f"at point {number} a directional derivative differs by {error:.1e} (relative, allowed "
-        f"{tolerance:.0e}). {_ADVICE}"
+        f"{tolerance:.0e}). {ADVICE}"
     )
 
 
-_ADVICE = (
+ADVICE = (
     "No draws were taken. Use engine='cmdstan', and please report this with the formula and family"
 )
