@@ -17,8 +17,7 @@ import xarray as xr
 
 from hiermodel.errors import HiermodelError
 from hiermodel.families import family as make_family
-from hiermodel.families import family_names
-from hiermodel.families import mixture
+from hiermodel.families import family_names, mixture
 from hiermodel.families.base import Family, FunctionText
 from hiermodel.formula import from_json, to_json
 from hiermodel.priors import Prior

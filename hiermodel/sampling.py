@@ -67,7 +67,12 @@ def certify(
     uses_cdf = any(
         role in part.response.additions for part in model.parts for role in ("cens", "lb", "ub")
     )
-    own = [part.family.name for part in model.parts if part.family.custom]
+    own = [
+        family.name
+        for part in model.parts
+        for family in part.family.components or (part.family,)
+        if family.custom
+    ]
     return certify_density(
         density,
         engine.log_density(model.stan_code, data | {"prior_only": 1}),
@@ -162,13 +167,15 @@ def _not_certifiable(model: Model) -> str:
     if any(one.block == "likelihood" for one in model.stanvars):
         return "a stanvar changes the likelihood"
     for part in model.parts:
-        distribution, additions = part.family.distribution, part.response.additions
-        used = {"log_lik": distribution.log_prob}
-        if any(role in additions for role in ("cens", "lb", "ub")):
-            used |= {"log_cdf": distribution.log_cdf, "log_ccdf": distribution.log_ccdf}
-        for argument, function in used.items():
-            if isinstance(function, Missing):
-                return f"family {part.family.name!r} has no {argument}="
+        cumulative = any(role in part.response.additions for role in ("cens", "lb", "ub"))
+        for family in part.family.components or (part.family,):
+            used: dict[str, Any] = {"log_lik": family.distribution.log_prob}
+            if cumulative:
+                used["log_cdf"] = family.distribution.log_cdf
+                used["log_ccdf"] = family.distribution.log_ccdf
+            for argument, function in used.items():
+                if isinstance(function, Missing):
+                    return f"family {family.name!r} has no {argument}="
     return ""
 
 

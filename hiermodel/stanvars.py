@@ -29,7 +29,7 @@ _TYPES = (
     "int", "real", "vector", "row_vector", "matrix", "ordered", "positive_ordered", "simplex",
     "unit_vector", "corr_matrix", "cov_matrix", "cholesky_factor_corr", "cholesky_factor_cov",
 )  # fmt: skip
-_DENSITY = re.compile(r"\b(\w+)_lpdf\s*\(")
+_DENSITY = re.compile(r"\breal\s+(\w+)_lpdf\s*\(")
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,9 @@ def stanvar(
 
 def _data(x: Any, name: str | None, scode: str | None, position: str) -> StanVar:
     if x is None:
-        raise ArgumentError("stanvar(): a variable in block 'data' needs its value, stanvar(x, ...)")
+        raise ArgumentError(
+            "stanvar(): a variable in block 'data' needs its value, stanvar(x, ...)"
+        )
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name.endswith("__"):
         raise ArgumentError(
             f"stanvar(): a data variable needs a name that Stan accepts (name='m0'), not {name!r}"
@@ -281,9 +283,10 @@ def densities(codes: Iterable[str]) -> tuple[str, ...]:
     Examples
     --------
     >>> densities(["real half_lpdf(real x, real s) { return normal_lpdf(x | 0, s); }"])
-    ('half', 'normal')
+    ('half',)
     """
-    return tuple(dict.fromkeys(n for code in codes for n in _DENSITY.findall(_COMMENT.sub("", code))))
+    plain = [_COMMENT.sub("", code) for code in codes]
+    return tuple(dict.fromkeys(name for code in plain for name in _DENSITY.findall(code)))
 
 
 def to_json(stanvars: Sequence[StanVar]) -> list[dict[str, Any]]:

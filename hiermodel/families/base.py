@@ -227,7 +227,7 @@ class Fused:
     grouped_thresholds: bool = True
     also: tuple[tuple[str, str], ...] = ()
     vectorized: bool = True
-    functions: tuple[str | FunctionTemplate | ShapedFunction, ...] = ()
+    functions: tuple[str | FunctionTemplate | FunctionText | ShapedFunction, ...] = ()
 
     def on_link_scale(self, param: str) -> bool:
         """True for the parameters that the density takes on the scale of their link."""

@@ -39,7 +39,7 @@ class Missing:
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         """Refuse."""
         raise FamilyError(
-            f"family {self.family!r} has no {self.argument}=, which {self.purpose} need(s): pass "
+            f"family {self.family!r} has no {self.argument}=, which {self.purpose} need: pass "
             f"custom_family(..., {self.argument}=...) a function of arrays"
         )
 
@@ -116,9 +116,9 @@ def custom_family(
         to draws x rows. Needed by ``loo`` and the check of the engine before sampling.
     posterior_predict : callable, optional
         ``posterior_predict(rng, mu, ..., *vars)``: one random response each. Needed by
-        ``predict`` and ``pp_check``.
+        ``posterior_predict`` and ``pp_check``.
     posterior_epred : callable, optional
-        ``posterior_epred(mu, ..., *vars)``: the mean. Needed by ``epred`` and effects.
+        ``posterior_epred(mu, ..., *vars)``: the mean. Needed by ``posterior_epred`` and effects.
     log_cdf, log_ccdf : callable, optional
         As `log_lik`, log P(Y <= y) and log P(Y > y): for censored and truncated rows. Stan
         needs ``<name>_lcdf`` and ``<name>_lccdf`` then.
@@ -178,8 +178,9 @@ def custom_family(
         distribution=Distribution(
             stan_name,
             discrete=type == "int",
-            log_prob=log_lik or Missing(name, "log_lik", "loo and log_lik()"),
-            random=posterior_predict or Missing(name, "posterior_predict", "predict and pp_check"),
+            log_prob=log_lik or Missing(name, "log_lik", "loo and the log-likelihood"),
+            random=posterior_predict
+            or Missing(name, "posterior_predict", "posterior_predict and pp_check"),
             log_cdf=log_cdf or Missing(name, "log_cdf", "censored and truncated responses"),
             log_ccdf=log_ccdf or Missing(name, "log_ccdf", "censored and truncated responses"),
             vectorized=not loop,
@@ -187,7 +188,7 @@ def custom_family(
         ),
         arguments=_Arguments(order),
         mean=_Mean(posterior_epred, order) if posterior_epred is not None
-        else Missing(name, "posterior_epred", "epred and effects"),
+        else Missing(name, "posterior_epred", "posterior_epred and effects"),
         additions=frozenset({"vint", "vreal", "cens", "trunc"})
         | ({"se"} if "sigma" in names else set())
         | ({"trials", "dec"} & {v.removesuffix("[n]") for v in extra}),

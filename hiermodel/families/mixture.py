@@ -128,6 +128,7 @@ def _compose(parts: tuple[Family, ...], options: Mapping[str, Any]) -> Family:
         links={f"{name}{k}": link for k, part in numbered for name, link in part.links.items()},
         options=dict(options),
         components=parts,
+        variables=tuple(dict.fromkeys(v for part in parts for v in part.variables)),
     )
 
 
@@ -141,7 +142,8 @@ def component_parameters(family: Family, p: Any) -> Iterator[tuple[Family, Any]]
     Works on arrays and on Stan text alike.
     """
     values = vars(p)
-    shared = {name: values[name] for name in ("trials", "dec") if name in values}
+    common = ("trials", "dec", *family.variables)
+    shared = {name: values[name] for name in common if name in values}
     for k, part in enumerate(family.components, start=1):
         own = {
             param.name: values[f"{param.name}{k}"]
