@@ -97,8 +97,9 @@ def prior(
         for correlations (`cls` ``"cor"``); ``"constant(3)"`` fixes parameters at a value
         (``constant(x, broadcast=False)`` when `x` is a Stan vector for all of them); ``""``
         is a flat prior. ``"target += normal_lpdf(tau | 0, 1)"`` is a statement about parameters of
-        your own (see `hiermodel.stanvar`). None keeps the prior that the row has and changes only its bounds.
-        is a statement about parameters of    cls : str
+        your own (see `hiermodel.stanvar`). None keeps the prior that the row has and changes only
+        its bounds.
+    cls : str
         Class of parameters: ``b`` (population-level effects), ``Intercept`` (of the centred
         design; thresholds of ordinal families), ``sd``, ``cor``, ``df`` (Student group
         effects), ``delta`` (equidistant thresholds), or the name of a parameter without a
