@@ -26,6 +26,7 @@ def prior_program(resolved: ResolvedPriors, *, normalize: bool = True) -> str:
         else:
             data.append(f"int {name};")
     data += [var.declaration for var, _ in resolved.data]
+    data += ["real min_Y;"] if any("min_Y" in line for line in resolved.statements) else []
     fixed = [line for f in resolved.fixed for line in (f.var.declaration, *f.lines)]
     model = []
     for var in resolved.parameters:
@@ -63,6 +64,7 @@ def log_density(
     """Log density of the priors at constrained `values`, with Jacobians."""
     code = prior_program(resolved, normalize=normalize)
     data = dict(sizes) | {var.name: np.asarray(v).tolist() for var, v in resolved.data}
+    data.setdefault("min_Y", 2.0)  # bounds of non-decision times refer to it
     model = stanli.Model(stan_code=code, data=data)
     if not values:
         raise ValueError("no parameters")

@@ -73,6 +73,14 @@ def study(seed: int = 1, n: int = 60, levels: int = 6, scale: float = 1.0) -> pd
             "ok_up": size,
             **{f"s{k + 1}": shares[:, k] for k in range(3)},
             **{f"n{k + 1}": counts[:, k] for k in range(3)},
+            # Responses with values at the ends of their ranges, from the columns above.
+            "pos0": scale * positive * (np.arange(n) % 4 > 0),
+            "pos0_up": scale * (positive + 2),
+            "unit0": np.where(np.arange(n) % 4 == 0, 0.0, 0.05 + 0.9 * (np.arange(n) + 0.5) / n),
+            "unit01": np.clip((np.arange(n) % 7) / 6, 0.0, 1.0),
+            "angle": np.pi * (2 * (np.arange(n) + 0.5) / n - 1),
+            "pi": np.pi,
+            "dec": np.arange(n) % 2,
         }
     )
 

@@ -23,9 +23,11 @@ RESPONSES = {
     "real": "y", "positive": "pos", "count": "count", "positive count": "count",
     "binary": "yes", "trials": "ok", "unit": "unit", "ordinal": "rating", "nominal": "kind",
     "simplex": "cbind(s1, s2, s3)", "count vector": "cbind(n1, n2, n3)",
+    "nonnegative": "pos0", "unit_with_zero": "unit0", "unit_closed": "unit01", "angle": "angle",
 }
 # Upper ends of intervals, and bounds that hold all responses.
-UPPER = {"y": "y_up", "pos": "pos_up", "count": "count_up", "ok": "ok_up", "unit": "unit_up"}
+UPPER = {"y": "y_up", "pos": "pos_up", "count": "count_up", "ok": "ok_up", "unit": "unit_up",
+         "pos0": "pos0_up", "unit0": "unit_up", "angle": "pi"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Scenario:
 
 def _left(name: str, *additions: str) -> str:
     family = as_family(name)
-    wanted = (["trials(size)"] if "trials" in family.additions else []) + list(additions)
+    needed = [("trials", "trials(size)"), ("dec", "dec(dec)")]
+    wanted = [term for kind, term in needed if kind in family.additions] + list(additions)
     left = RESPONSES[family.response]
     return f"{left} | {' + '.join(wanted)}" if wanted else left
 
@@ -60,7 +63,7 @@ def _additions(name: str) -> list[tuple[str, ...]]:
         out += [("cens(event2)",), ("weights(w)", "cens(event2)")]
         out += [(interval,)] if interval else []
     if "trunc" in family.additions:
-        low = {"y": "y_low", "pos": "0.01", "count": "1", "ok": "1", "unit": "0.001"}.get(y, "0")
+        low = {"y": "y_low", "pos": "0.01", "count": "1", "ok": "1", "unit": "0.001", "angle": "-3.14159"}.get(y, "0")
         high = UPPER.get(y)
         out += [(f"trunc(lb = {low})",)]
         if high is not None:
