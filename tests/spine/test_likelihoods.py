@@ -183,6 +183,8 @@ def test_every_parameter_may_have_a_formula(name: str) -> None:
     ]
     formula = hm.bf(f"{_left(name)} ~ x", *(f"{p} ~ z01 + (1 | g)" for p in others))
     data["z01"] = data["x1"] / 4
+    if "ndt" in others:
+        data["pos"] += 5  # every response has to be later than the non-decision time
     _agree(hm.model(formula, data, name), data)
 
 
