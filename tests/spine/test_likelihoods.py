@@ -63,7 +63,8 @@ def _additions(name: str) -> list[tuple[str, ...]]:
         out += [("cens(event2)",), ("weights(w)", "cens(event2)")]
         out += [(interval,)] if interval else []
     if "trunc" in family.additions:
-        low = {"y": "y_low", "pos": "0.01", "count": "1", "ok": "1", "unit": "0.001", "angle": "-3.14159"}.get(y, "0")
+        low = {"y": "y_low", "pos": "0.01", "count": "1", "ok": "1", "unit": "0.001",
+               "angle": "-3.14159"}.get(y, "0")
         high = UPPER.get(y)
         out += [(f"trunc(lb = {low})",)]
         if high is not None:
