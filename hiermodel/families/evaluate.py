@@ -313,7 +313,9 @@ def _without_nan(
     NaN. Behind their first entry those of ordinal densities may be padded with NaN.
     """
     if response == "ordinal":
-        return np.any([np.isnan(a[..., 0]) for a in args], axis=0), args
+        # A parameter without a formula has one column for all rows.
+        first = np.broadcast_arrays(*(a[..., 0] for a in args))
+        return np.any([np.isnan(a) for a in first], axis=0), args
     if response == "nominal":
         return np.any([np.isnan(a).any(axis=-1) for a in args], axis=0), args
     if response in ("simplex", "count vector"):
@@ -330,9 +332,9 @@ def _without_nan(
     good = np.argwhere(~broken)
     if not len(good):
         return broken, tuple(np.broadcast_to(1.0, broken.shape) for _ in args)
-    first = tuple(good[0])
+    whole = tuple(good[0])
     full = [np.broadcast_to(a, broken.shape) for a in args]
-    return broken, tuple(np.where(broken, a[first], a) for a in full)
+    return broken, tuple(np.where(broken, a[whole], a) for a in full)
 
 
 def draw_truncated(

@@ -230,6 +230,14 @@ def test_nan_parameters_give_nan_draws() -> None:
     assert np.isfinite(draws[0, 0]) and np.isnan(draws[0, 1])
 
 
+def test_hurdle_that_all_rows_share() -> None:
+    p = SimpleNamespace(
+        mu=np.zeros((2, 5)), hu=np.full((2, 1), 0.3), thresholds=np.array([[[0.0, 1.0]]])
+    )
+    draws = evaluate.random(as_family("hurdle_cumulative"), np.random.default_rng(0), p)
+    assert draws.shape == (2, 5) and set(np.unique(draws)) <= {0, 1, 2, 3}
+
+
 def test_family_without_distribution_function() -> None:
     p = SimpleNamespace(mu=np.zeros((1, 1)), thresholds=np.array([[[0.0]]]))
     with pytest.raises(FamilyError, match=r"'sratio' has no distribution function for cens\(\)"):
