@@ -196,19 +196,17 @@ class Submodel:
     def _given(self) -> Iterator[tuple[str, Callable[[Mapping[str, Array]], Any]]]:
         """What the user gave in the place of parameters: numbers, or other parameters."""
         numbers = {s.param: s.name for s in self.scalars if isinstance(s, ScalarParameter)}
-        total = None
-        if self.family.components:
-            logs = [v for k, v in self.fixed.items() if k.startswith("theta")]
-            fixed = len(logs) == len(self.family.components)
-            total = 1.0 if fixed else None
+        defaults = {param.name: param.fixed for param in self.family.params}
+        shares = [name for name in self.fixed if name.startswith("theta")]
+        whole = bool(shares) and len(shares) == len(self.family.components)
         for name, value in self.fixed.items():
             if isinstance(value, str):
                 if value in numbers:
                     yield name, partial(_drawn, numbers[value])
             elif self.family.components and name.startswith("theta"):
-                if total is not None:
+                if whole:
                     yield name, partial(_constant, float(np.exp(value)))
-            elif value != self.family.param(name).fixed:
+            elif value != defaults.get(name):
                 yield name, partial(_constant, value)
 
     def _shift(self, thresholds: Thresholds, draws: Mapping[str, Array]) -> Array | float:

@@ -161,7 +161,7 @@ def test_truncated_mean_by_summing(name: str) -> None:
                 values, weight = np.append(values, 0.0), np.append(weight, at_zero, axis=0)
         total = weight.sum(axis=0)
         good = total > 0
-        expected = (weight * values).sum(axis=0)[good] / total[good]
+        expected = (weight * values[:, None]).sum(axis=0)[good] / total[good]
         mean = evaluate.truncated_mean(fam, s.p, lb, np.inf if ub is None else ub)
         np.testing.assert_allclose(mean[0][good], expected, rtol=1e-7)
 

@@ -79,7 +79,7 @@ def study(seed: int = 1, n: int = 60, levels: int = 6, scale: float = 1.0) -> pd
             "unit0": np.where(np.arange(n) % 4 == 0, 0.0, 0.05 + 0.9 * (np.arange(n) + 0.5) / n),
             "unit01": np.clip((np.arange(n) % 7) / 6, 0.0, 1.0),
             "angle": np.pi * (2 * (np.arange(n) + 0.5) / n - 1),
-            "pi": np.pi,
+            "half_turn": np.pi,
             "dec": np.arange(n) % 2,
         }
     )

@@ -27,7 +27,7 @@ RESPONSES = {
 }
 # Upper ends of intervals, and bounds that hold all responses.
 UPPER = {"y": "y_up", "pos": "pos_up", "count": "count_up", "ok": "ok_up", "unit": "unit_up",
-         "pos0": "pos0_up", "unit0": "unit_up", "angle": "pi"}
+         "pos0": "pos0_up", "unit0": "unit_up", "angle": "half_turn"}
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,25 @@ class Scenario:
         return f"{self.family}{link}-{self.left} ~ {self.right}".replace(" ", "")
 
 
+def _response(name: str) -> str:
+    """The column that a family gets."""
+    family = as_family(name)
+    # A time of zero that is censored on the left is impossible.
+    return "pos" if "bhaz" in family.additions else RESPONSES[family.response]
+
+
 def _left(name: str, *additions: str) -> str:
     family = as_family(name)
     needed = [("trials", "trials(size)"), ("dec", "dec(dec)")]
     wanted = [term for kind, term in needed if kind in family.additions] + list(additions)
-    left = RESPONSES[family.response]
+    left = _response(name)
     return f"{left} | {' + '.join(wanted)}" if wanted else left
 
 
 def _additions(name: str) -> list[tuple[str, ...]]:
     """The sets of addition terms to try."""
     family = as_family(name)
-    y = RESPONSES[family.response]
+    y = _response(name)
     out: list[tuple[str, ...]] = [("weights(w)",)]
     if "cens" in family.additions:
         interval = f"cens(event, {UPPER[y]})" if y in UPPER else ""

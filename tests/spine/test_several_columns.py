@@ -89,7 +89,7 @@ def test_the_reference_of_logistic_normal(reference: str) -> None:
 def test_parameters_of_single_categories() -> None:
     formula = hm.bf(SHARES, "mus2 ~ z", "sigmas2 ~ z", sigmas3=0.5)
     fit = made(formula, "logistic_normal")
-    assert "sigmas3" not in fit.posterior and "b_sigmas2" in fit.posterior
+    assert (fit.posterior["sigmas3"] == 0.5).all() and "b_sigmas2" in fit.posterior
     assert fit.posterior_epred(dpar="sigmas2").shape == (2, 4, 36)
     assert fit.posterior_predict(seed=1).shape == (2, 4, 36, 3)
     assert "lncor__s2__s3" in [flat.name for flat in flat_names(fit.posterior)]
