@@ -1,15 +1,15 @@
 """`Fit`: a model, its draws, where they came from, and everything that people do with them.
 
-Tables, criticism and pictures are imported inside the methods, so that a fit that is only
-printed does not load plotting.
+What is done with a fit stands in `verbs`, a class for each subject; here is what a fit is, how it
+is made, changed and saved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,16 +25,12 @@ from hiermodel.frames import row_labels
 from hiermodel.modeling import Model
 from hiermodel.origin import Origin
 from hiermodel.posterior import posterior_dataset
-from hiermodel.predictions import Predictions, category_attrs
-
-if TYPE_CHECKING:
-    from hiermodel.criticism import Elpd
-    from hiermodel.effects import ConditionalEffects
-    from hiermodel.summary import GroupTables, Summary, VarCorr
+from hiermodel.predictions import category_attrs
+from hiermodel.verbs import Criticism, Effects, Pictures, Tables
 
 
 @dataclass(frozen=True, eq=False)
-class Fit(Predictions):
+class Fit(Tables, Criticism, Effects, Pictures):
     """The posterior of a model: draws with labels, and everything that people do with them.
 
     Made by `hiermodel.fit`, `Model.fit`, `Fit.from_draws` or `hiermodel.load`.
@@ -229,168 +225,6 @@ class Fit(Predictions):
         Path
         """
         return inference_data.write(self.datasets, self.words, file_path(path))
-
-    # ------------------------------------------------------------------ tables
-
-    def summary(self, prob: float = 0.95, robust: bool = False) -> Summary:
-        """Estimates, intervals and convergence, grouped as people read them.
-
-        Parameters
-        ----------
-        prob : float
-            Mass of the central intervals.
-        robust : bool
-            Median and scaled MAD instead of mean and standard deviation.
-
-        Returns
-        -------
-        Summary
-            Prints as text, shows as HTML in a notebook, and has `to_frame`.
-        """
-        from hiermodel.summary import summarise
-
-        return summarise(self, prob, robust)
-
-    def fixef(
-        self, probs: Sequence[float] = (0.025, 0.975), robust: bool = False
-    ) -> pd.DataFrame:
-        """Population-level effects: one row per coefficient, thresholds included."""
-        from hiermodel.summary import fixef
-
-        return fixef(self.posterior, probs=probs, robust=robust)
-
-    def ranef(
-        self, probs: Sequence[float] = (0.025, 0.975), robust: bool = False
-    ) -> GroupTables:
-        """Group-level effects, as deviations from the population: a table per factor."""
-        from hiermodel.summary import ranef
-
-        return ranef(self.posterior, probs=probs, robust=robust)
-
-    def coef(
-        self, probs: Sequence[float] = (0.025, 0.975), robust: bool = False
-    ) -> GroupTables:
-        """Coefficients of each level: population-level plus group-level effects."""
-        from hiermodel.summary import coef
-
-        rising = {
-            f"{t.scope.label}_Intercept".lstrip("_")
-            for part in self.model.parts for t in part.thresholds
-            if part.family.part_of(t.param)[0].rising
-        }
-        return coef(self.posterior, rising, probs=probs, robust=robust)
-
-    def varcorr(
-        self, probs: Sequence[float] = (0.025, 0.975), robust: bool = False
-    ) -> VarCorr:
-        """Standard deviations, correlations and covariances of group-level effects."""
-        from hiermodel.summary import varcorr
-
-        return varcorr(self.posterior, probs=probs, robust=robust)
-
-    def to_frame(self, variables: str | Sequence[str] | None = None) -> pd.DataFrame:
-        """Draws as a table with brms's flat names (``b_days``, ``r_subject[308,days]``).
-
-        Returns
-        -------
-        DataFrame
-            One row per (chain, draw).
-        """
-        from hiermodel.flatnames import to_frame
-
-        return to_frame(self.posterior, variables)
-
-    # ------------------------------------------------------------------ criticism
-
-    def _one(self, resp: str | None) -> Fit:
-        """The fit, or that of one of its responses."""
-        return self if resp is None else self.only(resp)
-
-    def loo(self, resp: str | None = None) -> Elpd:
-        """Leave-one-out cross-validation by Pareto-smoothed importance sampling."""
-        from hiermodel.criticism import loo
-
-        return loo(self._one(resp))
-
-    def waic(self, resp: str | None = None) -> Elpd:
-        """Widely applicable information criterion (Watanabe 2010); prefer `loo`."""
-        from hiermodel.criticism import waic
-
-        return waic(self._one(resp))
-
-    def pp_check(
-        self, type: str | None = None, *, resp: str | None = None, **options: Any
-    ) -> Any:
-        """Compare the data with draws from the posterior predictive distribution.
-
-        Parameters
-        ----------
-        type : str, optional
-            ``"dens_overlay"``, ``"bars"``, ``"stat"``, ``"intervals"``, ...; chosen by the
-            family when not given. See `hiermodel.criticism.pp_check`.
-        resp : str, optional
-            Which of several responses.
-        **options
-            ``ndraws``, ``group``, ``stat``, ``ax``, ``seed``, ...
-
-        Returns
-        -------
-        Axes
-        """
-        from hiermodel.criticism import pp_check
-
-        return pp_check(self._one(resp), type, **options)
-
-    # ------------------------------------------------------------------ effects and pictures
-
-    def conditional_effects(
-        self, effects: Any = None, *, resp: str | None = None, **options: Any
-    ) -> ConditionalEffects:
-        """Expected response over one or two predictors, the others held fixed.
-
-        See `hiermodel.effects.conditional_effects` for the options.
-        """
-        from hiermodel.effects import conditional_effects
-
-        return conditional_effects(self._one(resp), effects, **options)
-
-    def hypothesis(self, hypothesis: str | Sequence[str], **options: Any) -> Any:
-        """Evaluate statements about parameters, such as ``"days > 0"``."""
-        from hiermodel.effects import hypothesis as evaluate
-
-        return evaluate(self, hypothesis, **options)
-
-    def plot_trace(self, variables: Sequence[str] | None = None, **options: Any) -> Any:
-        """Densities and traces of the main parameters (ArviZ)."""
-        from hiermodel.plots import plot_trace
-
-        return plot_trace(self, variables, **options)
-
-    def plot_forest(self, variables: Sequence[str] | None = None, **options: Any) -> Any:
-        """Intervals of the main parameters (ArviZ)."""
-        from hiermodel.plots import plot_forest
-
-        return plot_forest(self, variables, **options)
-
-    def plot_pairs(self, variables: Sequence[str] | None = None, **options: Any) -> Any:
-        """Scatter plots of pairs of the main parameters, divergences marked (ArviZ)."""
-        from hiermodel.plots import plot_pairs
-
-        return plot_pairs(self, variables, **options)
-
-    # ------------------------------------------------------------------ what the effects need
-
-    def predictor_columns(self) -> list[tuple[str, str, tuple[str, ...]]]:
-        """Columns of the population-level terms: name, kind and levels."""
-        from hiermodel.describe import predictor_columns
-
-        return predictor_columns(self.model)
-
-    def effects_terms(self) -> list[tuple[str, ...]]:
-        """Main effects and two-way interactions of columns, as in the formula."""
-        from hiermodel.describe import effects_terms
-
-        return effects_terms(self.model)
 
     def __repr__(self) -> str:
         return str(self.summary())

@@ -338,7 +338,8 @@ def _argument_options(
                 out[name] = value
             case "threads":
                 arguments = rtext.read_call(text or "threading()").arguments
-                out[name] = max(2, int(rtext.read_value(arguments[0][1]))) if arguments else 2
+                count = rtext.read_value(arguments[0][1]) if arguments else 2
+                out[name] = max(2, int(count)) if isinstance(count, int | float) else 2
             case "knots":
                 out[name] = rtext.read_value(text or "NULL")
             case "stanvars":

@@ -1,0 +1,13 @@
+"""The verbs of a fit, a class for each subject.
+
+They are short: a docstring and a call of the function that does the work. Tables, criticism and
+pictures are imported inside of the methods, so that a fit that is only printed does not load
+plotting.
+"""
+
+from hiermodel.verbs.criticism import Criticism
+from hiermodel.verbs.effects import Effects
+from hiermodel.verbs.pictures import Pictures
+from hiermodel.verbs.tables import Tables
+
+__all__ = ["Criticism", "Effects", "Pictures", "Tables"]

@@ -1,0 +1,44 @@
+"""Verbs of a fit that say what its predictors do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hiermodel.verbs.base import Verbs
+
+if TYPE_CHECKING:
+    from hiermodel.effects import ConditionalEffects
+
+
+class Effects(Verbs):
+    """Effects on the response, and hypotheses."""
+
+    def conditional_effects(
+        self, effects: Any = None, *, resp: str | None = None, **options: Any
+    ) -> ConditionalEffects:
+        """Expected response over one or two predictors, the others held fixed.
+
+        See `hiermodel.effects.conditional_effects` for the options.
+        """
+        from hiermodel.effects import conditional_effects
+
+        return conditional_effects(self._one(resp), effects, **options)
+
+    def hypothesis(self, hypothesis: str | Sequence[str], **options: Any) -> Any:
+        """Evaluate statements about parameters, such as ``"days > 0"``."""
+        from hiermodel.effects import hypothesis as evaluate
+
+        return evaluate(self._one(), hypothesis, **options)
+
+    def predictor_columns(self) -> list[tuple[str, str, tuple[str, ...]]]:
+        """Columns of the population-level terms: name, kind and levels."""
+        from hiermodel.describe import predictor_columns
+
+        return predictor_columns(self.model)
+
+    def effects_terms(self) -> list[tuple[str, ...]]:
+        """Main effects and two-way interactions of columns, as in the formula."""
+        from hiermodel.describe import effects_terms
+
+        return effects_terms(self.model)
