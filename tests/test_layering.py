@@ -62,6 +62,7 @@ ORDER = (
     "criticism",
     "effects",
     "plots",
+    "reporting",
     "verbs",
     "fitted",
     "fitting",

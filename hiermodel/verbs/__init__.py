@@ -8,6 +8,7 @@ plotting.
 from hiermodel.verbs.criticism import Criticism
 from hiermodel.verbs.effects import Effects
 from hiermodel.verbs.pictures import Pictures
+from hiermodel.verbs.reports import Reports
 from hiermodel.verbs.tables import Tables
 
-__all__ = ["Criticism", "Effects", "Pictures", "Tables"]
+__all__ = ["Criticism", "Effects", "Pictures", "Reports", "Tables"]
