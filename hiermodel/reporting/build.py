@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hiermodel import __version__
 from hiermodel.arguments import file_path, probability
 from hiermodel.errors import ArgumentError, HiermodelWarning
 from hiermodel.reporting import sections
@@ -87,8 +86,7 @@ def report(
     if notes:
         found = tuple(paragraph(text) for text in notes)
         parts.append(sections.Section("Warnings while this page was made", found))
-    foot = f"Written by hiermodel {__version__}."
-    target.write_text(document(heading, lead, parts, foot), encoding="utf-8")
+    target.write_text(document(heading, lead, parts), encoding="utf-8")
     return target
 
 

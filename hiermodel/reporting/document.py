@@ -88,7 +88,7 @@ def picture(figure: Figure, alt: str, caption: str = "") -> str:
     return f"<figure>{image}{below}</figure>"
 
 
-def document(title: str, lead: str, sections: Sequence[Section], foot: str) -> str:
+def document(title: str, lead: str, sections: Sequence[Section]) -> str:
     """Return the whole page."""
     links = "".join(f'<a href="#{s.anchor}">{escape(s.title)}</a>' for s in sections)
     body = "".join(
@@ -100,5 +100,5 @@ def document(title: str, lead: str, sections: Sequence[Section], foot: str) -> s
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>"
         f"<h1>{escape(title)}</h1>{paragraph(lead, 'lead')}<nav>{links}</nav>{body}"
-        f"<footer>{escape(foot)}</footer></main></body></html>\n"
+        f"<footer>Written by hiermodel.</footer></main></body></html>\n"
     )
