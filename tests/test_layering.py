@@ -57,6 +57,7 @@ ORDER = (
     "posterior",
     "persistence",
     "sampling",
+    "record",
     "predictions",
     "summary",
     "criticism",
