@@ -1,13 +1,13 @@
 /* Conway-Maxwell-Poisson: P(y) proportional to rate^y / (y!)^nu (Shmueli et al. 2005,
  * doi:10.1111/j.1467-9876.2005.00474.x). Sum of the terms from `first` on, on the log scale, in
  * blocks whose log factorials are numbers; it stops when a geometric series above the rest is
- * below rounding.
+ * below rounding. No count is in the millions: there nu is zero but for rounding.
  */
 real com_poisson_log_sum(int first, real log_rate, real nu) {
   int k = first;
   real total = negative_infinity();
   real rest = positive_infinity();
-  while (rest > total - 38) {
+  while (rest > total - 38 && k < 1000000) {
     vector[32] counts = k + linspaced_vector(32, 0, 31);
     vector[32] terms = counts * log_rate - nu * lgamma(counts + 1);
     total = log_sum_exp(total, log_sum_exp(terms));
