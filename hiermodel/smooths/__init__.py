@@ -1,0 +1,1 @@
+"""Bases of smooth functions, and their form as mixed models; no formulas here."""
