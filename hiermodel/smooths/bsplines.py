@@ -1,6 +1,6 @@
 """B-splines: with differences of coefficients as roughness (P-splines), or with derivatives.
 
-Eilers & Marx (1996), Flexible smoothing with B-splines and penalties, Statistical Science 11, 89-121;
+Eilers & Marx (1996), Flexible smoothing with B-splines and penalties, Stat. Sci. 11, 89-121;
 Wood (2017), P-splines with derivative based penalties, Statistics and Computing 27, 985-989.
 """
 

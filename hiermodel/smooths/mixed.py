@@ -37,8 +37,16 @@ class MixedForm:
         return design @ self.fixed, tuple(design @ block for block in self.random)
 
 
-def mixed_form(basis: Basis, x: Array, fixed: bool = False) -> MixedForm:
-    """Turn a basis with one penalty into columns of a mixed model.
+def mixed_form(
+    basis: Basis,
+    x: Array,
+    *,
+    fixed: bool = False,
+    weights: Array | None = None,
+    constrained: bool | None = None,
+    at: Array | None = None,
+) -> MixedForm:
+    """Turn a basis into columns of a mixed model.
 
     Parameters
     ----------
@@ -47,21 +55,46 @@ def mixed_form(basis: Basis, x: Array, fixed: bool = False) -> MixedForm:
         The data, over which the smooth sums to zero when it has to.
     fixed : bool
         No penalty at all.
+    weights : ndarray (n,), optional
+        What the smooth is multiplied by in each row: a number, or whether the row has a level.
+    constrained : bool, optional
+        Whether the smooth sums to zero; that of the basis by default.
+    at : ndarray (1, d), optional
+        A point where the smooth is zero, instead of that sum.
     """
     design = basis.design(x)
-    (penalty,) = basis.penalties
-    matrix = scaled(penalty, design).matrix
-    free = zero_sum(design) if basis.constrained else np.eye(design.shape[1])
+    penalties = [scaled(penalty, design).matrix for penalty in basis.penalties]
+    unpenalised = np.flatnonzero(sum(np.abs(p).sum(axis=0) for p in penalties) == 0)
+    k = design.shape[1]
+    free = np.eye(k)
+    if basis.constrained if constrained is None else constrained:
+        level = design.mean(axis=0) if at is None else basis.design(at)[0]
+        if len(penalties) > 1:
+            # The blocks of penalised functions stay as they are.
+            inner = _null_space(level[unpenalised])
+            others = np.setdiff1d(np.arange(k), unpenalised)
+            free = np.column_stack([free[:, others], free[:, unpenalised] @ inner])
+        else:
+            free = _null_space(level)
     if fixed:
         return MixedForm(basis, free, ())
-    rank = min(penalty.rank, free.shape[1])
-    values, vectors = falling_eigen(free.T @ matrix @ free)
+    if len(penalties) > 1:
+        blocks = []
+        for matrix in penalties:
+            columns = np.flatnonzero(np.diag(matrix))
+            blocks.append(np.eye(k)[:, columns] / np.sqrt(np.diag(matrix)[columns]))
+        inside = np.abs(free[unpenalised]).sum(axis=0) > 0
+        return MixedForm(basis, free[:, inside], tuple(blocks))
+    rank = min(basis.penalties[0].rank, free.shape[1])
+    values, vectors = falling_eigen(free.T @ penalties[0] @ free)
     turned = free @ vectors
     random = turned[:, :rank] / np.sqrt(values[:rank])
-    null = turned[:, rank:]
+    # A constant comes before a straight line.
+    null = turned[:, rank:] if len(free.T) < k else turned[:, rank:][:, ::-1]
     # Ordinary columns are as long as the penalised ones are on average.
-    mean = np.square(design @ random).sum(axis=0).mean()
-    lengths = np.square(design @ null).sum(axis=0)
+    weighted = design if weights is None else design * weights[:, None]
+    mean = np.square(weighted @ random).sum(axis=0).mean()
+    lengths = np.square(weighted @ null).sum(axis=0)
     return MixedForm(basis, null * np.sqrt(mean / lengths), (random,))
 
 
@@ -71,7 +104,7 @@ def scaled(penalty: Penalty, design: Array) -> Penalty:
     return Penalty(penalty.matrix * (size / np.abs(penalty.matrix).sum(axis=0).max()), penalty.rank)
 
 
-def zero_sum(design: Array) -> Array:
-    """An orthogonal basis of the coefficients whose function sums to zero over the rows."""
-    q, _ = np.linalg.qr(design.mean(axis=0)[:, None], mode="complete")
+def _null_space(row: Array) -> Array:
+    """An orthogonal basis of the coefficients for which ``row @ b`` is zero."""
+    q, _ = np.linalg.qr(row[:, None], mode="complete")
     return q[:, 1:]

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from math import comb, factorial, gamma, pi
 
 import numpy as np
-from scipy.linalg import eigh
-from scipy.sparse.linalg import eigsh
-from scipy.spatial.distance import cdist
 
 from hiermodel.smooths.basis import Array, Penalty, shrunk
-
-# More places than this are thinned out: the matrix of their distances is square.
-_MOST_PLACES = 2000
-# Up to this size all eigenvectors are computed, beyond it only those that are kept.
-_DENSE = 400
-_CHUNK = 4_000_000
+from hiermodel.smooths.radial import (
+    distances,
+    largest_eigen,
+    null_powers,
+    polynomials,
+    radial_columns,
+    spread_places,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +64,11 @@ class ThinPlate:
     def design(self, x: Array) -> Array:
         """Values of the functions, (n, k), at covariates (n, d)."""
         centred = np.asarray(x, float) - self.shift
-        out = np.empty((len(centred), len(self.scales)))
-        step = max(1, _CHUNK // len(self.places))
-        radial = self.weights.shape[1]
-        for start in range(0, len(centred), step):
-            at = slice(start, start + step)
-            out[at, :radial] = radial_matrix(centred[at], self.places, self.order) @ self.weights
-        out[:, radial:] = polynomials(centred, self.powers)
-        return out / self.scales
+        d = len(self.shift)
+        radial = radial_columns(
+            lambda r: energy(r, self.order, d), centred, self.places, self.weights
+        )
+        return np.column_stack([radial, polynomials(centred, self.powers)]) / self.scales
 
 
 def default_order(d: int) -> int:
@@ -102,9 +97,8 @@ def thin_plate(
     k = null + {1: 8, 2: 27}.get(d, 100) if k is None else k
     shift = x.mean(axis=0)
     unique, inverse = np.unique(x - shift, axis=0, return_inverse=True)
-    places = _thinned(unique)
-    distances = radial_matrix(places, places, order)
-    values, vectors = largest_eigen(distances, k)
+    places = spread_places(unique)
+    values, vectors = largest_eigen(energy(distances(places, places), order, d), k)
     powers = null_powers(order, d)
     free = reflected_null_space(polynomials(places, powers).T @ vectors)
     weights = vectors @ free
@@ -119,31 +113,8 @@ def thin_plate(
     return ThinPlate(places, shift, order, weights, scales, shrunk(penalty) if shrink else penalty)
 
 
-def _thinned(unique: Array) -> Array:
-    """At most so many places: evenly spread in one dimension, at random (but fixed) in more."""
-    if len(unique) <= _MOST_PLACES:
-        return unique
-    if unique.shape[1] == 1:
-        chosen = np.linspace(0, len(unique) - 1, _MOST_PLACES).round().astype(int)
-    else:
-        chosen = np.sort(np.random.default_rng(1).permutation(len(unique))[:_MOST_PLACES])
-    return unique[chosen]
-
-
-def null_powers(order: int, d: int) -> tuple[tuple[int, ...], ...]:
-    """Powers of the polynomials of a degree below `order`; the first covariate goes fastest."""
-    return tuple(p[::-1] for p in product(range(order), repeat=d) if sum(p) < order)
-
-
-def polynomials(x: Array, powers: tuple[tuple[int, ...], ...]) -> Array:
-    """Polynomials, a column for each tuple of powers."""
-    return np.stack([np.prod(x**np.array(p), axis=1) for p in powers], axis=1)
-
-
-def radial_matrix(x: Array, places: Array, order: int) -> Array:
-    """Radial functions of thin plate splines at distances between points (Wood 2003, eq. 3)."""
-    r = np.abs(x - places.T) if x.shape[1] == 1 else cdist(x, places)
-    d = x.shape[1]
+def energy(r: Array, order: int, d: int) -> Array:
+    """Radial functions of thin plate splines at distances (Wood 2003, equation 3)."""
     power = 2 * order - d
     out: Array
     if d % 2:
@@ -155,19 +126,6 @@ def radial_matrix(x: Array, places: Array, order: int) -> Array:
     with np.errstate(divide="ignore", invalid="ignore"):
         out = r**power * np.log(r)
     return sign / below * np.where(r > 0, out, 0.0)
-
-
-def largest_eigen(matrix: Array, k: int) -> tuple[Array, Array]:
-    """The k eigenvalues of largest magnitude, in falling order, with their vectors."""
-    if len(matrix) <= max(_DENSE, 3 * k):
-        values, vectors = eigh(matrix)
-        chosen = np.argsort(-np.abs(values))[:k]
-        values, vectors = values[chosen], vectors[:, chosen]
-    else:
-        start = np.linspace(-1, 1, len(matrix))  # the same result each time
-        values, vectors = eigsh(matrix, k, which="LM", v0=start)
-    falling = np.argsort(-values)
-    return values[falling], vectors[:, falling]
 
 
 def reflected_null_space(rows: Array) -> Array:
