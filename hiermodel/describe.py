@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hiermodel.formula.syntax import names
 from hiermodel.nonlinear import CovariateTerm, NonlinearPredictor
 from hiermodel.terms.population import PopulationTerm
+from hiermodel.terms.smooths import SmoothTerm
 
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
@@ -78,7 +79,7 @@ def predictor_columns(model: Model) -> list[tuple[str, str, tuple[str, ...]]]:
     used: dict[str, None] = {}
     for predictor in model.predictors:
         for term in predictor.terms:
-            if isinstance(term, (PopulationTerm, CovariateTerm)):
+            if isinstance(term, (PopulationTerm, CovariateTerm, SmoothTerm)):
                 used |= dict.fromkeys(term.columns_needed)
     out = []
     for name in used:
@@ -104,4 +105,8 @@ def _columns_of_terms(predictor: AnyPredictor) -> list[tuple[str, ...]]:
     if isinstance(predictor, NonlinearPredictor):
         return [tuple(term.text for term in predictor.terms)]
     terms = predictor.population.design.terms
-    return [tuple(dict.fromkeys(v for f in t.factors for v in names(f))) for t in terms]
+    columns = [tuple(dict.fromkeys(v for f in t.factors for v in names(f))) for t in terms]
+    for term in predictor.terms:
+        if isinstance(term, SmoothTerm):
+            columns += [one.variables for one in term.smooths]
+    return list(dict.fromkeys(columns))

@@ -30,7 +30,7 @@ _CLASS_ORDER = (
 )  # fmt: skip
 _LAST = ("prior", "lprior", "lp")
 #: Classes that a summary leaves out: single group-level effects, and what other variables imply.
-NOT_MAIN = ("r", "lprior", "prior", "lp", "Intercept")
+NOT_MAIN = ("r", "s", "lprior", "prior", "lp", "Intercept")
 
 
 class FlatName(NamedTuple):
@@ -100,6 +100,14 @@ def _coefficients(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
     prefix = scope_prefix(array)
     for i, label in enumerate(labels(array, dim)):
         yield f"b_{_join(prefix, label)}", (i,)
+
+
+def _smooth_parameters(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """``bs_sx_1``, ``sds_sx_1``."""
+    (dim,) = own_dims(array)
+    head = f"{variable_class(array)}_{_join(scope_prefix(array), '')}"
+    for i, label in enumerate(labels(array, dim)):
+        yield f"{head.rstrip('_')}_{label}", (i,)
 
 
 def _category_specific(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -188,6 +196,8 @@ def _residual_correlations(array: xr.DataArray) -> Iterator[tuple[str, tuple[int
 
 _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]]]] = {
     "b": _coefficients,
+    "bs": _smooth_parameters,
+    "sds": _smooth_parameters,
     "bcs": _category_specific,
     "threshold": _thresholds,
     "sd": _sds,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from hiermodel.links import link_named
 from hiermodel.schema import Schema
 from hiermodel.stan.expr import StanExpr
 from hiermodel.terms.base import Array, Scope, Term, special_term_factory
+from hiermodel.terms.build_smooths import KINDS as SMOOTHS
+from hiermodel.terms.build_smooths import SmoothContext, build_smooths
 from hiermodel.terms.category_specific import (
     CategorySpecificTerm,
     CategorySpecificView,
@@ -25,6 +27,7 @@ from hiermodel.terms.category_specific import (
 )
 from hiermodel.terms.offset import OffsetTerm
 from hiermodel.terms.population import PopulationTerm, thin_r_inverse
+from hiermodel.terms.smooths import SmoothTerm
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +117,7 @@ class PredictorOptions:
     cmc: bool = True
     sparse: bool = False
     qr: bool = False
+    knots: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 def build_predictor(
@@ -141,9 +145,14 @@ def build_predictor(
         )
         text = " + ".join(f"offset({deparse(node)})" for node in expansion.offsets)
         terms.append(OffsetTerm(scope, expressions, text))
+    smooths = [special for special in expansion.specials if special.kind in SMOOTHS]
+    if smooths:
+        context = SmoothContext(frame, schema, expansion.source, options.knots)
+        terms.append(build_smooths(smooths, scope, context))
     for special in expansion.specials:
-        factory = special_term_factory(special, expansion.source)
-        terms.append(factory(special, scope, frame, schema))
+        if special.kind not in SMOOTHS:
+            factory = special_term_factory(special, expansion.source)
+            terms.append(factory(special, scope, frame, schema))
     return Predictor(
         param, name, scope, link, joined(tuple(terms), frame, schema), on_link_scale
     )
@@ -209,6 +218,7 @@ def with_defaults(
     predictor: Predictor,
     default_b: Callable[[Callable[[], Array]], Any],
     default_intercept: Any,
+    default_sds: Any,
     frame: pd.DataFrame,
 ) -> Predictor:
     """The predictor with default priors.
@@ -217,7 +227,7 @@ def with_defaults(
     ----------
     default_b : callable
         Gives the prior of a coefficient; it gets a function that computes the column.
-    default_intercept : str or ScalePrior
+    default_intercept, default_sds : str or ScalePrior
     frame : DataFrame
     """
     population = predictor.population
@@ -231,11 +241,17 @@ def with_defaults(
         default_b(functools.partial(column, k + skipped)) for k in range(len(population.coefs))
     )
     term = replace(population, default_b=priors, default_intercept=default_intercept)
-    others = (
-        t.with_defaults(default_b, frame) if isinstance(t, CategorySpecificTerm) else t
-        for t in predictor.terms[1:]
-    )
-    return replace(predictor, terms=(term, *others))
+
+    def others() -> Iterator[Term]:
+        for one in predictor.terms[1:]:
+            if isinstance(one, CategorySpecificTerm):
+                yield one.with_defaults(default_b, frame)
+            elif isinstance(one, SmoothTerm):
+                yield one.with_defaults(default_b, default_sds, frame)
+            else:
+                yield one
+
+    return replace(predictor, terms=(term, *others()))
 
 
 def offset_mean(predictor: Predictor, frame: pd.DataFrame) -> float:

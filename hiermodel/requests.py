@@ -20,6 +20,7 @@ from hiermodel.predictors import PredictorOptions
 from hiermodel.response import Response, category_parameter
 from hiermodel.schema import check_columns
 from hiermodel.terms.base import Scope, special_term_factory
+from hiermodel.terms.build_smooths import KINDS as SMOOTHS
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,9 @@ def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns
         else:
             expansion = expand(parsed, columns=tuple(map(str, frame.columns)))
             for special in expansion.specials:
-                special_term_factory(special, parsed.source)  # not built is told before a column
+                if special.kind not in SMOOTHS:
+                    # Not built is told before a column.
+                    special_term_factory(special, parsed.source)
             if parsed is part.main:
                 check_sides(parsed, expansion)
             nodes = _nodes(expansion)
@@ -116,7 +119,9 @@ def _nodes(expansion: Expansion) -> list[Node]:
     nodes = [factor for term in expansion.terms for factor in term.factors]
     nodes += expansion.offsets
     for special in expansion.specials:
-        nodes += [a.value for call in special.calls for a in call.arguments if a.name is None]
+        nodes += [
+            a.value for call in special.calls for a in call.arguments if a.name in (None, "by")
+        ]
         nodes += special.factors
     for group in expansion.groups:
         nodes += _nodes(group.coefs)

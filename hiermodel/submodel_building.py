@@ -223,7 +223,8 @@ def _predictors(
             intercept = defaults.of_column("b", "", lambda: np.ones(2))
         out.append(
             with_defaults(
-                predictor, partial(defaults.of_column, "b", param), intercept, frame
+                predictor, partial(defaults.of_column, "b", param), intercept,
+                defaults.of_column("sd", param, lambda: np.ones(2)), frame,
             )
         )
     return tuple(out)

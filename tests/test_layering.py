@@ -31,6 +31,7 @@ ORDER = (
     "schema",
     "expressions",
     "columns",
+    "smooths",
     "families",
     "priors",
     "stanvars",

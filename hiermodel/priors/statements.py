@@ -243,9 +243,11 @@ class _Writer:
         matrix = len(var.size) == 2
         name = f"to_vector({var.name})" if matrix else var.name
         # brms counts the rows of a matrix, not its elements, when it normalises a cut prior
-        # (sd with a `by` factor). That is kept so that log densities agree with published
-        # ones; it is a constant, which only marginal likelihoods can see.
-        return self._line(density, name, var.size[0] if var.size else "")
+        # (sd with a `by` factor), and the standard deviations of a smooth once. That is kept so
+        # that log densities agree with published ones; it is a constant, which only marginal
+        # likelihoods can see.
+        once = var.prior is not None and var.prior.cls == "sds"
+        return self._line(density, name, var.size[0] if var.size and not once else "")
 
     def element(self, density: _Density, k: int) -> str:
         """Return the statement of element (or row) `k`."""

@@ -89,13 +89,16 @@ def mixed_form(
     values, vectors = falling_eigen(free.T @ penalties[0] @ free)
     turned = free @ vectors
     random = turned[:, :rank] / np.sqrt(values[:rank])
-    # A constant comes before a straight line.
-    null = turned[:, rank:] if len(free.T) < k else turned[:, rank:][:, ::-1]
+    null = turned[:, rank:]
     # Ordinary columns are as long as the penalised ones are on average.
     weighted = design if weights is None else design * weights[:, None]
     mean = np.square(weighted @ random).sum(axis=0).mean()
     lengths = np.square(weighted @ null).sum(axis=0)
-    return MixedForm(basis, null * np.sqrt(mean / lengths), (random,))
+    columns = np.column_stack([random, null * np.sqrt(mean / lengths)])
+    # The order that R gives them, by diagonalising a penalty that is diagonal already.
+    _, unit = falling_eigen(np.diag((np.arange(columns.shape[1]) < rank) * 1.0))
+    columns = columns[:, np.abs(unit).argmax(axis=0)]
+    return MixedForm(basis, columns[:, rank:], (columns[:, :rank],))
 
 
 def scaled(penalty: Penalty, design: Array) -> Penalty:

@@ -116,6 +116,7 @@ def render(model: Model) -> StanProgram:
             [
                 # Densities without constants may stand in the model block only.
                 *(() if model.normalize else model.resolved_priors.statements),
+                *_term_priors(model),
                 *(_macro("terms/group.stan.jinja", "priors", model, g) for g in model.groups),
             ]
         ),
@@ -153,6 +154,15 @@ def _transformed_data(model: Model, sub: Submodel) -> Iterable[str]:
         for term in predictor.terms:
             if term.template:
                 yield _macro(f"terms/{term.template}", "transformed_data", model, term)
+
+
+def _term_priors(model: Model) -> Iterable[str]:
+    """Priors of parameters that only a term knows: standardised coefficients."""
+    for sub in model.parts:
+        for predictor in sub.predictors:
+            for term in predictor.terms:
+                if term.template:
+                    yield _macro(f"terms/{term.template}", "own_priors", model, term)
 
 
 def _group_effects(model: Model) -> Iterable[str]:
