@@ -7,6 +7,7 @@ from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from hiermodel.arguments import flag
@@ -49,6 +50,7 @@ def model(
     normalize: bool = True,
     drop_unused_levels: bool = True,
     contrasts: Mapping[str, Any] | None = None,
+    knots: Mapping[str, Sequence[float]] | None = None,
     threads: int = 1,
     stanvars: Any = None,
 ) -> Model:
@@ -97,7 +99,7 @@ def model(
     drafts = [
         draft_submodel(
             part, response_suffix(part) if several else "", chosen, frame, schema, own,
-            default_set,
+            default_set, _checked_knots(knots),
         )
         for part, chosen, own in zip(parts, families, needed, strict=True)
     ]
@@ -125,7 +127,7 @@ def model(
         nobs=len(drafts[0].frame) if not several else len(frame), normalize=normalize,
         sample_prior=sample_prior, threads=_checked_threads(threads), stanvars=own_code,
         call={"family": outside, "priors": priors, "data2": data2, "contrasts": contrasts,
-              "drop_unused_levels": drop_unused_levels},
+              "drop_unused_levels": drop_unused_levels, "knots": dict(knots or {})},
     )
     own_names = {var.name for one in own_code for var in one.declared}
     taken = [v.name for v in replace(draft_model, stanvars=()).declared]
@@ -146,6 +148,26 @@ def model(
         warn_of_collinear_columns(linear, draft.frame, resolved.improper)
     check_names(own_code, [var.name for var, _ in resolved.data] + ["prior_only", "lprior"])
     return replace(draft_model, resolved_priors=resolved)
+
+
+def _checked_knots(knots: Any) -> dict[str, tuple[float, ...]]:
+    """Knots of smooths, by covariate."""
+    if knots is None:
+        return {}
+    if not isinstance(knots, Mapping):
+        raise ArgumentError(
+            f"knots holds numbers by covariate, {{'x': [0, 5, 10]}}, not {type(knots).__name__}"
+        )
+    out = {}
+    for name, values in knots.items():
+        try:
+            numbers = np.sort(np.asarray(values, dtype=float).ravel())
+        except (TypeError, ValueError):
+            raise ArgumentError(f"knots of {name!r} are not numbers: {values!r}") from None
+        if len(numbers) < 2 or not np.isfinite(numbers).all() or np.any(np.diff(numbers) <= 0):
+            raise ArgumentError(f"knots of {name!r} are at least two different numbers")
+        out[str(name)] = tuple(map(float, numbers))
+    return out
 
 
 def _checked_threads(threads: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +97,7 @@ def fit(
     normalize: bool = True,
     drop_unused_levels: bool = True,
     contrasts: Mapping[str, Any] | None = None,
+    knots: Mapping[str, Sequence[float]] | None = None,
     stanvars: Any = None,
     engine: str | Engine | None = None,
     algorithm: str = "nuts",
@@ -129,6 +130,8 @@ def fit(
         Forget levels of factors that have no row.
     contrasts : mapping, optional
         Contrasts per factor: ``"treatment"``, ``"sum"``, ``"helmert"``, ``"poly"``, or a matrix.
+    knots : mapping of str to sequence of float, optional
+        Knots of smooths, by covariate.
     stanvars : list of StanVar, optional
         Stan variables and code of your own; see `hiermodel.stanvar`.
     engine : {"auto", "stanli", "cmdstan"} or Engine, optional
@@ -175,7 +178,7 @@ def fit(
     made = make_model(
         formula, data, family, priors, data2=data2, sample_prior=sample_prior,
         normalize=normalize, drop_unused_levels=drop_unused_levels, contrasts=contrasts,
-        stanvars=stanvars,
+        knots=knots, stanvars=stanvars,
     )
     # The model has told already which rows are left out.
     rows, labels = made.rows(data, tell=False), row_labels(data, made.columns)

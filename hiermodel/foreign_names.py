@@ -57,7 +57,6 @@ _FOREIGN: Mapping[str, str] = {
     "save_pars": "everything is kept; leave it out",
     "stanvars": "own Stan code is not built in yet",
     "autocor": "it is an argument of bf()",
-    "knots": "it is an argument of the spline functions in the formula",
     "stan_model_args": "compiler settings belong to the engine",
 }
 

@@ -113,6 +113,7 @@ def model_to_json(model: Model) -> dict[str, Any]:
         "threads": model.threads,
         "drop_unused_levels": bool(call.get("drop_unused_levels", True)),
         "contrasts": _contrasts_to_json(call.get("contrasts")),
+        "knots": {name: list(values) for name, values in (call.get("knots") or {}).items()},
         "stanvars": stanvars_to_json(model.stanvars),
     }
 
@@ -213,6 +214,7 @@ def model_arguments(words: Mapping[str, Any]) -> dict[str, Any]:
         "threads": words["threads"],
         "drop_unused_levels": words["drop_unused_levels"],
         "contrasts": _contrasts_from_json(words["contrasts"]),
+        "knots": words.get("knots") or None,
         "stanvars": stanvars_from_json(words.get("stanvars", ())),
     }
 
@@ -227,6 +229,7 @@ def call_arguments(model: Model) -> dict[str, Any]:
         "normalize": model.normalize,
         "drop_unused_levels": bool(model.call.get("drop_unused_levels", True)),
         "contrasts": model.call.get("contrasts"),
+        "knots": model.call.get("knots") or None,
         "stanvars": list(model.stanvars),
     }
 

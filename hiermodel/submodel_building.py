@@ -125,6 +125,7 @@ def draft_submodel(
     schema: Schema,
     columns: NeededColumns,
     default_set: str,
+    knots: Mapping[str, Sequence[float]] | None = None,
 ) -> Draft:
     """Resolve one response but for its group-level effects.
 
@@ -140,6 +141,8 @@ def draft_submodel(
     columns : NeededColumns
     default_set : str
         Name of the default priors.
+    knots : mapping, optional
+        Knots of smooths, by covariate.
     """
     scope = Scope(resp=name)
     main = part.main
@@ -161,7 +164,7 @@ def draft_submodel(
         build_thresholds(response, frame, family.part_of(param)[0], param, _mu_scope(param, name))
         for param in family.threshold_params
     )
-    predictors = _predictors(requests, family, frame, schema, thresholds, defaults)
+    predictors = _predictors(requests, family, frame, schema, thresholds, defaults, knots or {})
     predictors = _ordered(predictors, family, main)
     offsets = {p.param: offset_mean(p, frame) for p in predictors if isinstance(p, Predictor)}
     thresholds = tuple(
@@ -189,6 +192,7 @@ def _predictors(
     schema: Schema,
     thresholds: Sequence[Thresholds],
     defaults: Defaults,
+    knots: Mapping[str, Sequence[float]],
 ) -> tuple[AnyPredictor, ...]:
     """Predictors in the order of the requests."""
     by_param = {t.param: t for t in thresholds}
@@ -210,7 +214,7 @@ def _predictors(
             )
             continue
         ordinal = by_param.get(param)
-        options = request.options
+        options = replace(request.options, knots=knots)
         if ordinal and (ordinal.grouped or ordinal.structure == "sum_to_zero"):
             options = replace(options, center=False)
         predictor = build_predictor(

@@ -86,8 +86,13 @@ def mixed_form(
         inside = np.abs(free[unpenalised]).sum(axis=0) > 0
         return MixedForm(basis, free[:, inside], tuple(blocks))
     rank = min(basis.penalties[0].rank, free.shape[1])
-    values, vectors = falling_eigen(free.T @ penalties[0] @ free)
-    turned = free @ vectors
+    inner = free.T @ penalties[0] @ free
+    diagonal: Array = np.diag(inner)
+    if np.array_equal(inner, np.diag(diagonal)):
+        values, turned = diagonal, free
+    else:
+        values, vectors = falling_eigen(inner)
+        turned = free @ vectors
     random = turned[:, :rank] / np.sqrt(values[:rank])
     null = turned[:, rank:]
     # Ordinary columns are as long as the penalised ones are on average.
@@ -96,7 +101,7 @@ def mixed_form(
     lengths = np.square(weighted @ null).sum(axis=0)
     columns = np.column_stack([random, null * np.sqrt(mean / lengths)])
     # The order that R gives them, by diagonalising a penalty that is diagonal already.
-    _, unit = falling_eigen(np.diag((np.arange(columns.shape[1]) < rank) * 1.0))
+    _, unit = falling_eigen(np.diag(np.where(np.arange(len(columns.T)) < rank, 1.0, 0.0)))
     columns = columns[:, np.abs(unit).argmax(axis=0)]
     return MixedForm(basis, columns[:, rank:], (columns[:, :rank],))
 

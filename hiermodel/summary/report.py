@@ -183,6 +183,8 @@ def _section(array: xr.DataArray, n_levels: Mapping[str, int]) -> str:
     cls = variable_class(array)
     if cls in ("b", "threshold", "bs", "bsp", "bcs"):
         return "Population level"
+    if cls == "sds":
+        return "Smooth terms"
     if cls in ("sd", "cor", "df"):
         group = attribute(array, "group")
         n = f" ({n_levels[group]} levels)" if group in n_levels else ""
@@ -191,15 +193,17 @@ def _section(array: xr.DataArray, n_levels: Mapping[str, int]) -> str:
 
 
 def _section_rank(heading: str) -> int:
-    order = ("Population", "Group", "Family", "Further")
+    order = ("Population", "Smooth", "Group", "Family", "Further")
     return order.index(heading.split()[0])
 
 
 def _row_name(array: xr.DataArray, entry: FlatName) -> str:
     """Return the name inside its section: ``sd(Intercept)`` for ``sd_subject__Intercept``."""
     cls, group = variable_class(array), attribute(array, "group")
-    if cls in ("b", "threshold"):
-        return entry.name.removeprefix("b_")
+    if cls in ("b", "threshold", "bs"):
+        return entry.name.removeprefix("bs_" if cls == "bs" else "b_")
+    if cls == "sds":
+        return f"sds({entry.name.removeprefix('sds_')})"
     if cls in ("sd", "cor"):
         inner = entry.name.removeprefix(f"{cls}_{group}__")
         return f"{cls}({inner.replace('__', ', ')})"

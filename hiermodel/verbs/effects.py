@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from hiermodel.verbs.base import Verbs
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from hiermodel.effects import ConditionalEffects
 
 
@@ -24,6 +26,31 @@ class Effects(Verbs):
         from hiermodel.effects import conditional_effects
 
         return conditional_effects(self._one(resp), effects, **options)
+
+    def posterior_smooths(
+        self, smooth: str, newdata: Any = None, *, resp: str | None = None, **options: Any
+    ) -> xr.DataArray:
+        """Draws of one smooth term, on the scale of its linear predictor.
+
+        Parameters
+        ----------
+        smooth : str
+            The term as in the formula, ``"s(x)"``.
+        newdata : data frame, optional
+            The fitted rows by default; only the columns of the smooth are needed.
+        resp : str, optional
+            Which of several responses.
+        **options
+            ``dpar``, ``nlpar``, ``ndraws``; see `hiermodel.effects.posterior_smooths`.
+
+        Returns
+        -------
+        DataArray
+            Dims (chain, draw, obs).
+        """
+        from hiermodel.effects import posterior_smooths
+
+        return posterior_smooths(self._one(resp), smooth, newdata, **options)
 
     def hypothesis(self, hypothesis: str | Sequence[str], **options: Any) -> Any:
         """Evaluate statements about parameters, such as ``"days > 0"``."""

@@ -70,6 +70,7 @@ CHECKS: dict[str, Check] = {
     "pp_mixture": post_exact.mixture_table,
     "loo": post_tables.elpd,
     "waic": post_tables.elpd,
+    "posterior_smooths": post_exact.posterior_smooths,
     "variables": post_tables.variables,
 }
 

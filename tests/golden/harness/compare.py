@@ -85,7 +85,8 @@ def data_problems(ours: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[
             continue  # how the sum is cut into slices is a matter of speed
         if name in ours:
             value, entry = _where_it_counts(name, ours[name], entry, recorded)
-            problems += entry_problems(name, value, entry)
+            found = entry_problems(name, value, entry)
+            problems += [] if found and same_functions(name, ours, recorded) else found
         elif demanded(name, entry):
             problems.append(f"data {name}: missing")
     return problems
@@ -163,7 +164,42 @@ def aligned_data(ours: Mapping[str, Any], recorded: Mapping[str, Any]) -> dict[s
         expected = array(entry["values"], entry["shape"])
         if value.shape == expected.shape:
             out[name] = value * aligning_signs(value, expected)
+            if entry_problems(name, value, entry) and same_functions(name, ours, recorded):
+                out[name] = expected
     return out
+
+
+def same_functions(name: str, ours: Mapping[str, Any], recorded: Mapping[str, Any]) -> bool:
+    """Whether columns of smooths span what the recorded ones span.
+
+    Where eigenvalues of a penalty repeat, as in a null space of several dimensions, the basis
+    that a linear algebra library chooses is arbitrary. Penalised blocks must have the same
+    covariance; curves of levels (``bs = "fs"``), whose scale depends on that basis, must span the
+    same functions with all their blocks together.
+    """
+    if not _SIGN_FREE.match(name):
+        return False
+    stem = name.rpartition("_")[0]
+    block = name.startswith("Zs")
+    names = [k for k in recorded if k.rpartition("_")[0] == stem] if block else [name]
+    if any("values" not in recorded[k] for k in names):
+        return False
+    expected = {k: array(recorded[k]["values"], recorded[k]["shape"]) for k in names}
+    found = {k: np.asarray(ours.get(k, np.zeros((0, 0)))) for k in names}
+    if any(found[k].shape != expected[k].shape for k in names):
+        return False
+    if block and len(names) == 1:
+        target = expected[name] @ expected[name].T
+        gap = np.abs(found[name] @ found[name].T - target).max()
+        return bool(gap <= 1e-6 * np.abs(target).max())
+    a, b = (np.column_stack([which[k] for k in names]) for which in (found, expected))
+    return _spanned(a, b) and _spanned(b, a)
+
+
+def _spanned(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether the columns of `a` are combinations of those of `b`."""
+    rest = a - b @ np.linalg.lstsq(b, a, rcond=None)[0]
+    return bool(np.abs(rest).max() <= 1e-6 * np.abs(a).max())
 
 
 # ---------------------------------------------------------------------------------------------
@@ -240,6 +276,7 @@ def prior_problems(table: pd.DataFrame, recorded: Iterable[Mapping[str, Any]]) -
         row for row in recorded
         if not (str(row["class"]).startswith("theta") and str(row.get("lb")) == "-Inf")
     )
+    theirs = _without_unpenalised(theirs)
     problems = []
     for what, rows in (("missing", theirs - ours), ("surplus", ours - theirs)):
         if rows:
@@ -247,6 +284,21 @@ def prior_problems(table: pd.DataFrame, recorded: Iterable[Mapping[str, Any]]) -
             more = f" and {len(rows) - 4} more" if len(rows) > 4 else ""
             problems.append(f"default priors: {what} {'; '.join(shown)}{more}")
     return problems
+
+
+def _without_unpenalised(rows: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """Leave out standard deviations of smooths with ``fx = TRUE``, which have none."""
+    at, cls = PRIOR_KEYS.index("coef"), PRIOR_KEYS.index("class")
+    sds = {row for row in rows if row[cls] == "sds"}
+    unpenalised = {row for row in sds if "fx=TRUE" in row[at] or "fx=T" in row[at]}
+    # The row of the whole class goes with the last smooth that has one.
+    scopes = {_scope(row) for row in sds - unpenalised if row[at]}
+    gone = {row for row in sds if not row[at] and _scope(row) not in scopes}
+    return rows - unpenalised - gone
+
+
+def _scope(row: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(row[PRIOR_KEYS.index(key)] for key in ("resp", "dpar", "nlpar"))
 
 
 def _shown(row: tuple[str, ...]) -> str:

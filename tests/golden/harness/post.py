@@ -14,7 +14,7 @@ import xarray as xr
 from translate import case_to_model
 
 import hiermodel as hm
-from harness import compare, frames
+from harness import compare, frames, post_smooths
 
 # Stored numbers have 12 significant digits; what is computed from them cannot be closer.
 EXACT = 1e-8
@@ -46,17 +46,33 @@ class PostCase:
         return self._built[1]
 
     @cached_property
-    def draws(self) -> dict[str, np.ndarray]:
-        """Draws of the declared parameters, (chain, draw, ...)."""
+    def recorded_draws(self) -> dict[str, np.ndarray]:
+        """Draws of the declared parameters, (chain, draw, ...), as they are in the case."""
         return {
             name: compare.array(entry["values"], entry["shape"])
             for name, entry in self.case["draws"].items()
         }
 
     @cached_property
+    def draws(self) -> dict[str, np.ndarray]:
+        """The same as coefficients of our columns, where those of smooths differ."""
+        draws = self.recorded_draws
+        if not any(name.startswith(("bs", "zs_")) for name in draws):
+            return draws
+        recorded = post_smooths.standata(self.case, self.data_dir)
+        return post_smooths.turned(draws, self.model.bind(self.frame), recorded)
+
+    @cached_property
     def fit(self) -> Any:
         """The fit made of all draws."""
         return hm.Fit.from_draws(self.model, self.frame, self.draws)
+
+    @cached_property
+    def fit_as_recorded(self) -> Any:
+        """The fit for tables of coefficients, which say nothing of the columns."""
+        if self.draws is self.recorded_draws:
+            return self.fit
+        return hm.Fit.from_draws(self.model, self.frame, self.recorded_draws)
 
     def repeated(self, times: int) -> Any:
         """A fit whose every draw is the first draw of the first chain."""

@@ -87,7 +87,7 @@ def hypothesis(post: PostCase, key: str) -> list[str]:
     reference = post.case[key]
     if "table" not in reference:
         return []
-    result = method(post.fit, "hypothesis")(
+    result = method(post.fit_as_recorded, "hypothesis")(
         reference["hypotheses"],
         cls=reference.get("class", "b"),
         group=reference.get("group", ""),

@@ -154,6 +154,22 @@ def must_refuse(post: PostCase, newdata: pd.DataFrame, key: str) -> list[str]:
     return [f"{key}: an unseen level was accepted without allow_new_levels"]
 
 
+def posterior_smooths(post: PostCase, key: str) -> list[str]:
+    """Draws of one smooth term, for training rows and for new ones."""
+    reference = post.case[key]
+    options = {} if reference.get("dpar", "mu") == "mu" else {"dpar": reference["dpar"]}
+    smooths = method(post.fit, "posterior_smooths")
+    problems = []
+    for part, newdata, rows in (
+        ("train", None, post.rows), ("newdata", post.newdata("newdata"), None)
+    ):
+        expected = stored(reference.get(part) or {})
+        if expected is not None:
+            found = smooths(reference["term"], newdata, **options)
+            problems.append(exact(f"{key} {part}", found, expected, rows))
+    return [line for line in problems if line]
+
+
 def mixture_draws(post: PostCase, key: str) -> list[str]:
     """Probabilities of the components of a mixture, draw by draw."""
     expected = stored(post.case[key])

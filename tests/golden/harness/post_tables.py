@@ -61,7 +61,7 @@ def fixef(post: PostCase, key: str) -> list[str]:
     expected = stored(reference)
     if expected is None:
         return []
-    return _table(key, method(post.fit, "fixef")(), expected, reference["dimnames"][0])
+    return _table(key, method(post.fit_as_recorded, "fixef")(), expected, reference["dimnames"][0])
 
 
 def group_table(post: PostCase, key: str) -> list[str]:
@@ -69,7 +69,7 @@ def group_table(post: PostCase, key: str) -> list[str]:
     reference = post.case[key]
     if not _available(reference):
         return []
-    tables = method(post.fit, key)()
+    tables = method(post.fit_as_recorded, key)()
     lines = _names(key, list(tables), list(reference))
     for group, entry in reference.items():
         expected = stored(entry)
