@@ -12,7 +12,7 @@ import pandas as pd
 
 from hiermodel.arguments import flag
 from hiermodel.collinear import warn_of_collinear_columns
-from hiermodel.errors import ArgumentError, FamilyError, HiermodelError, warn
+from hiermodel.errors import ArgumentError, FamilyError, HiermodelError, did_you_mean, warn
 from hiermodel.families import as_family
 from hiermodel.families.base import Family
 from hiermodel.formula import Formula, as_formula, with_constants
@@ -37,6 +37,7 @@ from hiermodel.submodel_building import (
 )
 from hiermodel.terms.build_groups import GroupContext, build_groups
 from hiermodel.terms.group import GroupView
+from hiermodel.terms.smooths import SmoothTerm
 
 
 def model(
@@ -103,6 +104,7 @@ def model(
         )
         for part, chosen, own in zip(parts, families, needed, strict=True)
     ]
+    _check_knots_used(knots, drafts)
     requests = [request for draft in drafts for request in draft.group_requests()]
     shared = {cls: drafts[0].defaults.of(cls, "") for cls in ("cor", "df")}
     groups, views = build_groups(requests, GroupContext(frame, schema, data2 or {}, shared))
@@ -148,6 +150,26 @@ def model(
         warn_of_collinear_columns(linear, draft.frame, resolved.improper)
     check_names(own_code, [var.name for var, _ in resolved.data] + ["prior_only", "lprior"])
     return replace(draft_model, resolved_priors=resolved)
+
+
+def _check_knots_used(knots: Mapping[str, Any] | None, drafts: Sequence[Draft]) -> None:
+    """Knots for a covariate that no smooth has would do nothing."""
+    predictors = (p for draft in drafts for p in draft.predictors if isinstance(p, Predictor))
+    known = {
+        expression.text
+        for predictor in predictors
+        for term in predictor.terms
+        if isinstance(term, SmoothTerm)
+        for one in term.smooths
+        for expression in one.covariates.expressions
+    }
+    for name in knots or {}:
+        if name not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            raise ArgumentError(
+                f"knots: {name!r} is not a covariate of a smooth{did_you_mean(name, known)}; "
+                f"covariates of smooths are: {listed}"
+            )
 
 
 def _checked_knots(knots: Any) -> dict[str, tuple[float, ...]]:

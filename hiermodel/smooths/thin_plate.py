@@ -7,11 +7,13 @@ keeps, which is the best basis of that size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
 from math import comb, factorial, gamma, pi
 
 import numpy as np
+from scipy import special
+from scipy.interpolate import BPoly
 
 from hiermodel.smooths.basis import Array, Penalty, shrunk
 from hiermodel.smooths.radial import (
@@ -22,6 +24,41 @@ from hiermodel.smooths.radial import (
     radial_columns,
     spread_places,
 )
+
+
+class Pieces:
+    """Radial functions of one covariate: polynomials between places, lower ones outside.
+
+    Parameters
+    ----------
+    places : ndarray (u, 1)
+    weights : ndarray (u, columns)
+    order : int
+    """
+
+    def __init__(self, places: Array, weights: Array, order: int) -> None:
+        gap = places - places.T
+        size, sign = np.abs(gap), np.sign(gap)
+        constant = float(energy(np.ones(1), order, 1)[0])
+        ends = []
+        for i in range(order):
+            # The i-th derivative of |x|^(2 order - 1).
+            parts = [size] * (2 * order - 1 - i) + ([sign] if i % 2 else [])
+            ends.append(constant * (reduce(np.multiply, parts) @ weights))
+            constant *= 2 * order - 1 - i
+        self.places, self.ends = places[:, 0], np.stack(ends, axis=1)
+        self.inside = BPoly.from_derivatives(self.places, self.ends)
+
+    def __call__(self, x: Array) -> Array:
+        """Values, (n, columns)."""
+        places, ends = self.places, self.ends
+        values = np.asarray(self.inside(np.clip(x, places[0], places[-1])))
+        for end, beyond in ((0, x < places[0]), (-1, x > places[-1])):
+            step = (x[beyond] - places[end])[:, None]
+            values[beyond] = sum(
+                ends[end, i] * step**i / factorial(i) for i in range(ends.shape[1])
+            )
+        return values
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +78,8 @@ class ThinPlate:
     scales : ndarray (k,)
         Root mean squares that the functions were divided by.
     penalty : Penalty
+    pieces : Pieces, optional
+        The radial functions of one covariate in a form that is quicker to compute.
     """
 
     places: Array
@@ -49,6 +88,7 @@ class ThinPlate:
     weights: Array
     scales: Array
     penalty: Penalty
+    pieces: Pieces | None = None
     constrained: bool = True
 
     @property
@@ -65,9 +105,12 @@ class ThinPlate:
         """Values of the functions, (n, k), at covariates (n, d)."""
         centred = np.asarray(x, float) - self.shift
         d = len(self.shift)
-        radial = radial_columns(
-            lambda r: energy(r, self.order, d), centred, self.places, self.weights
-        )
+        if self.pieces is not None:
+            radial = self.pieces(centred[:, 0])
+        else:
+            radial = radial_columns(
+                lambda r: energy(r, self.order, d), centred, self.places, self.weights
+            )
         return np.column_stack([radial, polynomials(centred, self.powers)]) / self.scales
 
 
@@ -104,13 +147,15 @@ def thin_plate(
     weights = vectors @ free
     roughness = np.zeros((k, k))
     roughness[: k - null, : k - null] = free.T @ (values[:, None] * free)
-    plain = ThinPlate(places, shift, order, weights, np.ones(k), Penalty(roughness, k - null))
+    pieces = Pieces(places, weights, order) if d == 1 and len(places) > 1 else None
+    rough = Penalty(roughness, k - null)
+    plain = ThinPlate(places, shift, order, weights, np.ones(k), rough, pieces)
     at_unique = plain.design(unique + shift)
     counts = np.bincount(inverse.ravel(), minlength=len(unique))
     scales = np.sqrt(counts @ at_unique**2 / len(x))
     scaled = roughness / np.outer(scales, scales)
     penalty = Penalty((scaled + scaled.T) / 2, k - null)
-    return ThinPlate(places, shift, order, weights, scales, shrunk(penalty) if shrink else penalty)
+    return replace(plain, scales=scales, penalty=shrunk(penalty) if shrink else penalty)
 
 
 def energy(r: Array, order: int, d: int) -> Array:
@@ -123,9 +168,10 @@ def energy(r: Array, order: int, d: int) -> Array:
         return constant * out
     sign = -1 if (order + 1 + d // 2) % 2 else 1
     below = 2 ** (2 * order - 1) * pi ** (d / 2) * factorial(order - 1) * factorial(order - d // 2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        out = r**power * np.log(r)
-    return sign / below * np.where(r > 0, out, 0.0)
+    squared = r * r
+    # r^p log r, which is zero at zero.
+    out = special.xlogy(squared, squared) if power == 2 else special.xlogy(r**power, squared)
+    return (0.5 * sign / below) * out
 
 
 def reflected_null_space(rows: Array) -> Array:

@@ -119,6 +119,13 @@ def register_term(kind: str, factory: TermFactory) -> None:
 def special_term_factory(special: SpecialTerm, source: str) -> TermFactory:
     """The factory behind a special call, or an error that says that there is none yet."""
     factory = _SPECIAL_TERMS.get(special.kind)
+    if special.kind in ("te", "ti"):
+        raise FormulaError(
+            f"{special.kind}() has penalties that overlap, which no mixed model has; write t2(), "
+            "which also is for covariates with different units",
+            source,
+            special.span,
+        )
     if factory is None:
         hint = did_you_mean(special.kind, _SPECIAL_TERMS)
         raise FormulaError(
