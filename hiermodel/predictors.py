@@ -218,7 +218,7 @@ def with_defaults(
     predictor: Predictor,
     default_b: Callable[[Callable[[], Array]], Any],
     default_intercept: Any,
-    default_sds: Any,
+    default_sds: Callable[[], Any],
     frame: pd.DataFrame,
 ) -> Predictor:
     """The predictor with default priors.
@@ -227,7 +227,9 @@ def with_defaults(
     ----------
     default_b : callable
         Gives the prior of a coefficient; it gets a function that computes the column.
-    default_intercept, default_sds : str or ScalePrior
+    default_intercept : str or ScalePrior
+    default_sds : callable
+        Gives the prior of the standard deviations of smooths.
     frame : DataFrame
     """
     population = predictor.population
@@ -247,7 +249,7 @@ def with_defaults(
             if isinstance(one, CategorySpecificTerm):
                 yield one.with_defaults(default_b, frame)
             elif isinstance(one, SmoothTerm):
-                yield one.with_defaults(default_b, default_sds, frame)
+                yield one.with_defaults(default_b, default_sds(), frame)
             else:
                 yield one
 

@@ -228,7 +228,7 @@ def _predictors(
         out.append(
             with_defaults(
                 predictor, partial(defaults.of_column, "b", param), intercept,
-                defaults.of_column("sd", param, lambda: np.ones(2)), frame,
+                partial(defaults.of_column, "sd", param, lambda: np.ones(2)), frame,
             )
         )
     return tuple(out)

@@ -19,10 +19,7 @@ def by_penalty(design: Array, penalty: Penalty) -> Array:
     if rank < k:
         lengths = np.square(design @ turn).sum(axis=0)
         turn[:, rank:] *= np.sqrt(lengths[:rank].mean() / lengths[rank:])
-        null = design @ turn[:, rank:]
-        centred = null - null.mean(axis=0)
-        _, vectors = falling_eigen(centred.T @ centred)
-        turn[:, rank:] = turn[:, rank:] @ vectors[:, ::-1]
+        turn[:, rank:] = constant_first(design, turn[:, rank:])
     return unit_mean_squares(design, turn, rank)
 
 
@@ -34,7 +31,18 @@ def by_design(design: Array, penalty: Penalty) -> Array:
     values, vectors = falling_eigen(inverse.T @ penalty.matrix @ inverse)
     turn = inverse @ vectors
     turn[:, :rank] /= np.sqrt(values[:rank])
+    turn[:, rank:] = constant_first(design, turn[:, rank:])
     return unit_mean_squares(design, turn, rank)
+
+
+def constant_first(design: Array, turn: Array) -> Array:
+    """Turn functions without penalty so that they are uncorrelated and begin with the constant."""
+    if not turn.shape[1]:
+        return turn
+    null = design @ turn
+    centred = null - null.mean(axis=0)
+    _, vectors = falling_eigen(centred.T @ centred)
+    return turn @ vectors[:, ::-1]
 
 
 def unit_mean_squares(design: Array, turn: Array, rank: int) -> Array:

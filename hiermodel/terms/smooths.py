@@ -157,6 +157,8 @@ class SmoothTerm:
         out = [Var(f"Ks{s}", "int", lower="0", comment=f"unpenalised columns of the smooths{of}")]
         out.append(Var(f"Xs{s}", "matrix", (scope.rows, f"Ks{s}"), comment="their design"))
         for tail, one in self.numbered:
+            if not one.form.random:
+                continue
             nb, knots = f"nb{tail}", f"knots{tail}"
             where = f", {one.level}" if one.level is not None else ""
             out.append(Var(nb, "int", lower="0", comment=f"blocks of {one.text}{where}"))
@@ -217,7 +219,8 @@ class SmoothTerm:
         out: dict[str, Any] = {f"Ks{self.suffix}": len(self.coefs)}
         for tail, one in self.numbered:
             sizes = np.array([block.shape[1] for block in one.form.random], dtype=int)
-            out |= {f"nb{tail}": len(sizes), f"knots{tail}": sizes}
+            if len(sizes):
+                out |= {f"nb{tail}": len(sizes), f"knots{tail}": sizes}
         return out
 
     def eta(self, draws: Mapping[str, Array], data: Mapping[str, Any]) -> Array:
