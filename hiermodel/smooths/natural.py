@@ -26,8 +26,9 @@ def by_penalty(design: Array, penalty: Penalty) -> Array:
 def by_design(design: Array, penalty: Penalty) -> Array:
     """Turn a basis to functions that are orthogonal over the rows, too; a map (k, k)."""
     rank = penalty.rank
+    # The triangle with a positive diagonal, whatever the order of the rows.
     _, r = np.linalg.qr(design)
-    inverse = np.linalg.inv(r)
+    inverse = np.linalg.inv(r * np.sign(np.diag(r))[:, None])
     values, vectors = falling_eigen(inverse.T @ penalty.matrix @ inverse)
     turn = inverse @ vectors
     turn[:, :rank] /= np.sqrt(values[:rank])

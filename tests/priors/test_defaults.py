@@ -94,7 +94,8 @@ def test_weak_is_proper_for_every_family_and_link(name, link):
         if param.name != "mu" and param.fixed is None:
             free = default(param.name, param.name, predicted=False)
             variables.append(_var(param.name, param.name, [PriorElement(default=free)], **bounds))
-            middle = 0.5 if math.isfinite(param.upper) else 1.5
+            bounded = math.isfinite(param.upper)
+            middle = (param.lower + param.upper) / 2 if bounded else 1.5
             values[param.name] = middle
         if not param.links:
             continue  # it cannot have a formula
