@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hiermodel import inference_data, joint, persistence, predict
+from hiermodel import declared, inference_data, joint, persistence, predict
 from hiermodel.arguments import flag
 from hiermodel.errors import HiermodelError
 from hiermodel.families.base import Family
@@ -44,7 +44,12 @@ class Predictions:
 
         Made when it is first asked for, because importing ArviZ takes longer than many fits.
         """
-        return inference_data.make(self.datasets, self.words)
+        return inference_data.make(self.shown_datasets, self.words)
+
+    @property
+    def shown_datasets(self) -> dict[str, xr.Dataset]:
+        """The groups of `idata`: all but the draws that only the Stan program takes."""
+        return {name: ds for name, ds in self.datasets.items() if name != declared.GROUP}
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: all but the container, which can be made again."""

@@ -1,15 +1,25 @@
 """Checking and comparing fits: loo, waic, posterior predictive checks."""
 
+from hiermodel.criticism.bridge import (
+    MarginalLikelihood,
+    bayes_factor,
+    bridge_sampler,
+    post_prob,
+)
 from hiermodel.criticism.comparison import compare
 from hiermodel.criticism.elpd import Elpd, loo, loo_of, waic, waic_of
 from hiermodel.criticism.ppc import PPCheck, pp_check, pp_check_data
 
 __all__ = [
     "Elpd",
+    "MarginalLikelihood",
     "PPCheck",
+    "bayes_factor",
+    "bridge_sampler",
     "compare",
     "loo",
     "loo_of",
+    "post_prob",
     "pp_check",
     "pp_check_data",
     "waic",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hiermodel.verbs.base import Verbs
 
 if TYPE_CHECKING:
-    from hiermodel.criticism import Elpd
+    from hiermodel.criticism import Elpd, MarginalLikelihood
+    from hiermodel.fitted import Fit
 
 
 class Criticism(Verbs):
@@ -24,6 +25,38 @@ class Criticism(Verbs):
         from hiermodel.criticism import waic
 
         return waic(self._one(resp))
+
+    def bridge_sampler(
+        self, *, maxiter: int = 1000, seed: int | None = None
+    ) -> MarginalLikelihood:
+        """Log marginal likelihood by bridge sampling, for Bayes factors.
+
+        Needs proper priors of all parameters, and some thousand draws.
+
+        Parameters
+        ----------
+        maxiter : int
+            Iterations at most.
+        seed : int, optional
+            For the draws of the proposal.
+
+        Returns
+        -------
+        MarginalLikelihood
+            ``logml`` and ``relative_error``; see `hiermodel.criticism.bridge_sampler`.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("sleepstudy")
+        >>> fit = hm.fit("reaction ~ days", data, priors="weak", chains=2, draws=500,
+        ...              warmup=500, seed=1, progress=False)
+        >>> fit.bridge_sampler(seed=1).relative_error < 0.05
+        True
+        """
+        from hiermodel.criticism import bridge_sampler
+
+        return bridge_sampler(cast("Fit", self), maxiter=maxiter, seed=seed)
 
     def pp_check(
         self, type: str | None = None, *, resp: str | None = None, **options: Any
