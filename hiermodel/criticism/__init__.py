@@ -8,6 +8,7 @@ from hiermodel.criticism.bridge import (
 )
 from hiermodel.criticism.comparison import compare
 from hiermodel.criticism.elpd import Elpd, loo, loo_of, waic, waic_of
+from hiermodel.criticism.moment_match import loo_moment_match
 from hiermodel.criticism.ppc import PPCheck, pp_check, pp_check_data
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "bridge_sampler",
     "compare",
     "loo",
+    "loo_moment_match",
     "loo_of",
     "post_prob",
     "pp_check",

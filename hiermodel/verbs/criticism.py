@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from hiermodel.arguments import flag
 from hiermodel.verbs.base import Verbs
 
 if TYPE_CHECKING:
@@ -14,10 +15,25 @@ if TYPE_CHECKING:
 class Criticism(Verbs):
     """Cross-validation and checks."""
 
-    def loo(self, resp: str | None = None) -> Elpd:
-        """Leave-one-out cross-validation by Pareto-smoothed importance sampling."""
-        from hiermodel.criticism import loo
+    def loo(self, resp: str | None = None, *, moment_match: bool = False) -> Elpd:
+        """Leave-one-out cross-validation by Pareto-smoothed importance sampling.
 
+        Parameters
+        ----------
+        resp : str, optional
+            Which of several responses; all of a row together by default.
+        moment_match : bool
+            Improve the rows with a large Pareto k by moment matching; see
+            `hiermodel.criticism.loo_moment_match`, which has the settings of it.
+
+        Returns
+        -------
+        Elpd
+        """
+        from hiermodel.criticism import loo, loo_moment_match
+
+        if flag("moment_match", moment_match):
+            return loo_moment_match(cast("Fit", self), resp=resp)
         return loo(self._one(resp))
 
     def waic(self, resp: str | None = None) -> Elpd:
