@@ -8,16 +8,19 @@ from hiermodel.criticism.bridge import (
 )
 from hiermodel.criticism.comparison import compare
 from hiermodel.criticism.elpd import Elpd, loo, loo_of, waic, waic_of
+from hiermodel.criticism.leave_group_out import GroupElpd, logo
 from hiermodel.criticism.moment_match import loo_moment_match
 from hiermodel.criticism.ppc import PPCheck, pp_check, pp_check_data
 
 __all__ = [
     "Elpd",
+    "GroupElpd",
     "MarginalLikelihood",
     "PPCheck",
     "bayes_factor",
     "bridge_sampler",
     "compare",
+    "logo",
     "loo",
     "loo_moment_match",
     "loo_of",

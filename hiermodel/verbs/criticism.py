@@ -8,7 +8,7 @@ from hiermodel.arguments import flag
 from hiermodel.verbs.base import Verbs
 
 if TYPE_CHECKING:
-    from hiermodel.criticism import Elpd, MarginalLikelihood
+    from hiermodel.criticism import Elpd, GroupElpd, MarginalLikelihood
     from hiermodel.fitted import Fit
 
 
@@ -35,6 +35,49 @@ class Criticism(Verbs):
         if flag("moment_match", moment_match):
             return loo_moment_match(cast("Fit", self), resp=resp)
         return loo(self._one(resp))
+
+    def logo(
+        self,
+        group: str | None = None,
+        *,
+        resp: str | None = None,
+        nodes: int | None = None,
+        ndraws: int | None = None,
+    ) -> GroupElpd:
+        """Leave-one-group-out cross-validation without refits.
+
+        How well the model predicts all rows of a new level of a grouping factor: the effects of
+        the level are integrated out of the likelihood of its rows, and levels are left out by
+        Pareto-smoothed importance sampling.
+
+        Parameters
+        ----------
+        group : str, optional
+            Grouping factor; may be left out when the model has only one.
+        resp : str, optional
+            One of several responses; all of a row together by default.
+        nodes : int, optional
+            Nodes per effect of the quadrature; chosen by the accuracy when not given.
+        ndraws : int, optional
+            Number of draws to use, evenly spread; all by default.
+
+        Returns
+        -------
+        GroupElpd
+            One entry per level; `hiermodel.compare` takes it. See `hiermodel.criticism.logo`.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("sleepstudy")
+        >>> fit = hm.fit("reaction ~ days + (1 | subject)", data, chains=2, draws=200,
+        ...              warmup=200, seed=1, progress=False)
+        >>> fit.logo("subject").pointwise.sizes["subject"]
+        18
+        """
+        from hiermodel.criticism import logo
+
+        return logo(cast("Fit", self), group, resp=resp, nodes=nodes, ndraws=ndraws)
 
     def waic(self, resp: str | None = None) -> Elpd:
         """Widely applicable information criterion (Watanabe 2010); prefer `loo`."""
