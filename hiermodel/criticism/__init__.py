@@ -1,14 +1,10 @@
 """Checking and comparing fits: loo, waic, posterior predictive checks."""
 
-from hiermodel.criticism.bridge import (
-    MarginalLikelihood,
-    bayes_factor,
-    bridge_sampler,
-    post_prob,
-)
+from hiermodel.criticism.bridge import MarginalLikelihood, bridge_sampler
 from hiermodel.criticism.comparison import compare
 from hiermodel.criticism.elpd import Elpd, loo, loo_of, waic, waic_of
 from hiermodel.criticism.leave_group_out import GroupElpd, logo
+from hiermodel.criticism.model_probabilities import bayes_factor, post_prob
 from hiermodel.criticism.moment_match import loo_moment_match
 from hiermodel.criticism.ppc import PPCheck, pp_check, pp_check_data
 

@@ -127,17 +127,8 @@ def logo(
     width = sum(len(owner.coefs) for owner in owners)
     _check_nodes(nodes, width)
     posterior = thinned(fit.posterior, ndraws)
-    model = fit.model
-    predictions = tuple(
-        prepare(model.only(part.name), posterior, fit.frame, needs=LIKELIHOOD_ROLES)
-        for part in model.parts
-    )
-    by = owners[0].by
     levels = owners[0].grouping.levels
-    likelihood = GroupLikelihood(
-        model, predictions, owners, _effects(owners, posterior), _factor(owners, posterior),
-        np.zeros(len(levels), dtype=int) if by is None else by.codes,
-    )
+    likelihood = group_likelihood(fit.model, posterior, fit.frame, owners)
     found = integrate(likelihood, nodes)
     used = likelihood.used()
     rough = int((found.error[used] > _UNRESOLVED).sum())
@@ -154,6 +145,20 @@ def logo(
     penalty = _log_mean_exp(values) - elpd
     labels = [levels[i] for i in used]
     return _result(owners[0], labels, elpd, penalty, k, len(values))
+
+
+def group_likelihood(
+    model: Model, posterior: xr.Dataset, frame: pd.DataFrame, owners: tuple[GroupEffects, ...]
+) -> GroupLikelihood:
+    """The rows of each level as a function of its effects, for the draws of a posterior."""
+    by = owners[0].by
+    predictions = tuple(
+        prepare(model.only(part.name), posterior, frame, needs=LIKELIHOOD_ROLES)
+        for part in model.parts
+    )
+    codes = np.zeros(len(owners[0].grouping.levels), dtype=int) if by is None else by.codes
+    effects, factor = _effects(owners, posterior), _factor(owners, posterior)
+    return GroupLikelihood(model, predictions, owners, effects, factor, codes)
 
 
 def _result(
