@@ -10,14 +10,14 @@ Bayesian leave-one-out cross-validation approximations for Gaussian latent varia
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hiermodel.arguments import whole_number
+from hiermodel.arguments import flag, whole_number
 from hiermodel.criticism.elpd import Elpd, _check_origin, _log_mean_exp, _loo_piece, sum_se
 from hiermodel.criticism.integrate import GroupLikelihood, integrate
 from hiermodel.errors import ArgumentError, DataError, HiermodelError, did_you_mean, warn
@@ -68,6 +68,7 @@ def logo(
     group: str | None = None,
     *,
     resp: str | None = None,
+    nested: bool = True,
     nodes: int | None = None,
     ndraws: int | None = None,
 ) -> GroupElpd:
@@ -83,6 +84,10 @@ def logo(
         Grouping factor; may be left out when the model has only one.
     resp : str, optional
         One of several responses; by default the rows are left out with all their responses.
+    nested : bool
+        Integrate out the effects of factors nested in the group as well (pupils when schools are
+        left out, rows when patients are), for each node of the group's effects. It takes longer,
+        and without it the result can seldom be trusted.
     nodes : int, optional
         Nodes per effect of the Gauss-Hermite quadrature; 1 is Laplace's approximation. By default
         as many as the accuracy needs with one or two effects per level, and 1 with more.
@@ -111,9 +116,10 @@ def logo(
     For each draw the effects of the factor are integrated out of the likelihood of each level's
     rows; all blocks of effects of the factor, in all parameters of the family. The result,
     p(y_g | theta), gives the importance weights 1 / p(y_g | theta), smoothed as in `loo`. Effects
-    of other grouping factors stay at their draws, as all other parameters do: the weights account
-    for what they have learned from the group. Where other levels lie inside the group (nested
-    factors) they have learned much, and Pareto k will say so; then fit again without these groups.
+    of crossed grouping factors stay at their draws, as all other parameters do: the weights account
+    for what they have learned from the group. Those of nested factors belong to the group alone,
+    and are integrated out with its own. Of factors that are nested in the group but crossed with
+    each other one is, and of those that `logo` refuses to leave out none.
 
     Examples
     --------
@@ -122,13 +128,14 @@ def logo(
     if fit.model.is_multivariate and resp is not None:
         _check_shared(fit.model, group, fit.model.only(resp).part.name)
         fit = fit.only(resp)
+    flag("nested", nested)
     _check_origin(fit, "logo()")
     owners = _owners(fit.model, group)
     width = sum(len(owner.coefs) for owner in owners)
     _check_nodes(nodes, width)
     posterior = thinned(fit.posterior, ndraws)
     levels = owners[0].grouping.levels
-    likelihood = group_likelihood(fit.model, posterior, fit.frame, owners)
+    likelihood = group_likelihood(fit.model, posterior, fit.frame, owners, nested)
     found = integrate(likelihood, nodes)
     used = likelihood.used()
     rough = int((found.error[used] > _UNRESOLVED).sum())
@@ -148,17 +155,59 @@ def logo(
 
 
 def group_likelihood(
-    model: Model, posterior: xr.Dataset, frame: pd.DataFrame, owners: tuple[GroupEffects, ...]
+    model: Model,
+    posterior: xr.Dataset,
+    frame: pd.DataFrame,
+    owners: tuple[GroupEffects, ...],
+    nested: bool = True,
 ) -> GroupLikelihood:
-    """The rows of each level as a function of its effects, for the draws of a posterior."""
-    by = owners[0].by
+    """The rows of each level as a function of its effects, for the draws of a posterior.
+
+    `owners` are the blocks of one factor; with `nested` factors nested in it are inside.
+    """
     predictions = tuple(
         prepare(model.only(part.name), posterior, frame, needs=LIKELIHOOD_ROLES)
         for part in model.parts
     )
-    codes = np.zeros(len(owners[0].grouping.levels), dtype=int) if by is None else by.codes
-    effects, factor = _effects(owners, posterior), _factor(owners, posterior)
-    return GroupLikelihood(model, predictions, owners, effects, factor, codes)
+
+    def one(blocks: tuple[GroupEffects, ...]) -> GroupLikelihood:
+        by = blocks[0].by
+        codes = np.zeros(len(blocks[0].grouping.levels), dtype=int) if by is None else by.codes
+        effects, factor = _effects(blocks, posterior), _factor(blocks, posterior)
+        return GroupLikelihood(model, predictions, blocks, effects, factor, codes)
+
+    chain: list[tuple[GroupLikelihood, Array | None]] = [(one(owners), None)]
+    if nested:
+        # From coarse to fine, each inside of the one before.
+        others = dict.fromkeys(g.name for g in model.groups if g.name != owners[0].name)
+        blocks = [tuple(g for g in model.groups if g.name == name) for name in others]
+        for block in sorted(blocks, key=lambda b: len(b[0].grouping.levels)):
+            if not any(_obstacles(owner) for owner in block):
+                inner = one(block)
+                parents = _parents(chain[-1][0], inner)
+                if parents is not None:
+                    chain.append((inner, parents))
+    made, parents = chain.pop()
+    while chain:
+        outer, above = chain.pop()
+        made, parents = replace(outer, inner=made, parents=parents), above
+    return made
+
+
+def _parents(outer: GroupLikelihood, inner: GroupLikelihood) -> Array | None:
+    """The level of the outer factor of each level of the inner one; None when they are crossed."""
+    pairs = np.unique(
+        np.concatenate(
+            [np.column_stack([inner.levels(p), outer.levels(p)]) for p in outer.predictions]
+        ),
+        axis=0,
+    )
+    if len(np.unique(pairs[:, 0])) < len(pairs):
+        return None
+    # A level without rows has the likelihood 1, wherever it is counted.
+    found = np.zeros(len(inner.by), dtype=int)
+    found[pairs[:, 0]] = pairs[:, 1]
+    return found
 
 
 def _result(
@@ -210,18 +259,20 @@ def _owners(model: Model, group: str | None) -> tuple[GroupEffects, ...]:
         )
     owners = tuple(owner for owner in model.groups if owner.name == group)
     advice = "use kfold() with group=, which fits again"
-    for owner in owners:
-        reasons = {
-            "rows belong to several of its levels, mm()": owner.grouping.multi,
-            "its levels are correlated, gr(cov = )": owner.known_covariance,
-            'its effects are not normal, gr(dist = "student")': owner.student,
-            "its levels have prior weights, gr(pw = )": owner.prior_weight,
-        }
-        for reason, holds in reasons.items():
-            if holds:
-                raise HiermodelError(f"logo() cannot leave out levels of {group!r}: {reason}; "
-                                     f"{advice}")
+    for reason in (reason for owner in owners for reason in _obstacles(owner)):
+        raise HiermodelError(f"logo() cannot leave out levels of {group!r}: {reason}; {advice}")
     return owners
+
+
+def _obstacles(owner: GroupEffects) -> list[str]:
+    """Why the effects of a level cannot be integrated out on their own; empty when they can."""
+    reasons = {
+        "rows belong to several of its levels, mm()": owner.grouping.multi,
+        "its levels are correlated, gr(cov = )": owner.known_covariance,
+        'its effects are not normal, gr(dist = "student")': owner.student,
+        "its levels have prior weights, gr(pw = )": owner.prior_weight,
+    }
+    return [reason for reason, holds in reasons.items() if holds]
 
 
 def _check_shared(model: Model, group: str | None, resp: str) -> None:

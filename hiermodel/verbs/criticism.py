@@ -41,6 +41,7 @@ class Criticism(Verbs):
         group: str | None = None,
         *,
         resp: str | None = None,
+        nested: bool = True,
         nodes: int | None = None,
         ndraws: int | None = None,
     ) -> GroupElpd:
@@ -56,6 +57,8 @@ class Criticism(Verbs):
             Grouping factor; may be left out when the model has only one.
         resp : str, optional
             One of several responses; all of a row together by default.
+        nested : bool
+            Integrate out the effects of factors nested in the group as well.
         nodes : int, optional
             Nodes per effect of the quadrature; chosen by the accuracy when not given.
         ndraws : int, optional
@@ -77,7 +80,9 @@ class Criticism(Verbs):
         """
         from hiermodel.criticism import logo
 
-        return logo(cast("Fit", self), group, resp=resp, nodes=nodes, ndraws=ndraws)
+        return logo(
+            cast("Fit", self), group, resp=resp, nested=nested, nodes=nodes, ndraws=ndraws
+        )
 
     def waic(self, resp: str | None = None) -> Elpd:
         """Widely applicable information criterion (Watanabe 2010); prefer `loo`."""

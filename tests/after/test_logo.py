@@ -45,10 +45,13 @@ def data() -> pd.DataFrame:
     return frame
 
 
-def known(formula: Any, family: str = "gaussian", seed: int = 2) -> hm.Fit:
+def known(
+    formula: Any, family: str = "gaussian", frame: pd.DataFrame | None = None
+) -> hm.Fit:
     """A fit with random draws of moderate size."""
-    model = hm.model(formula, data(), family)
-    rng = np.random.default_rng(seed)
+    frame = data() if frame is None else frame
+    model = hm.model(formula, frame, family)
+    rng = np.random.default_rng(2)
     values = {}
     for var in model.parameters:
         shape = declared_shape(var, model.constants())
@@ -63,7 +66,7 @@ def known(formula: Any, family: str = "gaussian", seed: int = 2) -> hm.Fit:
             value[..., np.arange(shape[-1]), np.arange(shape[-1])] = 1.0
             value /= np.linalg.norm(value, axis=-1, keepdims=True)
         values[var.name] = value
-    return hm.Fit.from_draws(model, data(), values)
+    return hm.Fit.from_draws(model, frame, values)
 
 
 def integrals(fit: hm.Fit, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Integrals:
@@ -169,11 +172,64 @@ def test_every_kind_of_effect_on_a_grid(
     formula: Any, family: str, points: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fit = known(formula, family or "gaussian")
-    found = integrals(fit, monkeypatch)
+    found = integrals(fit, monkeypatch, nested=False)
     assert found.error.max() < (1e-3 if "(1 | g)" in str(formula) else 0.05)
     for draw, level in [(3, 0), (41, 2), (70, 5)]:
         want = by_grid(fit, draw, level, points)
         assert found.values[draw, level] == pytest.approx(want, abs=2e-3)
+
+
+def test_nested_gaussian_is_multivariate_normal(monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = known("y ~ x + (1 | g) + (x | g:h) + (1 | h)")
+    found = integrals(fit, monkeypatch)
+    post = fit.posterior.stack(sample=("chain", "draw"))
+    for level, part in enumerate(dict(list(data().groupby("g"))).values()):
+        same = (part["h"].to_numpy()[:, None] == part["h"].to_numpy()).astype(float)
+        design = np.column_stack([np.ones(len(part)), part["x"]])
+        for draw in range(0, 80, 20):
+            one = post.isel(sample=draw)
+            mean = design @ one["b"].values + one["r_h"].sel(h=part["h"].to_numpy()).values[:, 0]
+            scale = np.diag(one["sd_g:h"].values)
+            within = design @ scale @ one["cor_g:h"].values @ scale @ design.T
+            cov = float(one["sd_g"][0]) ** 2 + same * within
+            cov = cov + float(one["sigma"]) ** 2 * np.eye(len(part))
+            want = stats.multivariate_normal.logpdf(part["y"], mean, cov)
+            assert found.values[draw, level] == pytest.approx(want, abs=1e-4)
+
+
+def test_effects_of_rows_in_groups_on_grids(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = data()
+    frame["row"] = [f"r{k}" for k in range(len(frame))]
+    fit = known("n ~ x + (1 | g) + (1 | row)", "poisson", frame=frame)
+    found = integrals(fit, monkeypatch)
+    z = np.linspace(-7, 7, 141)
+    post = fit.posterior.stack(sample=("chain", "draw"))
+    for draw, level in [(3, 0), (41, 2), (70, 5)]:
+        one, part = post.isel(sample=draw), frame[frame["g"] == f"g{level}"]
+        eta = one["b"].values[0] + one["b"].values[1] * part["x"].to_numpy()
+        outer, inner = float(one["sd_g"][0]) * z, float(one["sd_row"][0]) * z
+        rate = np.exp(eta[:, None, None] + outer[:, None] + inner)
+        step = np.log(z[1] - z[0])
+        rows = logsumexp(
+            stats.poisson.logpmf(part["n"].to_numpy()[:, None, None], rate)
+            + stats.norm.logpdf(z) + step, axis=2,
+        )  # fmt: skip
+        want = logsumexp(rows.sum(axis=0) + stats.norm.logpdf(z)) + step
+        assert found.values[draw, level] == pytest.approx(want, abs=2e-3)
+
+
+def test_three_levels_of_nesting(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = data()
+    frame["row"] = [f"r{k}" for k in range(len(frame))]
+    fit = known("y ~ 1 + (1 | g) + (1 | g:h) + (1 | row)", frame=frame)
+    found = integrals(fit, monkeypatch, nodes=3)
+    one = fit.posterior.stack(sample=("chain", "draw")).isel(sample=17)
+    part = frame[frame["g"] == "g1"]
+    same = (part["h"].to_numpy()[:, None] == part["h"].to_numpy()).astype(float)
+    own = float(one["sigma"]) ** 2 + float(one["sd_row"][0]) ** 2
+    cov = float(one["sd_g"][0]) ** 2 + float(one["sd_g:h"][0]) ** 2 * same + own * np.eye(len(part))
+    want = stats.multivariate_normal.logpdf(part["y"], np.full(5, float(one["b"][0])), cov)
+    assert found.values[17, 1] == pytest.approx(want, abs=1e-4)
 
 
 def test_laplace_with_three_effects(monkeypatch: pytest.MonkeyPatch) -> None:
