@@ -18,15 +18,15 @@ from hiermodel.terms.base import Array
 Value = Callable[[Array], Array]
 
 _MOST_STEPS, _HALVINGS = 40, 12
-# Gain that a further Newton step promises, at which the search for the mode ends.
-_GAIN = 1e-6
 # Curvature of a bump of the integrand is at least this share of that of the prior.
 _LEAST_CURVATURE = 0.05
 # Where no rule settles (several modes), one effect is integrated on a grid of the whole prior.
 _GRID = np.linspace(-8.0, 8.0, 321)
 
 
-def modes(value: Value, start: Array, own: Array, step_size: Array) -> tuple[Array, Array]:
+def modes(
+    value: Value, start: Array, own: Array, step_size: Array, least_gain: float
+) -> tuple[Array, Array]:
     """Modes of the integrands, by damped Newton steps.
 
     Parameters
@@ -37,6 +37,8 @@ def modes(value: Value, start: Array, own: Array, step_size: Array) -> tuple[Arr
         Where to start instead when the likelihood is zero at `start`.
     step_size : ndarray (levels, q)
         Of the differences that give the derivatives.
+    least_gain : float
+        Rise of the log integrand that a further step promises, at which the search ends.
 
     Returns
     -------
@@ -50,9 +52,9 @@ def modes(value: Value, start: Array, own: Array, step_size: Array) -> tuple[Arr
     z = np.where(np.isfinite(height(start))[..., None], start, own)
     f, gradient, precision = _derivatives(value, z, step_size)
     for _ in range(_MOST_STEPS):
-        step = np.linalg.solve(precision, gradient[..., None])[..., 0]
+        step = _solved(precision, gradient)
         gain = (gradient * step).sum(axis=-1)
-        open_ = gain > _GAIN
+        open_ = gain > least_gain
         if not open_.any():
             break
         step = np.where(open_[..., None], step, 0.0)
@@ -70,6 +72,14 @@ def modes(value: Value, start: Array, own: Array, step_size: Array) -> tuple[Arr
         z = moved
         f, gradient, precision = _derivatives(value, z, step_size)
     return z, precision
+
+
+def _solved(precision: Array, gradient: Array) -> Array:
+    """The Newton step; LAPACK is slow for matrices of one number."""
+    if precision.shape[-1] == 1:
+        return gradient / precision[..., 0]
+    step: Array = np.linalg.solve(precision, gradient[..., None])[..., 0]
+    return step
 
 
 def _derivatives(value: Value, z: Array, step: Array) -> tuple[Array, Array, Array]:
@@ -119,8 +129,12 @@ def quadrature(value: Value, mode: Array, precision: Array, count: int) -> Array
     q = mode.shape[-1]
     points, weights = np.polynomial.hermite.hermgauss(count)
     # The inverse of the transposed factor of the precision is a factor of the covariance.
-    factor = np.linalg.cholesky(precision)
-    scale = np.linalg.inv(np.swapaxes(factor, -1, -2))
+    if q == 1:
+        factor = np.sqrt(precision)
+        scale = 1.0 / factor
+    else:
+        factor = np.linalg.cholesky(precision)
+        scale = np.linalg.inv(np.swapaxes(factor, -1, -2))
     log_determinant = -np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
     total: Array | None = None
     for at in product(range(count), repeat=q):
