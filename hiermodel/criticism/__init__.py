@@ -1,4 +1,4 @@
-"""Checking and comparing fits: loo, waic, posterior predictive checks."""
+"""Checking and comparing fits: loo, waic, logo, marginal likelihoods, predictive checks."""
 
 from hiermodel.criticism.bridge import MarginalLikelihood, bridge_sampler
 from hiermodel.criticism.comparison import compare
