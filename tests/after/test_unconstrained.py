@@ -165,3 +165,29 @@ def test_one_of_several_responses_is_refused() -> None:
     assert unconstrained(fit).dim == 5
     with pytest.raises(HiermodelError, match="all responses together"):
         unconstrained(fit.only("y"))
+
+
+def test_density_of_draws_of_another_engine_is_certified(
+    fitted: hm.Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    monkeypatch.setattr(
+        "hiermodel.unconstrained.certify", lambda model, *rest: seen.append(model)
+    )
+    facts = {k: v for k, v in fitted.provenance.items() if k != "certificate"}
+    other = hm.Fit(fitted.model, fitted.frame, fitted.datasets, {**facts, "engine": "cmdstan"})
+    unconstrained(other)
+    unconstrained(fitted)
+    assert seen == [fitted.model]
+
+
+def test_mixtures_and_simplexes() -> None:
+    data = frame()
+    model = hm.model("y ~ 1", data, hm.mixture("gaussian", nmix=3))
+    fit = hm.Fit.from_draws(model, data, random_values(model))
+    space = unconstrained(fit)
+    assert len(space.labels) == space.dim and "theta[free 2]" in space.labels
+    again = space.posterior(space.draws.reshape(6, -1))
+    np.testing.assert_allclose(
+        again["theta1"].values.ravel(), fit.posterior["theta1"].values.ravel(), rtol=1e-9
+    )
