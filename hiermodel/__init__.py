@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hiermodel import datasets
     from hiermodel.building import default_priors, model
-    from hiermodel.criticism import compare
+    from hiermodel.criticism import bayes_factor, compare, post_prob
     from hiermodel.engines import install_cmdstan
     from hiermodel.errors import (
         CertificateError,
@@ -52,6 +52,7 @@ __all__ = [
     "PriorError",
     "SamplingWarning",
     "__version__",
+    "bayes_factor",
     "bf",
     "compare",
     "custom_family",
@@ -66,6 +67,7 @@ __all__ = [
     "model",
     "mvbf",
     "nlf",
+    "post_prob",
     "prior",
     "register_family",
     "set_rescor",
@@ -84,6 +86,7 @@ _HOMES = {
     "Model": "modeling",
     "PriorError": "errors",
     "SamplingWarning": "errors",
+    "bayes_factor": "criticism",
     "bf": "formula",
     "compare": "criticism",
     "custom_family": "families",
@@ -97,6 +100,7 @@ _HOMES = {
     "model": "building",
     "mvbf": "formula",
     "nlf": "formula",
+    "post_prob": "criticism",
     "prior": "priors",
     "register_family": "families",
     "set_rescor": "formula",

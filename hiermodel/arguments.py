@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Real
+from numbers import Integral, Real
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,22 @@ def flag(name: str, value: Any) -> bool:
     if type(value).__name__ not in ("bool", "bool_"):
         raise ArgumentError(f"{name} must be True or False, not {value!r}")
     return bool(value)
+
+
+def whole_number(name: str, value: Any, least: int = 0) -> int:
+    """A whole number from `least` on.
+
+    Examples
+    --------
+    >>> whole_number("maxiter", 2.5, 1)
+    Traceback (most recent call last):
+    ...
+    hiermodel.errors.ArgumentError: maxiter must be a whole number from 1 on, not 2.5
+    """
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < least:
+        raise ArgumentError(f"{name} must be a whole number from {least} on, not {value!r}")
+    return int(value)
 
 
 def probability(name: str, value: Any, most: float = 1.0) -> float:

@@ -17,6 +17,7 @@ import xarray as xr
 
 from hiermodel import inference_data, persistence
 from hiermodel.arguments import file_path
+from hiermodel.declared import GROUP, kept_draws
 from hiermodel.engines import Draws
 from hiermodel.engines.inits import declared_shape
 from hiermodel.errors import HiermodelError, did_you_mean
@@ -42,7 +43,8 @@ class Fit(Tables, Criticism, Effects, Pictures, Reports):
         The rows that were fitted.
     datasets : mapping of str to Dataset
         The groups ``posterior``, ``sample_stats``, ``observed_data``, ``constant_data``;
-        `idata` has them in ArviZ's container.
+        `idata` has them in ArviZ's container. Draws of Stan parameters that the posterior does
+        not hold stand in ``declared``.
     provenance : mapping
         Engine, versions, seed, settings, certificate, seconds, warnings.
 
@@ -113,6 +115,9 @@ class Fit(Tables, Criticism, Effects, Pictures, Reports):
         }
         if not model.is_multivariate:
             frame = model.part.rows(frame)
+        kept = kept_draws(model, draws.values, posterior)
+        if kept.data_vars:
+            groups[GROUP] = kept
         if draws.stats:
             groups["sample_stats"] = xr.Dataset(
                 {name: (("chain", "draw"), values) for name, values in draws.stats.items()}
@@ -211,7 +216,7 @@ class Fit(Tables, Criticism, Effects, Pictures, Reports):
     @property
     def groups(self) -> tuple[str, ...]:
         """Names of the groups in ``idata``."""
-        return tuple(self.datasets)
+        return tuple(self.shown_datasets)
 
     def save(self, path: str | Path) -> Path:
         """Write the fit to one netCDF file; `hiermodel.load` reads it back.

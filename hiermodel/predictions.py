@@ -45,13 +45,13 @@ class Predictions(Record):
         self, newdata: Any, options: PredictionOptions, needs: tuple[str, ...],
         ndraws: int | None,
     ) -> Prediction:
-        posterior = _thinned(self.posterior, ndraws)
+        posterior = thinned(self.posterior, ndraws)
         return predict.prepare(self.model, posterior, self.frame, newdata, options, needs)
 
     def _predictions(
         self, newdata: Any, options: PredictionOptions, ndraws: int | None
     ) -> tuple[Prediction, ...]:
-        posterior = _thinned(self.posterior, ndraws)
+        posterior = thinned(self.posterior, ndraws)
         return joint.joint_predictions(self.model, posterior, self.frame, newdata, options)
 
     def _joint_predict(
@@ -390,7 +390,7 @@ def category_attrs(response: Response) -> dict[str, list[str]]:
     return {"categories": labels} if labels else {}
 
 
-def _thinned(posterior: xr.Dataset, ndraws: int | None) -> xr.Dataset:
+def thinned(posterior: xr.Dataset, ndraws: int | None) -> xr.Dataset:
     """`ndraws` draws, evenly spread over all chains, as one chain."""
     total = posterior.sizes["chain"] * posterior.sizes["draw"]
     if ndraws is None or ndraws == total:

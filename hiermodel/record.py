@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hiermodel import inference_data, persistence
+from hiermodel import declared, inference_data, persistence
 from hiermodel.families.base import Family
 from hiermodel.formula import Formula
 from hiermodel.modeling import Model
@@ -34,7 +34,12 @@ class Record:
 
         Made when it is first asked for, because importing ArviZ takes longer than many fits.
         """
-        return inference_data.make(self.datasets, self.words)
+        return inference_data.make(self.shown_datasets, self.words)
+
+    @property
+    def shown_datasets(self) -> dict[str, xr.Dataset]:
+        """The groups of `idata`: all but the draws that only the Stan program takes."""
+        return {name: ds for name, ds in self.datasets.items() if name != declared.GROUP}
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled and copied: all but the container, which can be made again."""

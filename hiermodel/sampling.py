@@ -153,7 +153,7 @@ def checked_draws(
     if prior_only:
         _check_proper(model)
     facts: dict[str, Any] = {}
-    unchecked = _not_certifiable(model)
+    unchecked = not_certifiable(model)
     if run.certified and run.engine.name == "stanli" and not prior_only and unchecked:
         facts["certificate"] = f"skipped: {unchecked}"
     elif run.certified and run.engine.name == "stanli" and not prior_only:
@@ -162,7 +162,7 @@ def checked_draws(
     return draws, facts
 
 
-def _not_certifiable(model: Model) -> str:
+def not_certifiable(model: Model) -> str:
     """Why the log-likelihood cannot be computed without the engine; empty when it can."""
     if any(one.block == "likelihood" for one in model.stanvars):
         return "a stanvar changes the likelihood"
