@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from hiermodel.criticism.elpd import Elpd, loo, sum_se, waic
+from hiermodel.criticism.elpd import Elpd, sum_se, waic
+from hiermodel.criticism.leave_one_out import loo
 from hiermodel.errors import DataError
 
 if TYPE_CHECKING:
