@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hiermodel import datasets
     from hiermodel.building import default_priors, model
-    from hiermodel.criticism import compare
+    from hiermodel.criticism import (
+        compare,
+        loo_compare,
+        model_weights,
+        posterior_average,
+        pp_average,
+    )
     from hiermodel.engines import install_cmdstan
     from hiermodel.errors import (
         CertificateError,
@@ -62,10 +68,14 @@ __all__ = [
     "install_cmdstan",
     "lf",
     "load",
+    "loo_compare",
     "mixture",
     "model",
+    "model_weights",
     "mvbf",
     "nlf",
+    "posterior_average",
+    "pp_average",
     "prior",
     "register_family",
     "set_rescor",
@@ -93,10 +103,14 @@ _HOMES = {
     "install_cmdstan": "engines",
     "lf": "formula",
     "load": "fitting",
+    "loo_compare": "criticism",
     "mixture": "families",
     "model": "building",
+    "model_weights": "criticism",
     "mvbf": "formula",
     "nlf": "formula",
+    "posterior_average": "criticism",
+    "pp_average": "criticism",
     "prior": "priors",
     "register_family": "families",
     "set_rescor": "formula",

@@ -1,19 +1,30 @@
-"""Checking and comparing fits: loo, waic, posterior predictive checks."""
+"""Checking and comparing fits: loo, waic, R-squared, posterior predictive checks."""
 
+from hiermodel.criticism.averaging import model_weights, posterior_average, pp_average
 from hiermodel.criticism.comparison import compare
 from hiermodel.criticism.elpd import Elpd, waic, waic_of
 from hiermodel.criticism.leave_one_out import loo, loo_of
 from hiermodel.criticism.loo_predictions import loo_prediction, loo_predictive_interval
 from hiermodel.criticism.ppc import PPCheck, pp_check, pp_check_data
+from hiermodel.criticism.subsampling import SubsampledElpd, loo_subsample
+
+#: The name that people know from brms and loo.
+loo_compare = compare
 
 __all__ = [
     "Elpd",
     "PPCheck",
+    "SubsampledElpd",
     "compare",
     "loo",
+    "loo_compare",
     "loo_of",
     "loo_prediction",
     "loo_predictive_interval",
+    "loo_subsample",
+    "model_weights",
+    "posterior_average",
+    "pp_average",
     "pp_check",
     "pp_check_data",
     "waic",

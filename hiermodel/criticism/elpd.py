@@ -22,7 +22,7 @@ from hiermodel.summary.text import frame_text
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit
 
-Kind: TypeAlias = Literal["loo", "waic", "kfold"]
+Kind: TypeAlias = Literal["loo", "waic", "kfold", "loo_subsample"]
 
 # Log-likelihoods are worked on in pieces of about this many numbers (32 MB).
 _CHUNK = 4_000_000
@@ -35,7 +35,7 @@ class Elpd:
 
     Attributes
     ----------
-    kind : {"loo", "waic", "kfold"}
+    kind : {"loo", "waic", "kfold", "loo_subsample"}
     elpd, se : float
         Estimate and standard error. Higher is better.
     p, p_se : float
@@ -95,8 +95,8 @@ class Elpd:
     @property
     def estimates(self) -> pd.DataFrame:
         """``elpd``, ``p`` and the information criterion with their standard errors."""
-        ic = {"loo": "looic", "waic": "waic", "kfold": "kfoldic"}[self.kind]
-        names = [f"elpd_{self.kind}", f"p_{self.kind}", ic]
+        name = self.kind.removesuffix("_subsample")
+        names = [f"elpd_{name}", f"p_{name}", "waic" if name == "waic" else f"{name}ic"]
         values = [[self.elpd, self.se], [self.p, self.p_se], [self.ic, 2.0 * self.se]]
         return pd.DataFrame(values, index=names, columns=["Estimate", "SE"])
 

@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from hiermodel.criticism import compare, loo, loo_of, waic_of
-from hiermodel.criticism.comparison import _stacking_weights
+from hiermodel.criticism.comparison import stacking_weights
 from hiermodel.errors import DataError, HiermodelWarning
 
 from .posteriors import fit_of
@@ -116,7 +116,7 @@ def test_compare_orders_and_differences() -> None:
 def test_stacking_finds_the_mixture() -> None:
     # Two models, each right about its half of the data: the best mixture is 1 : 1.
     elpd = np.array([[0.0] * 50 + [-9.0] * 50, [-9.0] * 50 + [0.0] * 50])
-    np.testing.assert_allclose(_stacking_weights(elpd), [0.5, 0.5], atol=1e-6)
+    np.testing.assert_allclose(stacking_weights(elpd), [0.5, 0.5], atol=1e-6)
 
 
 def test_compare_refuses_what_is_not_comparable() -> None:
