@@ -10,7 +10,7 @@ import xarray as xr
 
 from hiermodel.arguments import flag
 from hiermodel.criticism.elpd import Elpd, assemble, check_origin, checked, log_mean_exp
-from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
+from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean, warn
 from hiermodel.refits.folds import check_levels, choose_folds
 from hiermodel.refits.jobs import Job, complete_rows, run_jobs
 
@@ -51,6 +51,7 @@ def kfold(
     for at, outcome in zip(members, outcomes, strict=True):
         _check_numbers(outcome.log_lik, at)
         elpd[at] = log_mean_exp(outcome.log_lik.T)
+    tell_of_zeros(fit, elpd, full["obs"].values)
     rows = full.values.reshape(-1, full.sizes["obs"])
     result = assemble("kfold", full, elpd, log_mean_exp(rows.T) - elpd, None)
     return replace(
@@ -114,6 +115,24 @@ def check_rows(fit: Fit, what: str) -> None:
             f"{what} is not built for responses with a subset(), whose rows are not those of the "
             "data; loo(resp=...) works"
         )
+
+
+def tell_of_zeros(fit: Fit, elpd: np.ndarray, labels: np.ndarray) -> None:
+    """Warn of rows that are impossible under the fits without them."""
+    at = np.flatnonzero(np.isneginf(elpd))
+    if not len(at):
+        return
+    hazard = any(part.baseline is not None for part in fit.model.parts)
+    why = (
+        " A baseline hazard ends near the first and last time that it was fitted to; give its ends "
+        "for all fits, such as bhaz(Boundary.knots = c(0, 100))."
+        if hazard
+        else ""
+    )
+    warn(
+        f"{len(at)} rows have probability zero under every draw of the fit without them, the first "
+        f"is {labels[at[0]]}: the estimate is minus infinity.{why}"
+    )
 
 
 def generator(seed: int | None) -> np.random.Generator:

@@ -11,7 +11,7 @@ from hiermodel.criticism.elpd import Elpd, log_mean_exp, sum_se
 from hiermodel.criticism.leave_one_out import tell_of_high_k
 from hiermodel.refits.folds import check_levels
 from hiermodel.refits.jobs import Job, run_jobs
-from hiermodel.refits.kfold import check_rows, generator, seed_of_job
+from hiermodel.refits.kfold import check_rows, generator, seed_of_job, tell_of_zeros
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit
@@ -69,6 +69,7 @@ def reloo(
     lpd = result.pointwise.values + result.p_pointwise.values
     elpd, k = result.pointwise.values.copy(), result.pareto_k.values.copy()
     elpd[at] = [float(log_mean_exp(one.log_lik[:, 0])) for one in outcomes]
+    tell_of_zeros(fit, elpd[at], result.pointwise["obs"].values[at])
     # Where the density of a row is 0 in some draw its part was minus infinity, and p with it.
     lpd = np.where(np.isfinite(lpd), lpd, elpd)
     k[at] = 0.0

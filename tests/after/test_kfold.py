@@ -217,3 +217,33 @@ def test_draws_of_any_origin_can_be_refitted() -> None:
     assert fit.provenance["engine"] == "recorded"
     outcome = refit(fit, Job("row", (0,), 1), 1)
     assert outcome.log_lik.shape == (4000, 1)
+
+
+def test_rows_that_are_impossible_without_them() -> None:
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"time": 5 + np.sort(rng.gamma(2.0, size=30)), "x": rng.normal(size=30)})
+    frame.loc[0, "time"] = 1.0
+    fit = hm.fit("time ~ x", frame, "cox", **{**SMALL, "chains": 1, "draws": 50, "warmup": 50})
+    folds = np.where(np.arange(30) == 0, 1, 2 + np.arange(30) % 2)
+    with pytest.warns(HiermodelWarning, match=r"1 rows have .* first is 0.*Boundary\.knots"):
+        assert fit.kfold(folds=folds, **QUIET).pointwise[0] == -np.inf
+
+
+def test_models_whose_functions_are_here_are_fitted_here() -> None:
+    def log_lik(y: Any, mu: Any) -> Any:
+        return stats.norm.logpdf(y, mu, 1.0)
+
+    family = hm.custom_family(
+        "unit_normal",
+        stan="real unit_normal_lpdf(real y, real mu) { return normal_lpdf(y | mu, 1); }",
+        log_lik=log_lik,
+    )
+    fit = hm.fit(
+        "y ~ 0 + x", slope_data(), family, priors={"b": "normal(0, 2)"},
+        **{**SMALL, "certify": False},
+    )
+    numbers = np.tile([1, 2], 12)
+    with pytest.warns(HiermodelWarning, match="one after the other.*'unit_normal'"):
+        result = fit.kfold(folds=numbers, **{**QUIET, "cores": 2})
+    held = np.flatnonzero(numbers == 2)
+    np.testing.assert_allclose(result.pointwise[held], slope_elpd(slope_data(), held), atol=0.06)
