@@ -2,8 +2,8 @@
 
 Usage: ``python benchmarks/run.py [NAME ...] [--quick] [--json FILE]``
 
-Names: import, sleepstudy, overhead, bind, predictions; all of them by default. A peer that is not
-installed is left out and named. The exit code is 1 when a limit is exceeded.
+Names: import, sleepstudy, overhead, bind, predictions, loo; all of them by default. A peer that is
+not installed is left out and named. The exit code is 1 when a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -185,12 +185,28 @@ def bench_predictions(quick: bool) -> list[Row]:
     ]
 
 
+def bench_loo(quick: bool) -> list[Row]:
+    """Leave-one-out of 10,000 rows with 4000 draws, log-likelihood included."""
+    n, draws = (1_000 if quick else 10_000), 4000
+    own, other = report("loo_hiermodel", n, draws), report("loo_arviz", n, draws)
+    if abs(own["elpd"] - other["elpd"]) > 0.01 * n**0.5:
+        sys.exit(f"loo: {own['elpd']} differs from ArviZ's {other['elpd']}")
+    what, label = f"{draws} draws x {n:,} rows", "arviz.loo"
+    peak, rival = own["peak"] / GB, other["peak"] / GB
+    return [
+        Row("loo", f"{what}, time", own["seconds"], "s", 5.0, label, other["seconds"]),
+        Row("loo", f"{what}, processor", own["processor"], "s", None, label, other["processor"]),
+        Row("loo", f"{what}, peak memory", peak, "GB", 2.0, label, rival),
+    ]
+
+
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "import": bench_import,
     "sleepstudy": bench_sleepstudy,
     "overhead": bench_overhead,
     "bind": bench_bind,
     "predictions": bench_predictions,
+    "loo": bench_loo,
 }
 
 

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hiermodel import datasets
     from hiermodel.building import default_priors, model
-    from hiermodel.criticism import bayes_factor, compare, post_prob
+    from hiermodel.criticism import (
+        bayes_factor,
+        compare,
+        loo_compare,
+        model_weights,
+        post_prob,
+        posterior_average,
+        pp_average,
+    )
     from hiermodel.engines import install_cmdstan
     from hiermodel.errors import (
         CertificateError,
@@ -63,11 +71,15 @@ __all__ = [
     "install_cmdstan",
     "lf",
     "load",
+    "loo_compare",
     "mixture",
     "model",
+    "model_weights",
     "mvbf",
     "nlf",
     "post_prob",
+    "posterior_average",
+    "pp_average",
     "prior",
     "register_family",
     "set_rescor",
@@ -96,11 +108,15 @@ _HOMES = {
     "install_cmdstan": "engines",
     "lf": "formula",
     "load": "fitting",
+    "loo_compare": "criticism",
     "mixture": "families",
     "model": "building",
+    "model_weights": "criticism",
     "mvbf": "formula",
     "nlf": "formula",
     "post_prob": "criticism",
+    "posterior_average": "criticism",
+    "pp_average": "criticism",
     "prior": "priors",
     "register_family": "families",
     "set_rescor": "formula",

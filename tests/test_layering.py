@@ -70,10 +70,11 @@ ORDER = (
     "verbs",
     "fitted",
     "fitting",
+    "refits",
 )
 
 # The doors: methods of `Model` and `Fit` that hand over to a module further up, inside the method.
-DOORS = {("modeling", "fitting"), ("fitted", "fitting")}
+DOORS = {("modeling", "fitting"), ("fitted", "fitting"), ("verbs", "refits")}
 
 # Packages that only one place may know.
 OWNERS = {

@@ -18,8 +18,9 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.arguments import flag, whole_number
-from hiermodel.criticism.elpd import Elpd, _check_origin, _log_mean_exp, _loo_piece, sum_se
+from hiermodel.criticism.elpd import Elpd, check_origin, log_mean_exp, sum_se
 from hiermodel.criticism.integrate import GroupLikelihood, integrate
+from hiermodel.criticism.leave_one_out import weigh
 from hiermodel.errors import ArgumentError, DataError, HiermodelError, did_you_mean, warn
 from hiermodel.modeling import Model
 from hiermodel.predict import LIKELIHOOD_ROLES, prepare
@@ -129,7 +130,7 @@ def logo(
         _check_shared(fit.model, group, fit.model.only(resp).part.name)
         fit = fit.only(resp)
     flag("nested", nested)
-    _check_origin(fit, "logo()")
+    check_origin(fit, "logo()")
     owners = _owners(fit.model, group)
     width = sum(len(owner.coefs) for owner in owners)
     _check_nodes(nodes, width)
@@ -148,8 +149,9 @@ def logo(
     lead = (posterior.sizes["chain"], posterior.sizes["draw"])
     values = found.values[:, used]
     _check_values(values, owners[0], used)
-    elpd, k = _loo_piece(values.reshape(*lead, len(used)))
-    penalty = _log_mean_exp(values) - elpd
+    rows = np.ascontiguousarray(values.T)
+    elpd, k, _ = weigh(rows, lead, False)
+    penalty = log_mean_exp(rows) - elpd
     labels = [levels[i] for i in used]
     return _result(owners[0], labels, elpd, penalty, k, len(values))
 

@@ -9,7 +9,6 @@ are not (the split), because the predictive density of the row needs both region
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -21,8 +20,9 @@ from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
 from hiermodel.arguments import flag, probability, whole_number
-from hiermodel.criticism.elpd import Elpd, _check_origin, _tail_lengths, loo_of, sum_se
-from hiermodel.errors import HiermodelError, HiermodelWarning, warn
+from hiermodel.criticism.elpd import Elpd, check_origin, sum_se
+from hiermodel.criticism.leave_one_out import loo_of, tail_lengths
+from hiermodel.errors import HiermodelError, warn
 from hiermodel.importance import psis
 from hiermodel.terms.base import Array
 from hiermodel.unconstrained import Unconstrained, unconstrained
@@ -93,7 +93,7 @@ def loo_moment_match(
     whole_number("max_iters", max_iters, 1)
     if k_threshold is not None:
         probability("k_threshold", k_threshold)
-    _check_origin(fit, "loo()")
+    check_origin(fit, "loo()")
     if fit.origin.is_approximation:
         raise HiermodelError(
             "moment matching needs draws of the posterior, and this fit is "
@@ -102,10 +102,8 @@ def loo_moment_match(
     one = fit if resp is None else fit.only(resp)
     log_lik = one.log_lik().transpose("chain", "draw", "obs")
     if result is None:
-        with warnings.catch_warnings():
-            # What is left of the large values is told in the end.
-            warnings.simplefilter("ignore", HiermodelWarning)
-            result = loo_of(log_lik)
+        # What is left of the large values is told in the end.
+        result = loo_of(log_lik, tell=False)
     limit = result.k_threshold if k_threshold is None else k_threshold
     assert result.pareto_k is not None
     rows = np.flatnonzero(result.pareto_k.values > limit)
@@ -115,7 +113,8 @@ def loo_moment_match(
         space = unconstrained(fit)
         start = space.draws.reshape(-1, space.dim)
         density = space.log_density(start)
-        tails = _tail_lengths(log_lik.values[:, :, rows], len(start))
+        chosen = log_lik.values[:, :, rows].reshape(len(start), -1).T
+        tails = tail_lengths(chosen, log_lik.shape[:2])
         use_cov = cov and len(start) >= _DRAWS_PER_DIM * space.dim
         for row, tail in zip(rows, tails, strict=True):
             matching = _Matching(
@@ -130,8 +129,8 @@ def loo_moment_match(
     if left:
         warn(
             f"{left} of {len(elpd)} observations have a Pareto k above {limit:.2f} after moment "
-            f"matching of {len(rows)}: their part of the loo estimate is doubtful; leave them out "
-            "one by one and fit again, or take K-fold cross-validation"
+            f"matching of {len(rows)}: their part of the loo estimate is doubtful; take "
+            "loo(reloo=True), which fits the model again without each of them, or kfold()"
         )
     return matched
 

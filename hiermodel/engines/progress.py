@@ -54,7 +54,7 @@ class ChainProgress:
     def __enter__(self) -> ChainProgress:
         """Show the bar."""
         if self.show:
-            self._bar = _tqdm()(
+            self._bar = bar_class()(
                 total=self.chains * self.iterations,
                 desc=f"Sampling {self.chains} chain{'s' * (self.chains > 1)}",
                 unit="it",
@@ -139,7 +139,8 @@ class _Lines(io.TextIOBase):
             self._through.flush()
 
 
-def _tqdm() -> Any:
+def bar_class() -> Any:
+    """The class of progress bars that suits where the program runs."""
     with warnings.catch_warnings():
         # In a notebook without ipywidgets tqdm falls back to text, and need not say so.
         warnings.simplefilter("ignore")

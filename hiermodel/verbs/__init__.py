@@ -5,10 +5,11 @@ pictures are imported inside of the methods, so that a fit that is only printed 
 plotting.
 """
 
+from hiermodel.verbs.accuracy import Accuracy
 from hiermodel.verbs.criticism import Criticism
 from hiermodel.verbs.effects import Effects
 from hiermodel.verbs.pictures import Pictures
 from hiermodel.verbs.reports import Reports
 from hiermodel.verbs.tables import Tables
 
-__all__ = ["Criticism", "Effects", "Pictures", "Reports", "Tables"]
+__all__ = ["Accuracy", "Criticism", "Effects", "Pictures", "Reports", "Tables"]

@@ -2,39 +2,236 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from hiermodel.arguments import flag
+from hiermodel.errors import ArgumentError
 from hiermodel.verbs.base import Verbs
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from hiermodel.criticism import Elpd, GroupElpd, MarginalLikelihood
-    from hiermodel.fitted import Fit
 
 
 class Criticism(Verbs):
     """Cross-validation and checks."""
 
-    def loo(self, resp: str | None = None, *, moment_match: bool = False) -> Elpd:
+    def loo(
+        self,
+        resp: str | None = None,
+        *,
+        moment_match: bool = False,
+        save_psis: bool = False,
+        reloo: bool = False,
+        k_threshold: float | None = None,
+        subsample: int | None = None,
+        observations: Sequence[int] | None = None,
+        seed: int | None = None,
+        cores: int | None = None,
+        progress: bool = True,
+    ) -> Elpd:
         """Leave-one-out cross-validation by Pareto-smoothed importance sampling.
 
         Parameters
         ----------
         resp : str, optional
-            Which of several responses; all of a row together by default.
+            One of several responses; by default all of a row together.
         moment_match : bool
             Improve the rows with a large Pareto k by moment matching; see
             `hiermodel.criticism.loo_moment_match`, which has the settings of it.
+        save_psis : bool
+            Keep the smoothed log weights, (chain, draw, obs), in ``log_weights`` of the result.
+        reloo : bool
+            Fit the model again without each row whose Pareto k is too high, and take its exact
+            part. ``log_weights`` of these rows stay those of the weights.
+        k_threshold : float, optional
+            From which Pareto k on, with `reloo`; by default the highest at which the weights can
+            be trusted with this many draws, at most 0.7.
+        subsample : int, optional
+            For large data: look at this many rows, drawn at random without replacement, and
+            estimate the sum over all rows by the difference to a density that is cheap, that at
+            the posterior mean (Magnusson and others 2020). The table then has a further column,
+            the standard error of not looking at all rows.
+        observations : sequence of int, optional
+            Instead of `subsample` the positions (from 0) of the rows, ``rows`` of another such
+            result: models are compared on the same rows.
+        seed : int, optional
+            Of the rows that are drawn, and of the fits with `reloo`.
+        cores, progress
+            Of the fits with `reloo`, as in `kfold`.
 
         Returns
         -------
         Elpd
+            Prints as a table; see `hiermodel.criticism.Elpd`. With `subsample` a
+            `hiermodel.criticism.SubsampledElpd`.
+
+        Raises
+        ------
+        HiermodelError
+            For a mode, or draws of the prior.
+
+        Warns
+        -----
+        HiermodelWarning
+            When observations have a Pareto k above the threshold.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> fit = hm.fit("mpg ~ wt", hm.datasets.load("mtcars"), chains=2, draws=500, seed=1,
+        ...              progress=False)
+        >>> -90 < fit.loo().elpd < -75
+        True
         """
-        from hiermodel.criticism import loo, loo_moment_match
+        from hiermodel.criticism import loo
 
         if flag("moment_match", moment_match):
-            return loo_moment_match(cast("Fit", self), resp=resp)
-        return loo(self._one(resp))
+            if reloo or save_psis or subsample is not None or observations is not None:
+                raise ArgumentError(
+                    "moment_match=True stands alone: leave out reloo=, save_psis=, subsample= and "
+                    "observations="
+                )
+            from hiermodel.criticism import loo_moment_match
+
+            return loo_moment_match(self._one(), resp=resp)
+        flag("reloo", reloo)
+        if subsample is not None or observations is not None:
+            if reloo:
+                raise ArgumentError(
+                    "reloo=True is for all rows; leave out subsample= and observations="
+                )
+            from hiermodel.criticism import loo_subsample
+
+            return loo_subsample(self._one(resp), subsample, observations, seed, save_psis)
+        if not reloo:
+            return loo(self._one(resp), save_psis)
+        from hiermodel.refits import reloo as refit_rows
+
+        return refit_rows(
+            self._one(), loo(self._one(resp), save_psis, tell=False), resp=resp,
+            k_threshold=k_threshold, seed=seed, cores=cores, progress=progress,
+        )
+
+    def kfold(
+        self,
+        K: int = 10,
+        folds: Any = None,
+        group: Any = None,
+        *,
+        resp: str | None = None,
+        seed: int | None = None,
+        cores: int | None = None,
+        save_fits: bool = False,
+        progress: bool = True,
+    ) -> Elpd:
+        """K-fold cross-validation: fit again without each fold, and predict the fold.
+
+        Parameters
+        ----------
+        K : int
+            Number of folds, where `folds` and `group` leave it free.
+        folds : None, {"stratified", "grouped", "loo"} or sequence of int
+            None: random folds of equal size, or with `group` one fold for each group
+            (leave-one-group-out). ``"stratified"``: each group spread evenly over K folds.
+            ``"grouped"``: K folds of whole groups. ``"loo"``: each row is a fold. A sequence has
+            the number of the fold of each row, from 1.
+        group : str or sequence, optional
+            A column of the model, or a label per row.
+        resp : str, optional
+            Whose log-likelihood is estimated, of several responses; by default all of a row.
+        seed : int, optional
+            Of the folds, the samplers and the effects of new levels.
+        cores : int, optional
+            How many fits run at the same time, each in a process of its own; by default as many
+            as the machine has cores. The result does not depend on it.
+        save_fits : bool
+            Keep the fits in ``fits`` of the result, for `kfold_predict`.
+        progress : bool
+            Show a bar.
+
+        Returns
+        -------
+        Elpd
+            Of kind ``"kfold"``, with ``folds``; the log density of each row is that of the row
+            alone, also when rows are left out together. `hiermodel.compare` takes it.
+
+        Raises
+        ------
+        ArgumentError
+            For folds that cannot be.
+        DataError
+            When a fold holds all rows of a level of a factor whose coefficients have no proper
+            prior, or of a category of the response.
+        HiermodelError
+            When a fit fails; the message names the fold.
+
+        Warns
+        -----
+        SamplingWarning
+            When the sampler had problems in some of the fits.
+
+        Notes
+        -----
+        The fits have the formula, priors and settings of this one. Default priors, whose scales
+        come from the response, stay as they are: the model must not change with the fold. Factors
+        keep all their levels. Levels of grouping factors that only the fold has get effects from
+        the normal distribution of the others ("gaussian", as in brms).
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> fit = hm.fit("mpg ~ wt", hm.datasets.load("mtcars"), chains=1, draws=200, warmup=200,
+        ...              seed=1, progress=False)
+        >>> result = fit.kfold(K=2, seed=1, cores=1, progress=False)
+        >>> int(result.folds.max())
+        2
+        """
+        from hiermodel.refits import kfold
+
+        return kfold(
+            self._one(), K, folds, group, resp=resp, seed=seed, cores=cores, save_fits=save_fits,
+            progress=progress,
+        )
+
+    def kfold_predict(
+        self,
+        kfold: Elpd,
+        method: str = "posterior_predict",
+        *,
+        resp: str | None = None,
+        ndraws: int | None = None,
+        seed: int | None = None,
+    ) -> xr.DataArray:
+        """Predict each row from the fit that did not see it.
+
+        Parameters
+        ----------
+        kfold : Elpd
+            What ``kfold(save_fits=True)`` of this fit gave back.
+        method : {"posterior_predict", "posterior_epred", "posterior_linpred"}
+        resp : str, optional
+            One of several responses; by default all of them, as a dataset.
+        ndraws, seed : int, optional
+            As in `posterior_predict`.
+
+        Returns
+        -------
+        DataArray
+            Dims (chain, draw, obs), in the order of the rows of this fit.
+
+        Examples
+        --------
+        >>> result = fit.kfold(save_fits=True)  # doctest: +SKIP
+        >>> fit.response - fit.kfold_predict(result).mean(("chain", "draw"))  # doctest: +SKIP
+        """
+        from hiermodel.refits import kfold_predict
+
+        return kfold_predict(
+            self._one(), kfold, method, resp=resp, ndraws=ndraws, seed=seed
+        )
 
     def logo(
         self,
@@ -81,7 +278,7 @@ class Criticism(Verbs):
         from hiermodel.criticism import logo
 
         return logo(
-            cast("Fit", self), group, resp=resp, nested=nested, nodes=nodes, ndraws=ndraws
+            self._one(), group, resp=resp, nested=nested, nodes=nodes, ndraws=ndraws
         )
 
     def waic(self, resp: str | None = None) -> Elpd:
@@ -120,7 +317,7 @@ class Criticism(Verbs):
         """
         from hiermodel.criticism import bridge_sampler
 
-        return bridge_sampler(cast("Fit", self), maxiter=maxiter, seed=seed)
+        return bridge_sampler(self._one(), maxiter=maxiter, seed=seed)
 
     def pp_check(
         self, type: str | None = None, *, resp: str | None = None, **options: Any

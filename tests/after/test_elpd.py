@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from hiermodel.criticism import compare, loo, loo_of, waic_of
-from hiermodel.criticism.comparison import _stacking_weights
+from hiermodel.criticism.comparison import stacking_weights
 from hiermodel.errors import DataError, HiermodelWarning
 
 from .posteriors import fit_of
@@ -116,7 +116,7 @@ def test_compare_orders_and_differences() -> None:
 def test_stacking_finds_the_mixture() -> None:
     # Two models, each right about its half of the data: the best mixture is 1 : 1.
     elpd = np.array([[0.0] * 50 + [-9.0] * 50, [-9.0] * 50 + [0.0] * 50])
-    np.testing.assert_allclose(_stacking_weights(elpd), [0.5, 0.5], atol=1e-6)
+    np.testing.assert_allclose(stacking_weights(elpd), [0.5, 0.5], atol=1e-6)
 
 
 def test_compare_refuses_what_is_not_comparable() -> None:
@@ -140,3 +140,32 @@ def test_methods_of_a_fit() -> None:
         table = compare({"a": fit, "b": fit_of("n ~ 1", "poisson")}, criterion="waic")
     assert table["weight"].sum() == pytest.approx(1.0)
     assert "<table" in result._repr_html_()
+
+
+@pytest.mark.parametrize("scale", [0.05, 1.0, 4.0])
+def test_elpd_does_not_depend_on_keeping_the_weights(scale: float) -> None:
+    rng = np.random.default_rng(4)
+    values = labelled(-1.0 + scale * rng.normal(size=(4, 1000, 12)) ** 3 / 5 - 700 * (scale > 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HiermodelWarning)
+        kept, plain = loo_of(values, save_psis=True), loo_of(values)
+    np.testing.assert_allclose(plain.pointwise, kept.pointwise, rtol=1e-10)
+    np.testing.assert_allclose(plain.pareto_k, kept.pareto_k, atol=1e-8)
+    weights = kept.log_weights
+    assert weights.dims == ("chain", "draw", "obs") and plain.log_weights is None
+    np.testing.assert_allclose(np.exp(weights).sum(("chain", "draw")), 1.0)
+    by_hand = logsumexp((weights + values).values.reshape(-1, 12), axis=0)
+    np.testing.assert_allclose(kept.pointwise, by_hand)
+
+
+def test_weights_where_nothing_can_be_smoothed() -> None:
+    _, log_lik, _ = normal_mean()
+    log_lik = log_lik.copy()
+    log_lik[0, :3, 2] = -np.inf
+    log_lik[:, :, 0] = -1.5
+    with pytest.warns(HiermodelWarning):
+        weights = np.exp(loo_of(log_lik, save_psis=True).log_weights)
+    np.testing.assert_allclose(weights[:, :, 0], 1 / 4000)
+    # The draws that make the row impossible have all the weight.
+    np.testing.assert_allclose(weights[0, :3, 2], 1 / 3)
+    assert float(weights[1:, :, 2].sum()) == 0.0

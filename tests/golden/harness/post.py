@@ -24,6 +24,10 @@ class Pending(Exception):
     """A reference that the package has no counterpart for yet."""
 
 
+class Declined(Exception):
+    """A reference that the package refuses to compute, and why."""
+
+
 @dataclass(frozen=True)
 class PostCase:
     """A case with its model and data; everything derived is made once, on demand."""

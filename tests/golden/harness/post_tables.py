@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from harness import compare
-from harness.post import EXACT, PostCase, by_response, method, stored
+from harness.post import EXACT, Declined, PostCase, by_response, method, stored
 
 _STATISTICS = ("Estimate", "Est.Error", "Q2.5", "Q97.5")
 # Names that brms keeps beside what people look at: log densities, and thresholds on the centred
@@ -144,6 +145,24 @@ def elpd(post: PostCase, key: str) -> list[str]:
         pointwise = compare.array(entry["pointwise_elpd"])
         theirs = np.asarray(result.pointwise, dtype=float)[: len(pointwise)]
         lines.append(compare.difference(f"{key} pointwise", theirs, pointwise, 1e-7))
+    return [line for line in lines if line]
+
+
+def bayes_r2(post: PostCase, key: str) -> list[str]:
+    """Draws and summary of R-squared; the references are those of the residual variance."""
+    reference = post.case[key]
+    if not _available(reference):
+        return []
+    if any(part.family.response in ("ordinal", "nominal") for part in post.model.parts):
+        raise Declined("R-squared of ordinal responses is refused, not computed from codes")
+    ours = method(post.fit, "bayes_r2")(method="residual", summary=False)
+    columns = list(ours.data_vars.values()) if isinstance(ours, xr.Dataset) else [ours]
+    draws = np.column_stack([np.asarray(column).ravel() for column in columns])
+    summary = method(post.fit, "bayes_r2")(method="residual")
+    lines = [compare.difference(f"{key} draws", draws, stored(reference), EXACT)]
+    table = reference["summary"]
+    shown = compare.array(table["values"], table["shape"])
+    lines += _table(f"{key} summary", summary, shown, table["dimnames"][0])
     return [line for line in lines if line]
 
 
