@@ -62,6 +62,7 @@ ORDER = (
     "criticism",
     "effects",
     "plots",
+    "multilevel",
     "verbs",
     "fitted",
     "fitting",
