@@ -59,3 +59,13 @@ def plot(name: str, data: Any, **options: Any) -> Any:
     else:
         options.setdefault("backend_kwargs", {"layout": "constrained"})
     return getattr(legacy(), name)(data, **options)
+
+
+def hdi(draws: Any, prob: float) -> tuple[float, float]:
+    """Highest density interval of draws ``(S,)`` that holds a probability."""
+    if is_modern():
+        found = import_module("arviz_stats.base").array_stats.hdi(draws, prob)
+    else:
+        found = legacy().hdi(draws, hdi_prob=prob)
+    low, high = found
+    return float(low), float(high)

@@ -165,8 +165,8 @@ def anova(fit: Fit, *, dpar: str | None = None, robust: bool = True) -> Anova:
     for column in columns[1:]:
         table[f"super_{column}"] = more[column]
     of = f"{predictor.name} of " if dpar is not None else ""
-    scale = "" if predictor.link == "identity" else f" ({predictor.link} scale)"
-    return Anova(table, draws, supers, f"{of}{fit.response_name}{scale}")
+    on = "" if predictor.link == "identity" else f" ({predictor.link} scale)"
+    return Anova(table, draws, supers, f"{of}{fit.response_name}{on}")
 
 
 # --------------------------------------------------------------------------- population level
