@@ -96,6 +96,13 @@ def draw_effects(
             one.set_title(panel.title, fontsize="medium")
         else:
             _draw_panel(panel, one, effects.label, points, rug)
+    for effect in effects.effects:
+        same = [a for p, a in zip(parts, axes, strict=True) if p.effect is effect]
+        if len(same) > 1 and not effect.surface:
+            # Panels of one effect are there to be compared.
+            ends = np.array([one.get_ylim() for one in same])
+            for one in same:
+                one.set_ylim(ends.min(), ends.max())
     return axes
 
 
@@ -237,7 +244,7 @@ def _draw_points(panel: Panel, ax: Axes, labels: Sequence[str], colours: Sequenc
         style = {"c": "0.45", "marker": "o"} if k < 0 else {
             "c": [colours[k]], "marker": _MARKERS[k % len(_MARKERS)]
         }  # fmt: skip
-        ax.scatter(x[at], y[at], s=10, alpha=0.5, linewidths=0, zorder=0, **style)
+        ax.scatter(x[at], y[at], s=13, alpha=0.55, linewidths=0, zorder=0, **style)
 
 
 def _draw_rug(panel: Panel, ax: Axes) -> None:
