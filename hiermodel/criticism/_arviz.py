@@ -55,10 +55,25 @@ def plot(name: str, data: Any, **options: Any) -> Any:
             options.setdefault("ci_probs", (0.5, 0.95))
         return getattr(arviz_plots, modern)(data, **options)
     if name == "plot_forest":
-        options.setdefault("hdi_prob", 0.95)
+        options = {"hdi_prob": 0.95, "textsize": 10, **options}
     else:
         options.setdefault("backend_kwargs", {"layout": "constrained"})
-    return getattr(legacy(), name)(data, **options)
+    if name == "plot_pair":
+        # Thousands of points lie on top of each other.
+        options = {"textsize": 10, "scatter_kwargs": {"alpha": 0.25, "s": 8}, **options}
+    drawn = getattr(legacy(), name)(data, **options)
+    if name == "plot_forest" and options.get("ax") is None:
+        _fit_labels(drawn)
+    return drawn
+
+
+def _fit_labels(drawn: Any) -> None:
+    """Make room for long names at the left, which ArviZ 0.23 leaves outside of its figure."""
+    import numpy as np
+
+    figure = getattr(np.ravel(np.asarray(drawn, dtype=object))[0], "figure", None)
+    if figure is not None and hasattr(figure, "set_layout_engine"):
+        figure.set_layout_engine("constrained")
 
 
 def hdi(draws: Any, prob: float) -> tuple[float, float]:
