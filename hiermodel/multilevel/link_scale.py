@@ -10,6 +10,7 @@ Society Interface 14, 20170213).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 from scipy import special
 
 from hiermodel.describe import family_words
-from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
+from hiermodel.errors import ArgumentError, DataError, HiermodelError, did_you_mean
 from hiermodel.multilevel.factors import Factor, flat, views
 from hiermodel.predict import PredictionOptions, prepare
 from hiermodel.terms.base import Array
@@ -77,27 +78,35 @@ def covariance(fit: Fit, factor: Factor, predictor: Predictor) -> tuple[Array, l
     return out, labels
 
 
-def group_variance(
-    fit: Fit, factor: Factor, predictor: Predictor, frame: pd.DataFrame
-) -> tuple[Array, Array]:
-    """Variance that a grouping factor adds at the rows of a frame.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """The design of a grouping factor at some rows.
 
-    Returns
-    -------
-    ndarray (S, U)
-        At each different row of the design.
-    ndarray (N,)
-        Which of the U each row of the frame is.
+    Attributes
+    ----------
+    sigma : ndarray (S, by levels, C, C)
+    z : list of ndarray (N, C)
+        For each member of ``mm()``, with its weights; otherwise one.
+    by : ndarray of int (N, members)
+    scale : ndarray (N, members)
+        Prior variance of the row's level relative to the others, with a known covariance.
     """
+
+    sigma: Array
+    z: list[Array]
+    by: Array
+    scale: Array
+
+
+def _rows(fit: Fit, factor: Factor, predictor: Predictor, frame: pd.DataFrame) -> _Rows | None:
     chosen = views(predictor, factor.name)
     if not chosen:
-        return np.zeros((len(factor.r), 1)), np.zeros(len(frame), dtype=int)
+        return None
     if any(view in predictor.category_specific for view in chosen):
         raise HiermodelError(
             f"shares of variance are not defined with group-level cs() terms, such as "
             f"{chosen[0].text}: they differ between thresholds"
         )
-    sigma, _ = covariance(fit, factor, predictor)
     first = factor.owners[0]
     members = first.grouping.member_indices
     pieces: list[Array] = []
@@ -108,29 +117,56 @@ def group_variance(
         if first.grouping.multi:
             z = z * first.grouping.weight_columns(frame)[k][:, None]
         pieces.append(z)
-    by = np.zeros((len(frame), len(members)))
+    by = np.zeros((len(frame), len(members)), dtype=int)
     if first.by is not None:
-        by = first.by.row_codes(frame, len(members)).astype(float)
+        by = first.by.row_codes(frame, len(members))
         if (by < 0).any():
-            raise HiermodelError(
-                f"the data hold a level of {first.by.name!r} that the fit has not seen"
-            )
+            raise DataError(f"the data hold a level of {first.by.name!r} that the fit has not seen")
     scale = np.ones((len(frame), len(members)))
     if first.cov_factor is not None:
         own = np.sum(np.asarray(first.cov_factor) ** 2, axis=1)
-        scale = np.column_stack([own[c] for c in first.grouping.codes(frame)])
-    whole = np.hstack([*pieces, by, scale])
-    rows, place = np.unique(whole, axis=0, return_inverse=True)
-    width = pieces[0].shape[1]
-    out = np.zeros((len(sigma), len(rows)))
-    for k in range(len(members)):
-        z = rows[:, k * width:(k + 1) * width]
-        code = rows[:, len(members) * width + k].astype(int)
-        own = rows[:, len(members) * (width + 1) + k]
-        for level in np.unique(code):
-            at = code == level
-            out[:, at] += own[at] * np.einsum("nk,skl,nl->sn", z[at], sigma[:, level], z[at])
-    return out, np.ravel(place)
+        codes = np.column_stack(first.grouping.codes(frame))
+        if (codes < 0).any():
+            raise DataError(
+                f"the data hold a level of {factor.name!r} that the fit has not seen; with a known "
+                "covariance its variance is not known"
+            )
+        scale = own[codes]
+    return _Rows(covariance(fit, factor, predictor)[0], pieces, by, scale)
+
+
+def mean_group_variance(
+    fit: Fit, factor: Factor, predictor: Predictor, frame: pd.DataFrame
+) -> tuple[Array, bool]:
+    """Variance that a grouping factor adds, averaged over rows, (S,); whether it differs by row."""
+    rows = _rows(fit, factor, predictor, frame)
+    if rows is None:
+        return np.zeros(len(factor.r)), False
+    out, varies = np.zeros(len(rows.sigma)), False
+    for k, z in enumerate(rows.z):
+        for level in np.unique(rows.by[:, k]):
+            at = rows.by[:, k] == level
+            # Of the rows only the second moments of the design matter.
+            moments = z[at].T @ (rows.scale[at, k, None] * z[at]) / len(frame)
+            out += np.einsum("skl,kl->s", rows.sigma[:, level], moments)
+        varies = varies or bool(np.any(np.ptp(z, axis=0) > 0))
+    return out, varies
+
+
+def group_variance(
+    fit: Fit, factor: Factor, predictor: Predictor, frame: pd.DataFrame
+) -> Array:
+    """Variance that a grouping factor adds at each row of a frame, (S, N)."""
+    rows = _rows(fit, factor, predictor, frame)
+    if rows is None:
+        return np.zeros((len(factor.r), len(frame)))
+    out = np.zeros((len(rows.sigma), len(frame)))
+    for k, z in enumerate(rows.z):
+        for level in np.unique(rows.by[:, k]):
+            at = rows.by[:, k] == level
+            value = np.einsum("nk,skl,nl->sn", z[at], rows.sigma[:, level], z[at], optimize=True)
+            out[:, at] += rows.scale[at, k] * value
+    return out
 
 
 def _columns(view: GroupView, frame: pd.DataFrame, member: int | None) -> list[Array]:

@@ -18,6 +18,7 @@ import numpy as np
 from hiermodel.errors import DataError, HiermodelError
 from hiermodel.families import evaluate
 from hiermodel.links import link_named
+from hiermodel.multilevel.arrow import Arrow
 from hiermodel.multilevel.factors import Factor, linear_predictor, views
 from hiermodel.predict import LIKELIHOOD_ROLES, Prediction, parameters, prepare
 from hiermodel.terms.base import Array
@@ -183,14 +184,11 @@ def no_pooling(it: Problem, levels: int) -> tuple[Estimates, list[tuple[str, Arr
             kept.append(k)
         else:
             taken.append((name, share))
-    blocks = np.zeros((len(it.codes), levels * width))
-    for c in range(width):
-        blocks[np.arange(len(it.codes)), it.codes * width + c] = it.own[:, c]
-    design = np.hstack([it.population[:, kept], blocks])
-    beta, cov = _newton(it, design)
+    system = Arrow(it.population[:, kept], it.own, it.codes, levels)
+    beta, variances = _newton(it, system)
     own = slice(len(kept), None)
     values = beta[own].reshape(levels, width)
-    errors = np.sqrt(np.clip(np.diag(cov)[own], 0, None)).reshape(levels, width)
+    errors = np.sqrt(np.clip(variances[own], 0, None)).reshape(levels, width)
     bad = ~determined | (errors * _typical(it) > _RUNAWAY if it.bounded else False)
     shared = {it.names[k]: float(beta[i]) for i, k in enumerate(kept)}
     return (
@@ -202,7 +200,8 @@ def complete_pooling(it: Problem) -> dict[str, float]:
     """Population-level coefficients of the model without the grouping factor."""
     if it.population.shape[1] == 0:
         return {}
-    beta, _ = _newton(it, it.population)
+    nobody = np.zeros((len(it.codes), 0))
+    beta, _ = _newton(it, Arrow(it.population, nobody, it.codes, 0))
     return dict(zip(it.names, map(float, beta), strict=True))
 
 
@@ -256,40 +255,39 @@ def _fit_columns(
     return out, worst
 
 
-def _newton(it: Problem, design: Array) -> tuple[Array, Array]:
-    """Coefficients at the maximum, and the inverse of the information there."""
-    beta = np.zeros(design.shape[1])
+def _newton(it: Problem, system: Arrow) -> tuple[Array, Array]:
+    """Coefficients at the maximum, and their variances from the curvature there."""
+    beta = np.zeros(system.size)
     value = float(np.sum(it.log_lik(it.held)))
     if not np.isfinite(value):
         raise DataError(
             "the separate estimates have no start: the likelihood is zero where all coefficients "
             "are zero"
         )
-    information = np.eye(len(beta))
     for _ in range(_MOST_STEPS):
-        eta = it.held + design @ beta
-        gradient, curvature = _derivatives(it.log_lik, eta)
-        information = design.T @ (curvature[:, None] * design)
-        score = design.T @ gradient
-        step = np.linalg.lstsq(information, score, rcond=1e-12)[0]
+        eta = system.eta(beta)
+        gradient, curvature = _derivatives(it.log_lik, it.held + eta)
+        step = system.solve(curvature, gradient)
         # Half steps while the likelihood does not rise.
         size, better = 1.0, False
         for _ in range(30):
             tried = beta + size * step
-            after = float(np.sum(it.log_lik(it.held + design @ tried)))
+            reached = system.eta(tried)
+            after = float(np.sum(it.log_lik(it.held + reached)))
             if np.isfinite(after) and after >= value - 1e-9 * (1 + abs(value)):
                 better = True
                 break
             size /= 2
         if not better:
             break
-        moved = np.abs(design @ (tried - beta)).max()
+        moved = np.abs(reached - eta).max(initial=0.0)
         gain, beta, value = after - value, tried, after
-        done = moved < _TOLERANCE * (1 + np.abs(eta).max())
+        done = moved < _TOLERANCE * (1 + np.abs(eta).max(initial=0.0))
         # With separated data the likelihood rises for ever, by less and less.
-        if done or (it.bounded and gain < 1e-6 and np.abs(design @ beta).max() > _RUNAWAY):
+        if done or (it.bounded and gain < 1e-6 and np.abs(reached).max() > _RUNAWAY):
             break
-    return beta, np.linalg.pinv(information, rcond=1e-12, hermitian=True)
+    _, curvature = _derivatives(it.log_lik, it.held + system.eta(beta))
+    return beta, system.variances(curvature)
 
 
 def _derivatives(log_lik: Callable[[Array], Array], eta: Array) -> tuple[Array, Array]:

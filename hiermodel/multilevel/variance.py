@@ -13,13 +13,19 @@ from hiermodel.arguments import flag, texts
 from hiermodel.errors import ArgumentError, DataError, did_you_mean
 from hiermodel.frames import as_frame, row_labels
 from hiermodel.multilevel.factors import Factor, factors, linear_predictor
-from hiermodel.multilevel.link_scale import fixed_variance, group_variance, residual_variance
+from hiermodel.multilevel.link_scale import (
+    fixed_variance,
+    group_variance,
+    mean_group_variance,
+    residual_variance,
+)
 from hiermodel.multilevel.results import Shares, described, joined
 from hiermodel.multilevel.simulated import response_parts
 from hiermodel.summary.statistics import PROBS
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit
+    from hiermodel.predictors import Predictor
 
 Scale = Literal["link", "response"]
 Array = np.ndarray
@@ -118,33 +124,33 @@ def icc(
         return Shares(described(draws, probs, robust), draws, "Intraclass correlation", note)
     predictor = linear_predictor(fit, None, "icc()")
     frame = fit.frame if newdata is None else as_frame(newdata)
-    by_group = {f.name: group_variance(fit, f, predictor, frame) for f in found}
     residual, words = residual_variance(
-        fit, predictor, approximation, _spread(by_group), None if newdata is None else frame
+        fit, predictor, approximation, _spread(fit, found, predictor, frame),
+        None if newdata is None else frame,
     )
     note = f"Scale of the linear predictor; residual: {words}."
     if newdata is None:
-        variances = {g: _row_mean(*v) for g, v in by_group.items()}
-        if any(v.shape[1] > 1 for v, _ in by_group.values()):
+        averaged = {f.name: mean_group_variance(fit, f, predictor, frame) for f in found}
+        if any(varies for _, varies in averaged.values()):
             note += " Variances depend on the predictors: averaged over the fitted rows."
-        total = sum(variances.values()) + residual[:, 0]
-        columns = {g: v / total for g, v in variances.items()}
-        columns[ALL] = sum(variances.values()) / total
+        between = np.sum([v for v, _ in averaged.values()], axis=0)
+        total = between + residual[:, 0]
+        columns = {g: v / total for g, (v, _) in averaged.items()} | {ALL: between / total}
         draws = joined({g: columns[g] for g in shown}, "group")
         return Shares(described(draws, probs, robust), draws, "Intraclass correlation", note)
+    by_group = {f.name: group_variance(fit, f, predictor, frame) for f in found}
     labels = row_labels(newdata)
     rows = np.arange(len(frame)) if labels is None else labels
     return _by_row(rows, by_group, residual, shown, probs, robust, note)
 
 
 def _by_row(
-    rows: Array, by_group: dict[str, tuple[Array, Array]], residual: Array,
+    rows: Array, by_group: dict[str, Array], residual: Array,
     shown: list[str], probs: Sequence[float], robust: bool, note: str,
 ) -> Shares:
-    full = {g: v[:, place] for g, (v, place) in by_group.items()}
-    between: Array = np.sum(list(full.values()), axis=0)
+    between: Array = np.sum(list(by_group.values()), axis=0)
     total = between + residual
-    pieces = {g: (between if g == ALL else full[g]) / total for g in shown}
+    pieces = {g: (between if g == ALL else by_group[g]) / total for g in shown}
     index = pd.MultiIndex.from_product([shown, rows], names=["group", "row"])
     draws = pd.DataFrame(np.hstack([pieces[g] for g in shown]), columns=index)
     return Shares(described(draws, probs, robust), draws, "Intraclass correlation", note)
@@ -164,16 +170,13 @@ def _shown(found: Sequence[Factor], group: str | Iterable[str] | None) -> list[s
     return wanted
 
 
-def _row_mean(values: Array, place: Array) -> Array:
-    """Mean over the rows of values at the different rows of the design."""
-    weights = np.bincount(place, minlength=values.shape[1]) / len(place)
-    out: Array = values @ weights
-    return out
+def _spread(
+    fit: Fit, found: Sequence[Factor], predictor: Predictor, frame: pd.DataFrame
+) -> Callable[[], Array]:
+    """The sum of the group-level variances at each row, when it is needed."""
 
-
-def _spread(by_group: dict[str, tuple[Array, Array]]) -> Callable[[], Array]:
     def spread() -> Array:
-        out: Array = np.sum([v[:, place] for v, place in by_group.values()], axis=0)
+        out: Array = np.sum([group_variance(fit, f, predictor, frame) for f in found], axis=0)
         return out
 
     return spread
@@ -310,10 +313,11 @@ def variance_decomposition(
         note = f"Response scale: {len(simulated.fixed)} draws x {_power_of_two(nsim)} groups."
     else:
         predictor = linear_predictor(fit, None, "variance_decomposition()")
-        by_group = {f.name: group_variance(fit, f, predictor, fit.frame) for f in found}
-        residual, words = residual_variance(fit, predictor, approximation, _spread(by_group))
+        spread = _spread(fit, found, predictor, fit.frame)
+        residual, words = residual_variance(fit, predictor, approximation, spread)
         parts = {"fixed": fixed_variance(fit, predictor)}
-        parts |= {g: _row_mean(*v) for g, v in by_group.items()}
+        for factor in found:
+            parts[factor.name] = mean_group_variance(fit, factor, predictor, fit.frame)[0]
         parts["residual"] = residual[:, 0]
         note = f"Scale of the linear predictor; residual: {words}."
     total: Array = np.sum(list(parts.values()), axis=0)
