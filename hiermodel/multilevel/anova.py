@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -123,7 +124,8 @@ def anova(fit: Fit, *, dpar: str | None = None, robust: bool = True) -> Anova:
     Terms of factors only: in each draw the population-level part is added up over all combinations
     of their levels, and split by averages into main effects and interactions, all levels with the
     same weight, so that the result does not depend on the contrasts; with df degrees of freedom
-    of a batch, ``sd^2 = sum of squared effects / df``, over the effects of the batch. Terms with
+    of a batch, ``sd^2 = sum of squared effects / df``, over the effects of the batch. A term whose
+    margins are no terms (``A:B`` alone) holds them. Terms with
     numbers: the standard deviation of the numbers over the rows times the slopes; those of the
     levels of a factor are taken as deviations from their mean. Group-level batches: the standard
     deviation of the levels' effects, and the sd parameter. Residuals: of normal and
@@ -250,23 +252,30 @@ def _cells(
 ) -> dict[str, tuple[int, Array]]:
     """Split sums over all cells of factors into effects of each term by averaging.
 
-    With numbers, `terms` are slopes; that of the number itself is the mean over all cells.
+    The main effects and interactions that a term holds are its own, unless a smaller term holds
+    them: ``A:B`` beside ``A`` and ``B`` is their interaction, alone it is all differences between
+    cells. With numbers, `terms` are slopes; that of the number itself is the mean over all cells.
     """
     keys = list(dict.fromkeys(k for t in terms for k in t.factors))
     shape = [levels[k] for k in keys]
     table = np.zeros((len(b), *shape))
     for term in terms:
         table = table + _effect_table(term, keys, levels, b)
-    out: dict[str, tuple[int, Array]] = {}
-    for term in terms:
-        inside = [keys.index(k) for k in term.factors]
-        effects = _margin(table, inside, len(keys))
-        df = int(np.prod([shape[k] - 1 for k in inside])) if inside else 1
-        # Squares over the cells of the batch; a slope alone is one effect.
-        cells = tuple(range(1, effects.ndim))
-        squares = np.sum(effects**2, axis=cells) if cells else effects**2
-        out[term.text] = (df, scale * np.sqrt(squares / max(df, 1)))
-    return out
+    slopes = bool(terms[0].numbers)
+    owners: dict[frozenset[str], _Term] = {}
+    for term in sorted(terms, key=lambda t: len(t.factors)):
+        for size in range(0 if slopes else 1, len(term.factors) + 1):
+            for held in combinations(term.factors, size):
+                owners.setdefault(frozenset(held), term)
+    df = dict.fromkeys((t.text for t in terms), 0)
+    squares = {t.text: np.zeros(len(b)) for t in terms}
+    for inside, term in owners.items():
+        effects = _margin(table, [keys.index(k) for k in inside], len(keys))
+        # Over the cells of the term: an effect of fewer factors is there several times.
+        times = np.prod([levels[k] for k in term.factors if k not in inside], dtype=int)
+        df[term.text] += int(np.prod([levels[k] - 1 for k in inside], dtype=int))
+        squares[term.text] += times * np.sum(effects.reshape(len(b), -1) ** 2, axis=1)
+    return {t: (df[t], scale * np.sqrt(squares[t] / max(df[t], 1))) for t in df}
 
 
 def _effect_table(

@@ -180,8 +180,8 @@ def linear_predictor(fit: Fit, dpar: str | None, what: str) -> Predictor:
     if part.family.components or part.family.per_category:
         known = ", ".join(p.scope.dpar or p.param for p in linear)
         raise HiermodelError(
-            f"{what}: family {part.family.name} has several main predictors ({known}), name one "
-            "with dpar="
+            f"{what}: family {part.family.name} has several main predictors ({known})"
+            + (", name one with dpar=" if what == "anova()" else ", and this needs a single one")
         )
     if not isinstance(main, Predictor):
         raise HiermodelError(

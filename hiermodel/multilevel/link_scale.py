@@ -65,17 +65,29 @@ def covariance(fit: Fit, factor: Factor, predictor: Predictor) -> tuple[Array, l
         cor[..., np.arange(len(at)), np.arange(len(at))] = 1.0
     out = sd[..., :, None] * cor * sd[..., None, :]
     if factor.student:
-        df = flat(fit.posterior[f"df_{first.key}"])
-        df = df.reshape(len(df), -1)[:, 0]
-        few = float(np.mean(df <= 2))
-        if few:
-            raise HiermodelError(
-                f"the effects of {factor.name!r} follow a Student distribution whose variance is "
-                f"infinite in {100 * few:.3g} % of the draws (df of at most 2), so there are no "
-                "shares of variance; use normal effects, or a prior that keeps df above 2"
-            )
+        df = student_df(fit, factor)
         out = out * (df / (df - 2))[:, None, None, None]
     return out, labels
+
+
+def student_df(fit: Fit, factor: Factor) -> Array:
+    """Degrees of freedom of Student effects, (S,).
+
+    Raises
+    ------
+    HiermodelError
+        When their variance is infinite in some draws.
+    """
+    df = flat(fit.posterior[f"df_{factor.owners[0].key}"])
+    df = df.reshape(len(df), -1)[:, 0]
+    few = float(np.mean(df <= 2))
+    if few:
+        raise HiermodelError(
+            f"the effects of {factor.name!r} follow a Student distribution whose variance is "
+            f"infinite in {100 * few:.3g} % of the draws (df of at most 2), so there are no shares "
+            "of variance; use normal effects, or a prior that keeps df above 2"
+        )
+    return df
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -331,14 +343,26 @@ def _normal(read: _Reading) -> Array:
     return read("sigma") ** 2 + se**2 if both else se**2
 
 
-def _student(read: _Reading) -> Array:
-    nu = read("nu")
+def student_nu(fit: Fit, newdata: pd.DataFrame | None = None) -> Array:
+    """Degrees of freedom of a Student response.
+
+    Raises
+    ------
+    HiermodelError
+        When its variance is infinite in some draws.
+    """
+    nu = _Reading(fit, newdata)("nu")
     few = float(np.mean(nu <= 2))
     if few:
         raise HiermodelError(
             f"the residual variance of family student is infinite in {100 * few:.3g} % of the "
             "draws (nu of at most 2), so there are no shares of variance"
         )
+    return nu
+
+
+def _student(read: _Reading) -> Array:
+    nu = student_nu(read.fit, read.newdata)
     return _normal(read) * nu / (nu - 2)
 
 

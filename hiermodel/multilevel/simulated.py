@@ -20,6 +20,7 @@ from scipy.stats import qmc
 from hiermodel.errors import HiermodelError
 from hiermodel.families import evaluate
 from hiermodel.multilevel.factors import Factor, factors, flat
+from hiermodel.multilevel.link_scale import student_df, student_nu
 from hiermodel.predict import EXPECTATION_ROLES, Prediction, parameters, prepare
 from hiermodel.terms.base import Array
 from hiermodel.terms.grouping import index_name
@@ -69,12 +70,12 @@ def response_parts(
     rows : DataFrame, optional
         Rows in place of the fitted ones.
     """
-    _check(fit)
+    found = factors(fit)
+    _check(fit, found)
     frame = fit.frame if rows is None else rows
     if len(frame) > max_rows:
         frame = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, max_rows).astype(int))]
         frame = frame.reset_index(drop=True)
-    found = factors(fit)
     whole = prepare(fit.model, fit.posterior, fit.frame, frame, None, EXPECTATION_ROLES)
     rng = np.random.default_rng(seed)
     simulators = [_Simulator(fit, factor, at, nsim, rng) for factor in found]
@@ -84,16 +85,28 @@ def response_parts(
     out = Parts({f.name: np.empty(len(at)) for f in found}, *(np.empty(len(at)) for _ in range(3)))
     for s, place in enumerate(at):
         _one_draw(fit, whole, codes, simulators, s, int(place), nsim, rng, out)
+    total = out.between + out.residual + out.fixed
+    if not np.all(np.isfinite(total)):
+        wrong = 100 * float(np.mean(~np.isfinite(total)))
+        raise HiermodelError(
+            f"the variance of the response is not finite in {wrong:.3g} % of the draws, so there "
+            "are no shares of it: look at extreme draws of the parameters"
+        )
     return out
 
 
-def _check(fit: Fit) -> None:
+def _check(fit: Fit, found: Sequence[Factor]) -> None:
     family = fit.model.family
     if family.per_category:
         raise HiermodelError(
             f"family {family.name} has no variance of a single number: shares of variance are not "
             "defined for unordered categories and for responses of several columns"
         )
+    if family.name == "student":
+        student_nu(fit)
+    for factor in found:
+        if factor.student:
+            student_df(fit, factor)
     for owner in fit.model.groups:
         if owner.grouping.multi:
             raise HiermodelError(

@@ -83,6 +83,21 @@ def test_numbers_count_with_their_standard_deviation() -> None:
     np.testing.assert_allclose(found["poly(w, 2)"], curve.std(axis=1, ddof=1))
 
 
+def test_terms_without_their_margins_hold_them() -> None:
+    frame = factorial()
+    fit = fit_of("y ~ 0 + A:B + x:C", frame=frame)
+    b = dict(zip(fit.posterior["coef"].values, fit.posterior["b"].values.reshape(40, -1).T,
+                 strict=True))
+    cells = np.stack([v for k, v in b.items() if k.startswith("A")], axis=1)
+    slopes = np.stack([v for k, v in b.items() if k.startswith("x")], axis=1)
+    assert cells.shape[1] == 6 and slopes.shape[1] == 4
+    result = fit.anova()
+    assert result.table["df"].to_dict() == {"A:B": 5, "x:C": 4, "residual": 48 - 1 - 9}
+    np.testing.assert_allclose(result.draws["A:B"], cells.std(axis=1, ddof=1))
+    rms = np.sqrt((slopes**2).mean(axis=1))
+    np.testing.assert_allclose(result.draws["x:C"], frame["x"].std() * rms)
+
+
 def test_groups_and_residuals() -> None:
     fit = fit_of("y ~ x + (1 + x | g)")
     result = fit.anova()

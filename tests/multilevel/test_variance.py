@@ -187,6 +187,39 @@ def test_known_errors_and_student_residuals() -> None:
         fit_of("y ~ x + (1 | g)", "student", nu=1 + small()).icc()
 
 
+def test_infinite_variances_are_refused_on_both_scales() -> None:
+    fit = fit_of("y ~ x + (1 | gr(g, dist = 'student'))", df_1=1 + small(seed=1))
+    for scale in ("link", "response"):
+        with pytest.raises(HiermodelError, match="infinite"):
+            fit.icc(scale=scale)
+    with pytest.raises(HiermodelError, match="infinite"):
+        fit_of("y ~ x + (1 | g)", "student", nu=1 + small()).icc(scale="response")
+    fit = fit_of("y ~ x + (1 | gr(g, dist = 'student'))", df_1=4 + small(seed=1))
+    df = flat(fit, "df_g")
+    v = flat(fit, "sd_g")[:, 0] ** 2 * df / (df - 2)
+    np.testing.assert_allclose(fit.icc().draws["g"], v / (v + flat(fit, "sigma") ** 2))
+
+
+def test_known_covariance_scales_each_level() -> None:
+    frame = reaction_data()
+    a = pd.DataFrame(np.diag([1.0, 2.0, 3.0, 4.0]) + 0.5, index=list("abcd"), columns=list("abcd"))
+    model = hm.model("y ~ x + (1 | gr(g, cov = A))", frame, data2={"A": a})
+    rng = np.random.default_rng(0)
+    values = {
+        "b": rng.normal(size=(2, 20, 1)), "Intercept": rng.normal(size=(2, 20)),
+        "sigma": small(), "sd_1": small(1), "z_1": rng.normal(size=(2, 20, 1, 4)),
+    }
+    fit = hm.Fit.from_draws(model, frame, values)
+    v = flat(fit, "sd_g")[:, 0] ** 2 * np.mean([1.5, 2.5, 3.5, 4.5])
+    np.testing.assert_allclose(fit.icc().draws["g"], v / (v + flat(fit, "sigma") ** 2))
+    r = flat(fit, "r_g")[:, :, 0]
+    prior = flat(fit, "sd_g").mean() ** 2 * np.array([1.5, 2.5, 3.5, 4.5])
+    expected = np.minimum(r.var(axis=0, ddof=1) / prior, 1)
+    np.testing.assert_allclose(fit.pooling().levels["pooling"], expected)
+    with pytest.raises(HiermodelError, match="known covariance"):
+        fit.icc(scale="response")
+
+
 def test_design_effect() -> None:
     frame = reaction_data().iloc[5:]
     fit = fit_of("y ~ x + (1 | g)", frame=frame)
