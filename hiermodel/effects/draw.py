@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from hiermodel.arguments import flag
+from hiermodel.arguments import figure_size, flag
 from hiermodel.effects.grid import level_text, number_text
 from hiermodel.effects.surface import draw_surface
 from hiermodel.errors import ArgumentError, DataError
@@ -123,7 +123,7 @@ def _axes(
 
     columns = min(int(ncols or _COLUMNS), n)
     rows = -(-n // columns)
-    size = (4.6 * columns, 3.5 * rows) if figsize is None else tuple(figsize)
+    size = figure_size(figsize, (4.6 * columns, 3.5 * rows))
     figure = plt.figure(figsize=size, layout="constrained")
     return [figure.add_subplot(rows, columns, k + 1) for k in range(n)]
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from hiermodel.arguments import flag
 from hiermodel.multilevel.factors import factors, flat, linear_predictor, views
-from hiermodel.multilevel.results import joined
+from hiermodel.multilevel.results import checked_origin, joined
 from hiermodel.summary.html import frame_html, page
 from hiermodel.summary.statistics import describe
 from hiermodel.summary.text import frame_text, title_text
@@ -53,6 +53,8 @@ class Anova:
         A row per draw, a column per source.
     label : str
         What the effects are about, for the axis.
+    origin : str
+        What the draws are of, when not of the posterior itself.
 
     Examples
     --------
@@ -64,6 +66,7 @@ class Anova:
     draws: pd.DataFrame
     super_draws: pd.DataFrame
     label: str
+    origin: str = ""
 
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the table."""
@@ -86,15 +89,18 @@ class Anova:
 
         return draw_anova(self, ax, figsize)
 
+    def _note(self) -> str:
+        return f"{_ABOUT} {self.origin}".strip()
+
     def _brief(self) -> pd.DataFrame:
         return self.table[["df", "sd", "Est.Error", "Q2.5", "Q97.5", "super", "super_Q2.5",
                            "super_Q97.5"]]
 
     def __repr__(self) -> str:
-        return f"{title_text(f'Anova: {self.label}')}\n{frame_text(self._brief())}\n{_ABOUT}"
+        return f"{title_text(f'Anova: {self.label}')}\n{frame_text(self._brief())}\n{self._note()}"
 
     def _repr_html_(self) -> str:
-        return page(f"Anova: {self.label}", [frame_html(self._brief(), note=_ABOUT)])
+        return page(f"Anova: {self.label}", [frame_html(self._brief(), note=self._note())])
 
 
 def anova(fit: Fit, *, dpar: str | None = None, robust: bool = True) -> Anova:
@@ -142,7 +148,7 @@ def anova(fit: Fit, *, dpar: str | None = None, robust: bool = True) -> Anova:
     >>> fit.anova().table["df"].to_dict()["recipe:temperature"]
     10
     """
-    fit.origin.refuse_point("anova()")
+    origin = checked_origin(fit, "anova()")
     robust = flag("robust", robust)
     predictor = linear_predictor(fit, dpar, "anova()")
     df: dict[str, int] = {}
@@ -168,7 +174,7 @@ def anova(fit: Fit, *, dpar: str | None = None, robust: bool = True) -> Anova:
         table[f"super_{column}"] = more[column]
     of = f"{predictor.name} of " if dpar is not None else ""
     on = "" if predictor.link == "identity" else f" ({predictor.link} scale)"
-    return Anova(table, draws, supers, f"{of}{fit.response_name}{on}")
+    return Anova(table, draws, supers, f"{of}{fit.response_name}{on}", origin)
 
 
 # --------------------------------------------------------------------------- population level

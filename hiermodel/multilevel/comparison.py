@@ -12,7 +12,7 @@ import pandas as pd
 from hiermodel.arguments import probability, texts
 from hiermodel.errors import DataError
 from hiermodel.multilevel.factors import flat, linear_predictor, one_factor
-from hiermodel.multilevel.results import cut
+from hiermodel.multilevel.results import checked_origin, cut
 from hiermodel.multilevel.separate import complete_pooling, no_pooling, problem
 from hiermodel.summary.html import frame_html, page
 from hiermodel.summary.statistics import describe, quantile_name
@@ -46,6 +46,8 @@ class PoolingComparison:
         What the coefficients are about: the response, or the scale of its link.
     prob : float
         Mass of the intervals of the model.
+    origin : str
+        What the draws are of, when not of the posterior itself.
 
     Examples
     --------
@@ -57,6 +59,7 @@ class PoolingComparison:
     group: str
     label: str
     prob: float
+    origin: str = ""
 
     @property
     def coefs(self) -> tuple[str, ...]:
@@ -78,12 +81,12 @@ class PoolingComparison:
 
     def __repr__(self) -> str:
         shown, more = cut(self.table, ".table")
-        parts = [f"{title_text(self._title())}\n{frame_text(shown)}", more, _ABOUT]
+        parts = [f"{title_text(self._title())}\n{frame_text(shown)}", more, _ABOUT, self.origin]
         return "\n".join(p for p in parts if p)
 
     def _repr_html_(self) -> str:
         shown, more = cut(self.table, ".table")
-        note = " ".join(p for p in (more, _ABOUT) if p)
+        note = " ".join(p for p in (more, _ABOUT, self.origin) if p)
         return page(self._title(), [frame_html(shown, note=note)])
 
 
@@ -139,7 +142,7 @@ def pooling_comparison(
     True
     """
     prob = probability("prob", prob)
-    fit.origin.refuse_point("pooling_comparison()")
+    origin = checked_origin(fit, "pooling_comparison()")
     factor = one_factor(fit, group)
     chosen = factor.coefs if coef is None else tuple(texts("coef", coef, factor.coefs[0]))
     places = [factor.position(c) for c in chosen]
@@ -170,7 +173,7 @@ def pooling_comparison(
     }
     index = pd.MultiIndex.from_product([factor.levels, chosen], names=["level", "coef"])
     table = pd.DataFrame({k: v[:, places].ravel() for k, v in columns.items()}, index=index)
-    return PoolingComparison(table, factor.name, _label(fit), prob)
+    return PoolingComparison(table, factor.name, _label(fit), prob, origin)
 
 
 def _population_draws(fit: Fit) -> dict[str, np.ndarray]:

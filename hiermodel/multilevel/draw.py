@@ -65,14 +65,26 @@ def draw_pooling(
     if len(chosen) == 2:
         if against is not None:
             raise ArgumentError("against is for one coefficient; two are drawn against each other")
-        return _plane(comparison, chosen, tables, one_axes(ax, figsize, (5.4, 4.6)))
+        return _said(comparison.origin, _plane(
+            comparison, chosen, tables, one_axes(ax, figsize, (5.4, 4.6))
+        ))  # fmt: skip
     table = tables[0]
     if against is None:
         against = "n" if len(table) > _MANY and table["n"].nunique() > 1 else "level"
     if against == "level":
         size = forest_size(len(table))
-        return _forest(comparison, chosen[0], table, one_axes(ax, figsize, size))
-    return _by_size(comparison, chosen[0], table, one_axes(ax, figsize, (6.2, 4.2)))
+        drawn = _forest(comparison, chosen[0], table, one_axes(ax, figsize, size))
+    else:
+        drawn = _by_size(comparison, chosen[0], table, one_axes(ax, figsize, (6.2, 4.2)))
+    return _said(comparison.origin, drawn)
+
+
+def _said(origin: str, ax: Axes) -> Axes:
+    """Write at the edge what the draws are of, when not of the posterior itself."""
+    if origin:
+        ax.annotate(origin, (1.01, 0.5), xycoords="axes fraction", rotation=90, va="center",
+                    fontsize=8, color=GREY, annotation_clip=False)
+    return ax
 
 
 def _quantiles(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -204,7 +216,7 @@ def draw_anova(
     ax.spines["left"].set_visible(True)
     ax.set_xlabel(f"standard deviation of the effects on {result.label}")
     ax.set_ylabel("source (df)")
-    return ax
+    return _said(result.origin, ax)
 
 
 def _bars(

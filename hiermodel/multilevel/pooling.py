@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.multilevel.factors import Factor, factors
-from hiermodel.multilevel.results import cut
+from hiermodel.multilevel.results import checked_origin, cut
 from hiermodel.summary.html import frame_html, page
 from hiermodel.summary.text import frame_text, title_text
 
@@ -36,6 +36,8 @@ class Pooling:
     levels : pandas.DataFrame
         Index (group, level, coef): ``n`` rows of the level, ``Estimate`` and ``Est.Error`` of
         its effect, ``pooling`` and ``weight``.
+    origin : str
+        What the draws are of, when not of the posterior itself.
 
     Examples
     --------
@@ -44,6 +46,7 @@ class Pooling:
 
     batches: pd.DataFrame
     levels: pd.DataFrame
+    origin: str = ""
 
     def to_frame(self) -> pd.DataFrame:
         """Return a copy of the table of levels."""
@@ -54,7 +57,7 @@ class Pooling:
         parts = [
             f"{title_text('Pooling of group-level effects')}\n{frame_text(self.batches, 2)}",
             "\n".join(p for p in (frame_text(shown, 2), more) if p),
-            _ABOUT,
+            f"{_ABOUT} {self.origin}".strip(),
         ]
         return "\n\n".join(parts)
 
@@ -63,7 +66,7 @@ class Pooling:
         parts = [
             frame_html(self.batches, "Batches", digits=2),
             frame_html(shown, "Levels", more, digits=2),
-            f'<p class="note">{_ABOUT}</p>',
+            f'<p class="note">{_ABOUT} {self.origin}</p>',
         ]
         return page("Pooling of group-level effects", parts)
 
@@ -109,7 +112,7 @@ def pooling(fit: Fit, group: str | Iterable[str] | None = None) -> Pooling:
     >>> list(fit.pooling().batches.columns)
     ['levels', 'sd', 'lambda', 'pooling', 'lowest', 'highest']
     """
-    fit.origin.refuse_point("pooling()")
+    origin = checked_origin(fit, "pooling()")
     batches: dict[tuple[str, str], dict[str, Any]] = {}
     tables: list[pd.DataFrame] = []
     for factor in factors(fit, group):
@@ -140,7 +143,7 @@ def pooling(fit: Fit, group: str | Iterable[str] | None = None) -> Pooling:
             }
     frame = pd.DataFrame.from_dict(batches, orient="index").astype({"levels": int})
     frame.index = pd.MultiIndex.from_tuples(list(batches), names=["group", "coef"])
-    return Pooling(frame, pd.concat(tables))
+    return Pooling(frame, pd.concat(tables), origin)
 
 
 def pooling_factors(factor: Factor) -> np.ndarray:

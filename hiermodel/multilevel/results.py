@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,24 @@ from hiermodel.summary.html import frame_html, page
 from hiermodel.summary.statistics import describe, statistic_names
 from hiermodel.summary.text import frame_text, title_text
 
+if TYPE_CHECKING:
+    from hiermodel.fitted import Fit
+
 # Tables longer than this are cut when printed.
 MAX_ROWS = 24
+
+
+def checked_origin(fit: Fit, what: str) -> str:
+    """What the draws of a fit are, where that has to be said; a mode is refused.
+
+    Raises
+    ------
+    HiermodelError
+        For a fit that is a mode, not draws.
+    """
+    fit.origin.refuse_point(what)
+    fit.origin.warn_if_poor(what)
+    return "" if fit.origin.is_plain else f"From draws of {fit.origin.phrase}."
 
 
 def cut(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, str]:

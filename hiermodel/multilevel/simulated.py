@@ -52,7 +52,7 @@ class Parts:
 
 
 def response_parts(
-    fit: Fit, at: Array, nsim: int, max_rows: int, seed: int | None, rows: Any = None
+    fit: Fit, at: Array, nsim: int, max_rows: int, seed: int | None
 ) -> Parts:
     """Compute the parts for some draws.
 
@@ -67,12 +67,10 @@ def response_parts(
     max_rows : int
         With more rows, that many evenly spread ones are used.
     seed : int, optional
-    rows : DataFrame, optional
-        Rows in place of the fitted ones.
     """
     found = factors(fit)
     _check(fit, found)
-    frame = fit.frame if rows is None else rows
+    frame = fit.frame
     if len(frame) > max_rows:
         frame = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, max_rows).astype(int))]
         frame = frame.reset_index(drop=True)

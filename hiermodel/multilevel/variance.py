@@ -19,7 +19,7 @@ from hiermodel.multilevel.link_scale import (
     mean_group_variance,
     residual_variance,
 )
-from hiermodel.multilevel.results import Shares, described, joined
+from hiermodel.multilevel.results import Shares, checked_origin, described, joined
 from hiermodel.multilevel.simulated import response_parts
 from hiermodel.summary.statistics import PROBS
 
@@ -104,7 +104,7 @@ def icc(
     >>> list(fit.icc().table.index)
     ['subject']
     """
-    fit.origin.refuse_point("icc()")
+    origin = checked_origin(fit, "icc()")
     flag("robust", robust)
     found = factors(fit)
     shown = _shown(found, group)
@@ -119,7 +119,7 @@ def icc(
         draws = joined({g: columns[g] for g in shown}, "group")
         note = (
             f"Response scale: {len(total)} draws x {_power_of_two(nsim)} simulated groups; "
-            "variance within rows, averaged over them"
+            f"variance within rows, averaged over them. {origin}".rstrip()
         )
         return Shares(described(draws, probs, robust), draws, "Intraclass correlation", note)
     predictor = linear_predictor(fit, None, "icc()")
@@ -128,7 +128,7 @@ def icc(
         fit, predictor, approximation, _spread(fit, found, predictor, frame),
         None if newdata is None else frame,
     )
-    note = f"Scale of the linear predictor; residual: {words}."
+    note = f"Scale of the linear predictor; residual: {words}. {origin}".rstrip()
     if newdata is None:
         averaged = {f.name: mean_group_variance(fit, f, predictor, frame) for f in found}
         if any(varies for _, varies in averaged.values()):
@@ -298,7 +298,7 @@ def variance_decomposition(
     >>> bool(shares["R2", "conditional"] > shares["R2", "marginal"])
     True
     """
-    fit.origin.refuse_point("variance_decomposition()")
+    origin = checked_origin(fit, "variance_decomposition()")
     flag("robust", robust)
     found = factors(fit)
     if scale not in ("link", "response"):
@@ -320,6 +320,7 @@ def variance_decomposition(
             parts[factor.name] = mean_group_variance(fit, factor, predictor, fit.frame)[0]
         parts["residual"] = residual[:, 0]
         note = f"Scale of the linear predictor; residual: {words}."
+    note = f"{note} {origin}".rstrip()
     total: Array = np.sum(list(parts.values()), axis=0)
     columns: dict[tuple[str, str], Array] = {}
     for name, value in parts.items():

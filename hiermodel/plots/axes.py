@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hiermodel.arguments import figure_size
 from hiermodel.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -35,24 +36,9 @@ def one_axes(
         return ax
     import matplotlib.pyplot as plt
 
-    figure, made = plt.subplots(figsize=checked_size(figsize, default), layout="constrained")
+    figure, made = plt.subplots(figsize=figure_size(figsize, default), layout="constrained")
     del figure
     return made
-
-
-def checked_size(
-    figsize: Any, default: tuple[float, float]
-) -> tuple[float, float]:
-    """Width and height in inches."""
-    if figsize is None:
-        return default
-    try:
-        width, height = (float(v) for v in figsize)
-    except (TypeError, ValueError):
-        width = height = np.nan
-    if not (width > 0 and height > 0):
-        raise ArgumentError(f"figsize must be (width, height) in inches, not {figsize!r}")
-    return width, height
 
 
 def forest_size(rows: int, width: float = 5.5) -> tuple[float, float]:

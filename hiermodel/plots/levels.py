@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from hiermodel.arguments import texts
+from hiermodel.arguments import figure_size, texts
 from hiermodel.errors import ArgumentError, DataError, did_you_mean
-from hiermodel.plots.axes import DARK, GREY, bare, checked_size, forest_size, rows_below
+from hiermodel.plots.axes import DARK, GREY, bare, forest_size, rows_below
 from hiermodel.plots.intervals import interval_probs
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _axes(coefs: Sequence[str], levels: int, ax: Any, figsize: Any) -> list[Axes
         return axes
     import matplotlib.pyplot as plt
 
-    size = checked_size(figsize, forest_size(levels, 4.6 if len(coefs) == 1 else 3.4 * len(coefs)))
+    size = figure_size(figsize, forest_size(levels, 4.6 if len(coefs) == 1 else 3.4 * len(coefs)))
     figure, made = plt.subplots(1, len(coefs), figsize=size, layout="constrained", squeeze=False)
     del figure
     return list(made[0])

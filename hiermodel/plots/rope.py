@@ -17,6 +17,7 @@ from hiermodel.arguments import probability, texts
 from hiermodel.criticism import _arviz
 from hiermodel.errors import ArgumentError, DataError, did_you_mean
 from hiermodel.flatnames import FlatName, attribute, columns, flat_names, matching
+from hiermodel.origin import POSTERIOR, Origin
 from hiermodel.summary.html import frame_html, page
 from hiermodel.summary.text import frame_text, title_text
 
@@ -43,6 +44,8 @@ class Rope:
         the ROPE, ``accept`` it for practical purposes when it lies inside, else ``undecided``.
     prob : float
         Mass of the highest density intervals.
+    origin : Origin
+        What the draws are of.
 
     Examples
     --------
@@ -51,11 +54,13 @@ class Rope:
 
     table: pd.DataFrame
     prob: float
+    origin: Origin = POSTERIOR
 
     def _note(self) -> str:
+        about = "" if self.origin.is_plain else f" From draws of {self.origin.phrase}."
         return (
             f"HDI: highest density interval of {100 * self.prob:g} %. Coefficients are per unit "
-            "of their predictor: choose the ROPE for the units that you mean."
+            f"of their predictor: choose the ROPE for the units that you mean.{about}"
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -111,6 +116,7 @@ def rope(
     'reject'
     """
     fit.origin.refuse_point("rope()")
+    fit.origin.warn_if_poor("rope()")
     prob = probability("prob", prob)
     entries = chosen(fit, variables)
     draws = columns(fit.posterior, entries).reshape(-1, len(entries))
@@ -131,7 +137,7 @@ def rope(
             "HDI.low": start, "HDI.high": stop, "in_ROPE": float(inside.mean()),
             "HDI_in_ROPE": float(np.mean((held >= low) & (held <= high))), "decision": decision,
         }  # fmt: skip
-    return Rope(pd.DataFrame.from_dict(rows, orient="index"), prob)
+    return Rope(pd.DataFrame.from_dict(rows, orient="index"), prob, fit.origin)
 
 
 def chosen(fit: Fit, variables: str | Sequence[str] | None) -> list[FlatName]:

@@ -171,3 +171,22 @@ def test_legend_stands_beside_the_axes(fit) -> None:
 def test_wrong_arguments(fit, arguments: dict, message: str) -> None:
     with pytest.raises(ArgumentError, match=message):
         conditional_effects(fit, **arguments)
+
+
+def test_lines_of_categories_sum_to_one() -> None:
+    wine = fit_of("rating ~ x + old", "cumulative")
+    effects = conditional_effects(wine, "x", spaghetti=True, resolution=3, ndraws=4)
+    lines = effects.effect("x").lines
+    np.testing.assert_allclose(lines.groupby(["draw__", "x"])["estimate__"].sum(), 1.0)
+    (ax,) = effects.plot()
+    drawn = [s[:, 1] for s in ax.collections[1].get_segments()]
+    fair = lines[lines["cats__"] == "fair"]["estimate__"].to_numpy().reshape(4, 3)
+    np.testing.assert_allclose(drawn, fair)
+
+
+def test_surfaces_of_categories() -> None:
+    wine = fit_of("rating ~ x * z", "cumulative")
+    axes = conditional_effects(wine, "x:z", surface=True, resolution=4).plot()
+    assert [ax.get_title() for ax in axes] == ["bad", "fair", "good"]
+    with pytest.raises(ArgumentError, match="figsize"):
+        conditional_effects(wine, "x", resolution=3).plot(figsize=5)

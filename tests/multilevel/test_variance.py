@@ -297,3 +297,29 @@ def test_published_radon() -> None:
     assert table.loc["residual", "super"] == pytest.approx(0.76, abs=0.01)
     published = 0.33**2 / (0.33**2 + 0.76**2)
     assert fit.icc().table.loc["county", "Estimate"] == pytest.approx(published, abs=0.02)
+
+
+def test_one_of_several_responses() -> None:
+    both = hm.bf("y ~ x + (1 |p| g)") + hm.bf("n ~ x + (1 |p| g)", family="poisson")
+    fit = fit_of(both + hm.set_rescor(False))
+    sd = flat(fit, "sd_g")
+    assert fit.posterior["g_coef"].values.tolist() == ["y_Intercept", "n_Intercept"]
+    v, s2 = sd[:, 0] ** 2, flat(fit, "sigma_y") ** 2
+    np.testing.assert_allclose(fit.icc(resp="y").draws["g"], v / (v + s2))
+    simulated = fit.icc(resp="y", scale="response", nsim=2048, ndraws=S).draws["g"]
+    np.testing.assert_allclose(simulated, v / (v + s2), rtol=0.06)
+    assert fit.icc(resp="n").table["Estimate"].between(0, 1).all()
+    assert fit.anova(resp="n").table.index.tolist() == ["x", "g"]
+    with pytest.raises(HiermodelError, match="resp="):
+        fit.icc()
+
+
+def test_approximations_are_named() -> None:
+    data = hm.datasets.load("sleepstudy")
+    with pytest.warns(Warning):
+        fit = hm.fit("reaction ~ days + (1 | subject)", data, algorithm="laplace", seed=1,
+                     progress=False)
+        for found in (fit.icc(), fit.anova(), fit.pooling(), fit.pooling_comparison(), fit.rope(),
+                      fit.variance_decomposition(), fit.icc(scale="response", ndraws=3)):
+            assert "Laplace" in repr(found)
+        assert "Laplace" in fit.anova().plot().texts[-1].get_text()
