@@ -140,6 +140,12 @@ def conditional_effects(
     out = []
     given = _interaction_values(int_conditions, variables)
     response = _response(fit, method, dpar, categorical)
+    in_surface = {v.name for pair, flat in zip(pairs, surfaces, strict=True) if flat for v in pair}
+    if in_surface & set(given):
+        raise ArgumentError(
+            f"int_conditions has values of {min(in_surface & set(given))!r}, which surface=True "
+            "shows over its whole range: leave one of them out"
+        )
     for pair, flat in zip(pairs, surfaces, strict=True):
         points = resolution or (_SURFACE if flat else _LINE)
         values = {

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _COLUMNS = 3
 _DODGE = 0.5
 # Dark, middle and light in turn, with line styles and markers: told apart in grey too.
-_COLOURS = ("#0b2a4a", "#d0801d", "#6fa8d6", "#7b3f61", "#3f8f5b", "#999999")
+_COLOURS = ("#0b2a4a", "#b85c00", "#6fa8d6", "#7b3f61", "#3f8f5b", "#999999")
 _STYLES = ("-", "--", "-.", ":")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 

@@ -163,6 +163,7 @@ def test_legend_stands_beside_the_axes(fit) -> None:
     [
         ({"effects": "x:dose", "surface": True}, "two numbers"),
         ({"effects": "x:z", "too_far": 0.1}, "surface=True"),
+        ({"effects": "x:z", "surface": True, "int_conditions": {"z": [0]}}, "leave one"),
         ({"effects": "x:z", "surface": True, "too_far": -1}, "positive number"),
         ({"effects": "x", "select_points": "near"}, "positive number"),
         ({"effects": "x", "spaghetti": 100}, "True or False"),
