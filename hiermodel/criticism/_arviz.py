@@ -50,6 +50,9 @@ def plot(name: str, data: Any, **options: Any) -> Any:
         arviz_plots = import_module("arviz_plots")
         modern = {"plot_trace": "plot_trace_dist"}.get(name, name)
         options.setdefault("backend", "matplotlib")
+        if "figsize" in options:
+            size = {"figsize": options.pop("figsize"), "figsize_units": "inches"}
+            options["figure_kwargs"] = {**size, **options.get("figure_kwargs", {})}
         if name == "plot_forest":
             options.setdefault("ci_kind", "eti")
             options.setdefault("ci_probs", (0.5, 0.95))
