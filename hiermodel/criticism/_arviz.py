@@ -33,13 +33,7 @@ def pair_options(divergences: bool) -> dict[str, Any]:
 
 def title(picture: Any, text: str) -> None:
     """Write a title above what `plot` gave back, where the backend is matplotlib."""
-    import numpy as np
-
-    if hasattr(picture, "viz"):
-        found = picture.viz
-        figure = found["figure"].item() if "figure" in found else None
-    else:
-        figure = getattr(np.ravel(np.asarray(picture, dtype=object))[0], "figure", None)
+    figure = _figure(picture)
     if figure is not None and hasattr(figure, "suptitle"):
         figure.suptitle(text, fontsize="medium")
 
@@ -56,7 +50,14 @@ def plot(name: str, data: Any, **options: Any) -> Any:
         if name == "plot_forest":
             options.setdefault("ci_kind", "eti")
             options.setdefault("ci_probs", (0.5, 0.95))
-        return getattr(arviz_plots, modern)(data, **options)
+        if name == "plot_pair":
+            # Thousands of points lie on top of each other.
+            faint = {"scatter": {"alpha": 0.25, "size": 8}}
+            options["visuals"] = {**faint, **options.get("visuals", {})}
+        drawn = getattr(arviz_plots, modern)(data, **options)
+        if options["backend"] == "matplotlib":
+            _fit_labels(drawn)
+        return drawn
     if name == "plot_forest":
         options = {"hdi_prob": 0.95, "textsize": 10, **options}
     else:
@@ -70,11 +71,18 @@ def plot(name: str, data: Any, **options: Any) -> Any:
     return drawn
 
 
-def _fit_labels(drawn: Any) -> None:
-    """Make room for long names at the left, which ArviZ 0.23 leaves outside of its figure."""
+def _figure(drawn: Any) -> Any:
+    """The figure of what ArviZ gave back, axes or a plot collection; None without one."""
     import numpy as np
 
-    figure = getattr(np.ravel(np.asarray(drawn, dtype=object))[0], "figure", None)
+    if hasattr(drawn, "viz"):
+        return drawn.viz["figure"].item() if "figure" in drawn.viz else None
+    return getattr(np.ravel(np.asarray(drawn, dtype=object))[0], "figure", None)
+
+
+def _fit_labels(drawn: Any) -> None:
+    """Make room for long names and for the numbers of axes beside each other."""
+    figure = _figure(drawn)
     if figure is not None and hasattr(figure, "set_layout_engine"):
         figure.set_layout_engine("constrained")
 
