@@ -21,7 +21,15 @@ def plot_data(posterior: xr.Dataset, sample_stats: xr.Dataset | None) -> Any:
     groups = {"posterior": posterior}
     if sample_stats is not None and "diverging" in sample_stats:
         groups["sample_stats"] = sample_stats[["diverging"]]
+    # ArviZ 1 looks divergent draws up by the labels of chains and draws.
+    groups = {name: _numbered(group) for name, group in groups.items()}
     return inference_data.make(groups)
+
+
+def _numbered(group: xr.Dataset) -> xr.Dataset:
+    """The group with labels of its chains and draws: numbers from 0 where it has none."""
+    bare = [d for d in ("chain", "draw") if d in group.sizes and d not in group.coords]
+    return group.assign_coords({dim: range(group.sizes[dim]) for dim in bare})
 
 
 def pair_options(divergences: bool) -> dict[str, Any]:
