@@ -79,6 +79,25 @@ def texts(name: str, value: Any, example: str) -> list[str]:
                         f"{wrong!r}")
 
 
+def figure_size(value: Any, default: tuple[float, float]) -> tuple[float, float]:
+    """Width and height of a picture in inches; `default` for None.
+
+    Examples
+    --------
+    >>> figure_size(None, (5.0, 4.0))
+    (5.0, 4.0)
+    """
+    if value is None:
+        return default
+    try:
+        width, height = (float(v) for v in value)
+    except (TypeError, ValueError):
+        width = height = 0.0
+    if not (width > 0 and height > 0):
+        raise ArgumentError(f"figsize must be (width, height) in inches, not {value!r}")
+    return width, height
+
+
 def file_path(value: Any) -> Path:
     """The path of a file."""
     if not isinstance(value, (str, PathLike)):

@@ -27,11 +27,19 @@ from hiermodel.modeling import Model
 from hiermodel.origin import Origin
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predictions import category_attrs
-from hiermodel.verbs import Accuracy, Criticism, Effects, Pictures, Reports, Tables
+from hiermodel.verbs import (
+    Accuracy,
+    Criticism,
+    Effects,
+    Multilevel,
+    Pictures,
+    Reports,
+    Tables,
+)
 
 
 @dataclass(frozen=True, eq=False)
-class Fit(Tables, Criticism, Accuracy, Effects, Pictures, Reports):
+class Fit(Tables, Criticism, Accuracy, Effects, Multilevel, Pictures, Reports):
     """The posterior of a model: draws with labels, and everything that people do with them.
 
     Made by `hiermodel.fit`, `Model.fit`, `Fit.from_draws` or `hiermodel.load`.

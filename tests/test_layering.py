@@ -66,6 +66,7 @@ ORDER = (
     "criticism",
     "effects",
     "plots",
+    "multilevel",
     "reporting",
     "verbs",
     "fitted",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from numbers import Integral
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from hiermodel.effects.grid import (
     predictor_variables,
     typical_row,
 )
+from hiermodel.effects.points import far_from_data, observed_points
 from hiermodel.effects.result import STATISTICS, ConditionalEffects, Effect
 from hiermodel.errors import ArgumentError, DataError, did_you_mean
 from hiermodel.summary.statistics import describe
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from hiermodel.fitted import Fit
 
 Method = Literal["epred", "linpred", "predict"]
+
+# Points along a number, in lines and in surfaces; lines of single draws.
+_LINE, _SURFACE, _SPAGHETTI = 100, 40, 100
 
 
 def conditional_effects(
@@ -43,8 +47,12 @@ def conditional_effects(
     robust: bool = True,
     method: Method = "epred",
     dpar: str | None = None,
-    resolution: int = 100,
+    resolution: int | None = None,
     categorical: bool | None = None,
+    spaghetti: bool = False,
+    surface: bool = False,
+    select_points: float | None = None,
+    too_far: float | None = None,
     ndraws: int | None = None,
     seed: int | None = None,
 ) -> ConditionalEffects:
@@ -75,11 +83,22 @@ def conditional_effects(
         Expectation, linear predictor or prediction.
     dpar : str, optional
         A parameter such as ``"sigma"`` instead of the response.
-    resolution : int
-        Number of points along a numeric variable.
+    resolution : int, optional
+        Number of points along a numeric variable: 100, in surfaces 40 along each.
     categorical : bool, optional
         A probability for each category (the default where the response has categories), or,
         with False, the mean of the category numbers of an ordinal response.
+    spaghetti : bool
+        Lines of single draws along numbers in place of the interval: `ndraws` of them, or 100.
+    surface : bool
+        Two numbers as a surface with contours, in place of lines at three values of the second.
+    select_points : float, optional
+        With numbers in `conditions`: show only observed rows no farther from them than this share
+        of the range of the column; all by default. Rows with other levels of the factors of a
+        condition are never shown with it.
+    too_far : float, optional
+        In surfaces: leave out grid points that are farther than this from all observed rows, on
+        the unit square; none by default.
     ndraws, seed : int, optional
         Use fewer draws; make predictions reproducible.
 
@@ -88,20 +107,23 @@ def conditional_effects(
     ConditionalEffects
         Effect name -> data frame with the columns of the variables, ``cond__``,
         ``effect1__``, ``effect2__`` (second variable or category), ``cats__``, ``estimate__``,
-        ``se__``, ``lower__`` and ``upper__``, in units of the response.
+        ``se__``, ``lower__`` and ``upper__``, in units of the response. `effect(name)` also has
+        ``lines`` (one row per draw and grid point, with ``draw__``) and the observed ``points``.
 
     Raises
     ------
     DataError
         An effect or condition that is not a column, or a model without predictors.
     ArgumentError
-        A wrong `prob`, `resolution` or `method`.
+        A wrong `prob`, `resolution` or `method`, or a surface without two numbers.
 
     Examples
     --------
     >>> fit.conditional_effects("days", resolution=3)["days"]  # doctest: +SKIP
     """
     _check_arguments(prob, resolution, method)
+    _check_distance("select_points", select_points)
+    _check_distance("too_far", too_far)
     robust = flag("robust", robust)
     variables = predictor_variables(fit)
     asked = None if effects is None else texts("an effect", effects, "days")
@@ -109,19 +131,62 @@ def conditional_effects(
     base, rows = typical_row(fit), condition_rows(fit, conditions)
     new_levels = re_formula != "none" and _release_groups(fit, base, rows)
     options = _Options(
-        re_formula, prob, robust, method, dpar, categorical, ndraws, seed, new_levels
+        re_formula, prob, robust, method, dpar, categorical, ndraws, seed, new_levels,
+        flag("spaghetti", spaghetti),
     )
+    surfaces = _surfaces(pairs, flag("surface", surface), asked is not None)
+    if too_far is not None and not surface:
+        raise ArgumentError("too_far is for surfaces: pass surface=True")
     out = []
     given = _interaction_values(int_conditions, variables)
-    for pair in pairs:
+    response = _response(fit, method, dpar, categorical)
+    in_surface = {v.name for pair, flat in zip(pairs, surfaces, strict=True) if flat for v in pair}
+    if in_surface & set(given):
+        raise ArgumentError(
+            f"int_conditions has values of {min(in_surface & set(given))!r}, which surface=True "
+            "shows over its whole range: leave one of them out"
+        )
+    for pair, flat in zip(pairs, surfaces, strict=True):
+        points = resolution or (_SURFACE if flat else _LINE)
         values = {
-            v.name: along(fit, v, resolution, k == 1, given.get(v.name) if len(pair) > 1 else None)
+            v.name: along(
+                fit, v, points, k == 1 and not flat,
+                given.get(v.name) if len(pair) > 1 and not flat else None,
+            )
             for k, v in enumerate(pair)
         }
         frame, labels = grid_frame(fit, base, values, rows)
-        out.append(_effect(fit, pair, frame, labels, variables, options, rows))
+        effect = _effect(fit, pair, frame, labels, variables, options, rows)
+        seen = observed_points(fit, pair, rows, response, select_points)
+        if flat and too_far is not None:
+            names = [v.name for v in pair]
+            far = far_from_data(effect.frame, fit.frame, names, too_far)
+            effect = replace(effect, frame=effect.frame[~far].reset_index(drop=True))
+        lines = effect.lines if not flat else None
+        out.append(replace(effect, points=seen, surface=flat, lines=lines))
     label = _label(fit, method, dpar, any(e.categories for e in out))
-    return ConditionalEffects(tuple(out), label, _observed(fit, pairs, method, dpar))
+    return ConditionalEffects(tuple(out), label, _observed(fit, pairs, response))
+
+
+def _surfaces(
+    pairs: Sequence[tuple[Variable, ...]], surface: bool, asked: bool
+) -> list[bool]:
+    """Which effects are drawn as a surface: those of two numbers."""
+    out = [
+        surface and len(pair) == 2 and not any(v.is_factor for v in pair) for pair in pairs
+    ]
+    if surface and asked and not any(out):
+        names = ", ".join(":".join(v.name for v in pair) for pair in pairs)
+        raise ArgumentError(
+            f"surface=True needs an effect of two numbers, such as effects='x:z', not {names}"
+        )
+    return out
+
+
+def _check_distance(name: str, value: float | None) -> None:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if value is not None and not (number and value > 0):
+        raise ArgumentError(f"{name} must be a positive number, got {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +200,13 @@ class _Options:
     ndraws: int | None
     seed: int | None
     new_levels: bool
+    spaghetti: bool = False
 
 
-def _check_arguments(prob: float, resolution: int, method: str) -> None:
+def _check_arguments(prob: float, resolution: int | None, method: str) -> None:
     probability("prob", prob)
-    if not isinstance(resolution, Integral) or isinstance(resolution, bool) or resolution < 2:
+    whole = isinstance(resolution, Integral) and not isinstance(resolution, bool)
+    if resolution is not None and not (whole and resolution >= 2):
         raise ArgumentError(f"resolution must be a whole number of at least 2, got {resolution!r}")
     if method not in ("epred", "linpred", "predict"):
         raise ArgumentError(f"method must be 'epred', 'linpred' or 'predict', got {method!r}")
@@ -253,7 +320,21 @@ def _effect(
         if len(names) == 1:
             out["effect2__"] = out["cats__"]
     out[list(STATISTICS)] = table
-    return Effect(":".join(names), pair, out, categories, _held(frame, names, variables, rows))
+    lines = None
+    if options.spaghetti and not pair[0].is_factor:
+        lines = _lines(out, values.reshape(values.shape[0] * values.shape[1], -1), options.ndraws)
+    return Effect(
+        ":".join(names), pair, out, categories, _held(frame, names, variables, rows), lines
+    )
+
+
+def _lines(frame: pd.DataFrame, draws: np.ndarray, ndraws: int | None) -> pd.DataFrame:
+    """Single draws at the grid points: evenly spread over all of them."""
+    wanted = min(len(draws), _SPAGHETTI if ndraws is None else ndraws)
+    at = np.unique(np.linspace(0, len(draws) - 1, wanted).astype(int))
+    keys = frame.drop(columns=list(STATISTICS))
+    out = pd.concat([keys] * len(at), ignore_index=True)
+    return out.assign(draw__=np.repeat(at, len(frame)), estimate__=draws[at].ravel())
 
 
 def _shown_columns(
@@ -297,15 +378,26 @@ def _label(fit: Fit, method: Method, dpar: str | None, categories: bool) -> str:
     return f"{fit.response_name} / trials" if proportion else str(fit.response_name)
 
 
-def _observed(
-    fit: Fit, pairs: Sequence[tuple[Variable, ...]], method: Method, dpar: str | None
-) -> pd.DataFrame | None:
-    """Return the data on the scale of the estimates, if they have a place there."""
-    if method == "linpred" or dpar is not None or fit.model.family.has_categories:
+def _response(
+    fit: Fit, method: Method, dpar: str | None, categorical: bool | None
+) -> np.ndarray | None:
+    """The response on the scale of the estimates, if it has a place there."""
+    family, additions = fit.model.family, fit.model.response.additions
+    ordinal = family.response == "ordinal" and (categorical is False or method == "predict")
+    if method == "linpred" or dpar is not None or (family.has_categories and not ordinal):
         return None
     y = np.asarray(fit.response, dtype=float)
-    if "trials" in fit.model.response.additions:
-        y = y / fit.model.response.additions.data(fit.frame, ("trials",))["trials"]
+    if "trials" in additions:
+        y = y / additions.data(fit.frame, ("trials",))[f"trials{additions.suffix}"]
+    return y
+
+
+def _observed(
+    fit: Fit, pairs: Sequence[tuple[Variable, ...]], y: np.ndarray | None
+) -> pd.DataFrame | None:
+    """Return the data on the scale of the estimates, if they have a place there."""
+    if y is None:
+        return None
     names = list(dict.fromkeys(v.name for pair in pairs for v in pair))
     out = fit.frame[names].copy()
     for pair in pairs:

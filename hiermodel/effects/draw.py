@@ -7,13 +7,16 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from hiermodel.arguments import figure_size, flag
 from hiermodel.effects.grid import level_text, number_text
-from hiermodel.errors import ArgumentError
+from hiermodel.effects.surface import draw_surface
+from hiermodel.errors import ArgumentError, DataError
 from hiermodel.summary.html import page
 
 if TYPE_CHECKING:
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
 
 _COLUMNS = 3
 _DODGE = 0.5
+# Dark, middle and light in turn, with line styles and markers: told apart in grey too.
+_COLOURS = ("#0b2a4a", "#b85c00", "#6fa8d6", "#7b3f61", "#3f8f5b", "#999999")
+_STYLES = ("-", "--", "-.", ":")
+_MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +39,9 @@ class Panel:
     effect: Effect
     frame: pd.DataFrame
     title: str
+    points: pd.DataFrame | None
+    lines: pd.DataFrame | None
+    last: bool
 
 
 def panels(effects: ConditionalEffects) -> list[Panel]:
@@ -46,54 +56,118 @@ def _split(effect: Effect) -> Iterator[Panel]:
     if effect.categories and len(effect.variables) == 2:
         keys.append("cats__")
     if not keys:
-        yield Panel(effect, frame, "")
+        yield Panel(effect, frame, "", effect.points, effect.lines, True)
         return
-    for key, part in frame.groupby(keys, sort=False, observed=True):
-        yield Panel(effect, part, ", ".join(str(k) for k in key))
+    parts = list(frame.groupby(keys, sort=False, observed=True))
+    for k, (key, part) in enumerate(parts):
+        points, lines = effect.points, effect.lines
+        for name, value in zip(keys, key, strict=True):
+            if points is not None and name == "cond__":
+                points = points[points[name] == value]
+            if lines is not None:
+                lines = lines[lines[name] == value]
+        title = ", ".join(str(v) for v in key)
+        yield Panel(effect, part, title, points, lines, k == len(parts) - 1)
 
 
 def draw_effects(
-    effects: ConditionalEffects, ax: Axes | Sequence[Axes] | None, points: bool
+    effects: ConditionalEffects,
+    ax: Axes | Sequence[Axes] | None,
+    points: bool,
+    *,
+    rug: bool = False,
+    ncols: int | None = None,
+    figsize: tuple[float, float] | None = None,
 ) -> list[Axes]:
     """Draw all panels; see `ConditionalEffects.plot`."""
+    points, rug = flag("points", points), flag("rug", rug)
     parts = panels(effects)
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        columns = min(_COLUMNS, len(parts))
-        rows = -(-len(parts) // columns)
-        size = (4.6 * columns, 3.5 * rows)
-        figure = plt.figure(figsize=size, layout="constrained")
-        axes = [figure.add_subplot(rows, columns, k + 1) for k in range(len(parts))]
-    else:
-        axes = list(np.ravel(np.asarray(ax, dtype=object)))
-    if len(axes) != len(parts):
-        raise ArgumentError(f"the picture has {len(parts)} panels, but {len(axes)} axes were given")
+    surfaces = any(panel.effect.surface for panel in parts)
+    if points and effects.observed is None and not surfaces:
+        raise DataError(
+            f"points=True: the observed response has no place on the axis of {effects.label!r}; "
+            "rug=True marks the observed values of the predictors"
+        )
+    axes = _axes(len(parts), ax, ncols, figsize)
     for panel, one in zip(parts, axes, strict=True):
-        _draw_panel(panel, one, effects, points)
+        if panel.effect.surface:
+            draw_surface(panel.effect, panel.frame, one, effects.label,
+                         panel.points if points or rug else None)
+            one.set_title(panel.title, fontsize="medium")
+        else:
+            _draw_panel(panel, one, effects.label, points, rug)
+    for effect in effects.effects:
+        same = [a for p, a in zip(parts, axes, strict=True) if p.effect is effect]
+        if len(same) > 1 and not effect.surface:
+            # Panels of one effect are there to be compared.
+            ends = np.array([one.get_ylim() for one in same])
+            for one in same:
+                one.set_ylim(ends.min(), ends.max())
     return axes
 
 
-def _draw_panel(panel: Panel, ax: Axes, effects: ConditionalEffects, points: bool) -> None:
-    first = panel.effect.variables[0]
-    if points and effects.observed is not None:
-        _draw_points(panel, ax, effects.observed)
+def _axes(
+    n: int, ax: Axes | Sequence[Axes] | None, ncols: int | None, figsize: Any
+) -> list[Axes]:
+    if ax is not None:
+        if ncols is not None or figsize is not None:
+            raise ArgumentError("ncols and figsize are for a new figure: leave them out with ax")
+        axes = list(np.ravel(np.asarray(ax, dtype=object)))
+        if len(axes) != n:
+            raise ArgumentError(f"the picture has {n} panels, but {len(axes)} axes were given")
+        return axes
+    whole = isinstance(ncols, Integral) and not isinstance(ncols, bool)
+    if ncols is not None and not (whole and ncols >= 1):
+        raise ArgumentError(f"ncols must be a whole number of at least 1, got {ncols!r}")
+    import matplotlib.pyplot as plt
+
+    columns = min(int(ncols or _COLUMNS), n)
+    rows = -(-n // columns)
+    size = figure_size(figsize, (4.6 * columns, 3.5 * rows))
+    figure = plt.figure(figsize=size, layout="constrained")
+    return [figure.add_subplot(rows, columns, k + 1) for k in range(n)]
+
+
+def _draw_panel(panel: Panel, ax: Axes, label: str, points: bool, rug: bool) -> None:
+    effect = panel.effect
+    first = effect.variables[0]
     series = list(_series(panel))
-    for k, (label, part) in enumerate(series):
-        colour = f"C{k}"
+    colours = _colours(effect, len(series))
+    if points and panel.points is not None:
+        _draw_points(panel, ax, [label for label, _, _ in series], colours)
+    for k, (name, part, lines) in enumerate(series):
         if first.is_factor:
-            _draw_factor(ax, part, label, colour, k, len(series))
+            _draw_factor(ax, part, name, colours[k], k, len(series), _levels(panel))
         else:
-            _draw_line(ax, part, label, colour)
+            _draw_line(ax, part, lines, name, colours[k], k)
     if first.is_factor:
         levels = _levels(panel)
-        ax.set_xticks(range(len(levels)), levels)
+        crowded = sum(len(level) for level in levels) > 36
+        ax.set_xticks(range(len(levels)), levels, rotation=30 if crowded else 0,
+                      ha="right" if crowded else "center")
         ax.set_xlim(-0.5, len(levels) - 0.5)
+    if rug and panel.points is not None:
+        _draw_rug(panel, ax)
     ax.set_xlabel(first.name)
-    ax.set_ylabel(effects.label)
-    ax.set_title(panel.title)
-    if len(series) > 1:
-        ax.legend(title=_legend_title(panel.effect), frameon=False)
+    ax.set_ylabel(label)
+    ax.set_title(panel.title, fontsize="medium")
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    if len(series) > 1 and panel.last:
+        # Beside the axes, where it covers nothing.
+        ax.legend(title=_legend_title(effect), frameon=False, loc="upper left",
+                  bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, fontsize=9, title_fontsize=9,
+                  handlelength=2.4)
+
+
+def _colours(effect: Effect, n: int) -> list[Any]:
+    """Colours of the series: from dark to light where they are ordered."""
+    numeric = len(effect.variables) == 2 and not effect.variables[1].is_factor
+    if n <= 3 or not (numeric or effect.categories):
+        return [_COLOURS[k % len(_COLOURS)] for k in range(n)]
+    import matplotlib as mpl
+
+    return [mpl.colormaps["viridis"](v) for v in np.linspace(0.0, 0.85, n)]
 
 
 def _legend_title(effect: Effect) -> str:
@@ -104,48 +178,87 @@ def _levels(panel: Panel) -> list[str]:
     return list(dict.fromkeys(level_text(v) for v in panel.frame["effect1__"]))
 
 
-def _series(panel: Panel) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the parts of a panel with a colour of their own, and their labels."""
+def _series(panel: Panel) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame | None]]:
+    """Yield the parts of a panel with a colour of their own: label, estimates, single draws."""
     if "effect2__" not in panel.frame:
-        yield "", panel.frame
+        yield "", panel.frame, panel.lines
         return
     numeric = len(panel.effect.variables) == 2 and not panel.effect.variables[1].is_factor
     for value, part in panel.frame.groupby("effect2__", sort=False, observed=True):
-        yield (number_text(value) if numeric else level_text(value)), part
+        lines = panel.lines
+        if lines is not None:
+            lines = lines[lines["effect2__"] == value]
+        yield (number_text(value) if numeric else level_text(value)), part, lines
 
 
-def _draw_line(ax: Axes, part: pd.DataFrame, label: str, colour: str) -> None:
+def _draw_line(
+    ax: Axes, part: pd.DataFrame, lines: pd.DataFrame | None, label: str, colour: Any, k: int
+) -> None:
     x = part["effect1__"].to_numpy(dtype=float)
-    ax.fill_between(x, part["lower__"], part["upper__"], color=colour, alpha=0.2, linewidth=0)
-    ax.plot(x, part["estimate__"], color=colour, label=label)
+    if lines is None:
+        ax.fill_between(x, part["lower__"], part["upper__"], color=colour, alpha=0.2, linewidth=0)
+    else:
+        from matplotlib.collections import LineCollection
+
+        drawn = lines["estimate__"].to_numpy().reshape(-1, len(x))
+        alpha = float(np.clip(8.0 / len(drawn), 0.08, 0.5))
+        segments = [np.column_stack([x, y]) for y in drawn]
+        ax.add_collection(LineCollection(segments, colors=[colour], linewidths=0.7, alpha=alpha))
+    ax.plot(x, part["estimate__"], color=colour, label=label, ls=_STYLES[k % len(_STYLES)], lw=1.8)
 
 
 def _draw_factor(
-    ax: Axes, part: pd.DataFrame, label: str, colour: str, k: int, n: int
+    ax: Axes, part: pd.DataFrame, label: str, colour: Any, k: int, n: int, levels: Sequence[str]
 ) -> None:
-    levels = [level_text(v) for v in part["effect1__"]]
-    places = {level: i for i, level in enumerate(dict.fromkeys(levels))}
-    shift = 0.0 if n == 1 else _DODGE * (k / (n - 1) - 0.5)
-    x = np.array([places[level] for level in levels]) + shift
+    shift = _shift(k, n)
+    x = np.array([levels.index(level_text(v)) for v in part["effect1__"]]) + shift
     middle = part["estimate__"].to_numpy()
     ends = np.abs(np.stack([middle - part["lower__"], part["upper__"] - middle]))
-    ax.errorbar(x, middle, yerr=ends, fmt="o", color=colour, label=label, capsize=0)
+    ax.errorbar(x, middle, yerr=ends, fmt=_MARKERS[k % len(_MARKERS)], color=colour, label=label,
+                capsize=0, ms=5.5)
 
 
-def _draw_points(panel: Panel, ax: Axes, observed: pd.DataFrame) -> None:
+def _shift(k: int, n: int) -> float:
+    """How far the k-th of n series stands beside the middle of a level."""
+    return 0.0 if n == 1 else _DODGE * (k / (n - 1) - 0.5)
+
+
+def _draw_points(panel: Panel, ax: Axes, labels: Sequence[str], colours: Sequence[Any]) -> None:
+    effect, points = panel.effect, panel.points
+    assert points is not None
+    own: np.ndarray = np.full(len(points), -1)
+    if len(effect.variables) == 2 and effect.variables[1].is_factor:
+        # The colour and marker of the line or bar that a point belongs to.
+        by_level = {label: k for k, label in enumerate(labels)}
+        own = np.array([by_level.get(str(v), -1) for v in points[effect.variables[1].name]], int)
+    x = points[effect.variables[0].name]
+    if effect.variables[0].is_factor:
+        places = {level: i for i, level in enumerate(_levels(panel))}
+        wide = 0.12 if own.max(initial=-1) < 0 else 0.06
+        spread = np.random.default_rng(0).uniform(-wide, wide, len(points))
+        shifts = np.array([0.0 if k < 0 else _shift(int(k), len(labels)) for k in own])
+        x = np.array([places.get(str(v), np.nan) for v in x]) + spread + shifts
+    x, y = np.asarray(x, dtype=float), points["response__"].to_numpy(dtype=float)
+    for k in np.unique(own):
+        at = own == k
+        style = {"c": "0.45", "marker": "o"} if k < 0 else {
+            "c": [colours[k]], "marker": _MARKERS[k % len(_MARKERS)]
+        }  # fmt: skip
+        ax.scatter(x[at], y[at], s=13, alpha=0.55, linewidths=0, zorder=0, **style)
+
+
+def _draw_rug(panel: Panel, ax: Axes) -> None:
+    assert panel.points is not None
     first = panel.effect.variables[0]
-    x: Any = observed[first.name]
+    values = panel.points[first.name]
     if first.is_factor:
         places = {level: i for i, level in enumerate(_levels(panel))}
-        spread = np.random.default_rng(0).uniform(-0.12, 0.12, len(observed))
-        x = np.array([places.get(str(v), np.nan) for v in x]) + spread
-    colours: Any = "0.45"
-    if len(panel.effect.variables) == 2 and panel.effect.variables[1].is_factor:
-        # The colours of the lines or bars that the points belong to.
-        by_level = {label: f"C{k}" for k, (label, _) in enumerate(_series(panel))}
-        second = observed[panel.effect.variables[1].name]
-        colours = [by_level.get(str(v), "0.45") for v in second]
-    ax.scatter(x, observed["response__"], s=9, c=colours, alpha=0.5, linewidths=0, zorder=0)
+        spread = np.random.default_rng(0).uniform(-0.12, 0.12, len(values))
+        x = np.array([places.get(str(v), np.nan) for v in values]) + spread
+    else:
+        x = values.to_numpy(dtype=float)
+    ax.plot(x, np.full(len(x), 0.015), "|", color="0.25", ms=6, mew=0.6, alpha=0.6,
+            transform=ax.get_xaxis_transform(), label="_rug")
 
 
 def effects_html(effects: ConditionalEffects) -> str:

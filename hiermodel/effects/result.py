@@ -35,6 +35,13 @@ class Effect:
         Categories of the response when `frame` has a probability for each; else empty.
     held : str
         At what the other variables are held.
+    lines : pandas.DataFrame or None
+        Single draws: a row per draw (``draw__``) and row of `frame`, when they were asked for.
+    points : pandas.DataFrame or None
+        Observed values of the variables in each condition, with the response as ``response__``
+        where it has a place on the axis.
+    surface : bool
+        Whether two numbers are drawn as a surface.
     """
 
     name: str
@@ -42,6 +49,9 @@ class Effect:
     frame: pd.DataFrame
     categories: tuple[str, ...]
     held: str
+    lines: pd.DataFrame | None = None
+    points: pd.DataFrame | None = None
+    surface: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +95,13 @@ class ConditionalEffects(Mapping[str, pd.DataFrame]):
         return len(self.effects)
 
     def plot(
-        self, ax: Axes | Sequence[Axes] | None = None, points: bool = False
+        self,
+        ax: Axes | Sequence[Axes] | None = None,
+        points: bool = False,
+        *,
+        rug: bool = False,
+        ncols: int | None = None,
+        figsize: tuple[float, float] | None = None,
     ) -> list[Axes]:
         """Draw each effect: lines with ribbons for numbers, points with bars for factors.
 
@@ -94,16 +110,28 @@ class ConditionalEffects(Mapping[str, pd.DataFrame]):
         ax : Axes or sequence of Axes, optional
             Where to draw, one for each panel; a new figure by default.
         points : bool
-            Draw the observed data too.
+            Draw the observed data too; those of a condition with its levels of factors.
+        rug : bool
+            Mark the observed values of the first variable at the axis.
+        ncols : int, optional
+            Panels in a row: three by default.
+        figsize : (float, float), optional
+            Inches, for a new figure.
 
         Returns
         -------
         list of Axes
             One per panel: effect, condition, and, for interactions, category.
+
+        Raises
+        ------
+        DataError
+            With ``points=True`` where the response has no place: probabilities of categories,
+            linear predictors, other parameters.
         """
         from hiermodel.effects.draw import draw_effects
 
-        return draw_effects(self, ax, points)
+        return draw_effects(self, ax, points, rug=rug, ncols=ncols, figsize=figsize)
 
     def __repr__(self) -> str:
         parts = [f"Conditional effects: {self.label}"]

@@ -111,7 +111,8 @@ def plot_forest(fit: Fit, variables: str | Sequence[str] | None = None, **option
         Variables (``"r_subject"``), flat names or patterns with ``*``; by default what the
         summary shows.
     **options
-        For ArviZ's ``plot_forest``. Chains are drawn together unless ``combined=False``.
+        For ArviZ's ``plot_forest``; ``figsize`` in inches on both lines. Chains are drawn together
+        unless ``combined=False``.
 
     Returns
     -------

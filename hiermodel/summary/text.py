@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 _RHAT = "R-hat"
-_COUNTS = ("Bulk_ESS", "Tail_ESS", "levels", "n")
+_COUNTS = ("Bulk_ESS", "Tail_ESS", "levels", "n", "df")
 
 
 def decimals(frame: pd.DataFrame) -> int:

@@ -8,8 +8,17 @@ plotting.
 from hiermodel.verbs.accuracy import Accuracy
 from hiermodel.verbs.criticism import Criticism
 from hiermodel.verbs.effects import Effects
+from hiermodel.verbs.multilevel import Multilevel
 from hiermodel.verbs.pictures import Pictures
 from hiermodel.verbs.reports import Reports
 from hiermodel.verbs.tables import Tables
 
-__all__ = ["Accuracy", "Criticism", "Effects", "Pictures", "Reports", "Tables"]
+__all__ = [
+    "Accuracy",
+    "Criticism",
+    "Effects",
+    "Multilevel",
+    "Pictures",
+    "Reports",
+    "Tables",
+]

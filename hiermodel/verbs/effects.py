@@ -17,15 +17,17 @@ class Effects(Verbs):
     """Effects on the response, and hypotheses."""
 
     def conditional_effects(
-        self, effects: Any = None, *, resp: str | None = None, **options: Any
+        self, effects: Any = None, conditions: Any = None, *, resp: str | None = None,
+        **options: Any,
     ) -> ConditionalEffects:
         """Expected response over one or two predictors, the others held fixed.
 
-        See `hiermodel.effects.conditional_effects` for the options.
+        See `hiermodel.effects.conditional_effects` for the options: other `conditions`,
+        ``spaghetti``, ``surface``, ``method``, ``dpar``, ...
         """
         from hiermodel.effects import conditional_effects
 
-        return conditional_effects(self._one(resp), effects, **options)
+        return conditional_effects(self._one(resp), effects, conditions, **options)
 
     def posterior_smooths(
         self, smooth: str, newdata: Any = None, *, resp: str | None = None, **options: Any

@@ -71,3 +71,16 @@ def test_container_marks_divergences() -> None:
     stats = xr.Dataset({"diverging": (("chain", "draw"), np.ones((2, 20), bool))})
     data = _arviz.plot_data(draws, stats)
     assert bool(data["sample_stats"]["diverging"].all())
+
+
+def test_pairs_mark_divergences(fit) -> None:
+    stats = xr.Dataset({"diverging": (("chain", "draw"), np.zeros((2, 20), bool))})
+    stats["diverging"][:, :4] = True
+    assert plot_pairs(fit.with_group("sample_stats", stats)) is not None
+    assert any(ax.has_data() for ax in plt.gcf().axes)
+
+
+@pytest.mark.parametrize("plot", [plot_trace, plot_forest, plot_pairs])
+def test_size_is_given_in_the_same_way_on_both_lines_of_arviz(fit, plot) -> None:
+    plot(fit, ["b", "sigma"], figsize=(6.5, 4.0))
+    np.testing.assert_allclose(plt.gcf().get_size_inches(), (6.5, 4.0))

@@ -98,14 +98,15 @@ def test_bayes_r2_of_a_linear_model(linear: tuple) -> None:
     v = mu.var(axis=1, ddof=1)
     by_model = v / (v + sigma**2)
     by_residual = v / (v + (y - mu).var(axis=1, ddof=1))
-    for method, expected in ((None, by_model), ("model", by_model), ("residual", by_residual)):
+    for method, expected in (("model", by_model), ("residual", by_residual)):
         draws = fit.bayes_r2(method=method, summary=False)
         assert draws.dims == ("chain", "draw")
         np.testing.assert_allclose(np.ravel(draws), expected)
-    table = fit.bayes_r2(probs=(0.1,))
+    np.testing.assert_allclose(np.ravel(fit.bayes_r2(summary=False)), by_residual)
+    table = fit.bayes_r2(method="model", probs=(0.1,))
     assert table.columns.tolist() == ["Estimate", "Est.Error", "Q10"]
     assert table.loc["R2", "Estimate"] == pytest.approx(by_model.mean())
-    assert fit.bayes_r2(robust=True).loc["R2", "Estimate"] == pytest.approx(np.median(by_model))
+    assert fit.bayes_r2(robust=True).loc["R2", "Estimate"] == pytest.approx(np.median(by_residual))
     rows = fit.bayes_r2(reaction_data().iloc[:20], method="residual", summary=False)
     some = mu[:, :20]
     expected = some.var(axis=1, ddof=1)
