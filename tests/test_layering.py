@@ -61,6 +61,7 @@ ORDER = (
     "summary",
     "criticism",
     "effects",
+    "marginal",
     "plots",
     "verbs",
     "fitted",
