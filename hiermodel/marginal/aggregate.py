@@ -154,7 +154,9 @@ def _checked(groups: Subgroups) -> Subgroups:
         place = int(np.flatnonzero(totals <= 0)[0])
         row = groups.table.iloc[place]
         shown = ", ".join(f"{k} = {v}" for k, v in row.items()) or "all rows"
-        raise DataError(f"the weights of the subgroup {shown} are all zero")
+        raise DataError(
+            f"the weights of {shown} are all zero, so it has no average; leave out its rows"
+        )
     return groups
 
 

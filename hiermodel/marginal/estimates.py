@@ -54,8 +54,8 @@ def predictions(
         request.values.check(request.frame)
         repeated = len(request.frame) // count
         weights = None if weights is None else np.tile(weights, repeated)
-    elif newdata is None:
-        request.values.check(request.frame, "the data")
+    else:
+        request.values.check(request.frame, "the data" if newdata is None else "newdata")
     groups = subgroups(request.frame, by, weights)
     job = Job((unchanged(request.frame),), lambda sides, at: sides[0], of_averages=True)
     title = "Predictions" if groups is None else "Average predictions"

@@ -35,7 +35,8 @@ TOLERANCE = 1e-6
 _RULES: Mapping[int, tuple[tuple[str, int], ...]] = {
     0: (("hermite", 1), ("hermite", 2)),
     1: (("hermite", 5), ("hermite", 9), ("hermite", 15), ("hermite", 25), ("trapezoid", 81),
-        ("trapezoid", 161), ("trapezoid", 321), ("trapezoid", 641)),
+        ("trapezoid", 161), ("trapezoid", 321), ("trapezoid", 641), ("trapezoid", 1281),
+        ("trapezoid", 2561)),
     2: (("hermite", 5), ("hermite", 9), ("hermite", 15), ("hermite", 23), ("hermite", 35),
         ("trapezoid", 81), ("trapezoid", 121)),
     3: (("hermite", 5), ("hermite", 7), ("hermite", 11), ("hermite", 15), ("hermite", 21)),
@@ -44,7 +45,10 @@ _SOBOL = (("sobol", 9), ("sobol", 11), ("sobol", 13))
 # Random rules cannot be as exact; their error is far below that of the draws.
 _SOBOL_TOLERANCE = 5e-3
 _MIXING = (7, 11, 17, 25, 35, 49, 69, 97)
-_SMALL_WEIGHT = 1e-13
+# Corners of products that weigh less than this are left out.
+_SMALL_WEIGHT = 1e-20
+# More points than this, with those of mixing variables, are not tried.
+_MOST_NODES = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +195,8 @@ def nodes(kind: str, count: int, dims: int) -> tuple[Array, Array]:
         z = np.linspace(-10.0, 10.0, count)
         w = np.exp(-0.5 * z**2)
     w = w / w.sum()
+    if dims == 1:
+        return z[:, None], w
     grids = np.meshgrid(*[z] * dims, indexing="ij")
     weights = np.prod(np.meshgrid(*[w] * dims, indexing="ij"), axis=0).ravel()
     kept = weights > _SMALL_WEIGHT
@@ -221,14 +227,26 @@ class Rule:
     mixing: int
 
     @staticmethod
-    def ladder(dims: int) -> list[Rule]:
-        """Return the rules to choose from, coarse to fine."""
+    def ladder(dims: int, student: int) -> list[Rule]:
+        """Return the rules to choose from, coarse to fine.
+
+        Parameters
+        ----------
+        dims : int
+            Number of linear predictors that vary.
+        student : int
+            Number of mixing variables.
+        """
         kinds = _RULES.get(dims, _SOBOL)
+        if not student:
+            return [Rule(kind, count, 1) for kind, count in kinds]
         steps = max(len(kinds), len(_MIXING))
-        return [
+        rules = [
             Rule(*kinds[min(k, len(kinds) - 1)], _MIXING[min(k, len(_MIXING) - 1)])
             for k in range(steps)
         ]
+        fine = (len(nodes(r.kind, r.count, dims)[1]) * r.mixing**student for r in rules)
+        return [rule for rule, size in zip(rules, fine, strict=True) if size <= _MOST_NODES]
 
 
 def expectation(
@@ -297,11 +315,6 @@ def _mixtures(found: list[Source], count: int) -> Iterator[tuple[list[Any], Any]
     if not student:
         yield [1.0] * len(found), 1.0
         return
-    if len(student) > 2:
-        raise ArgumentError(
-            "groups='integrated' can integrate over Student effects of at most two clusters in a "
-            "row; give the others another mode, such as groups={'g': 'new'}"
-        )
     tables = [mixing(np.asarray(found[k].df), count) for k in student]
     for place in np.ndindex(*[count] * len(student)):
         multipliers: list[Any] = [1.0] * len(found)
@@ -341,21 +354,29 @@ def _cholesky(
     return root
 
 
-def choose_rule(values: Callable[[Rule], Array], dims: int) -> Rule:
+def choose_rule(values: Callable[[Rule], Array], dims: int, student: int = 0) -> Rule:
     """Return the coarsest rule that a finer one agrees with.
 
     Parameters
     ----------
     values : callable
         The quantity for a few rows and draws by a rule.
-    dims : int
+    dims, student : int
+        See `Rule.ladder`.
 
     Raises
     ------
+    ArgumentError
+        For more than two mixing variables.
     HiermodelError
         When no rule is fine enough: the expectation may not exist.
     """
-    ladder = Rule.ladder(dims)
+    if student > 2:
+        raise ArgumentError(
+            "groups='integrated' can integrate over Student effects of at most two clusters in a "
+            "row; give the others another mode, such as groups={'g': 'new'}"
+        )
+    ladder = Rule.ladder(dims, student)
     tolerance = TOLERANCE if dims <= 3 else _SOBOL_TOLERANCE
     with np.errstate(all="ignore"):
         before = values(ladder[0])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +28,9 @@ TYPES = ("response", "link", "predict")
 # About the size of one array of draws x rows.
 _CHUNK_BYTES = 16 * 2**20
 # Rows and draws by which the quadrature is chosen.
-_TRIAL_ROWS, _TRIAL_DRAWS = 30, 30
+_TRIAL_ROWS, _TRIAL_DRAWS = 30, 12
+# Where classes of draws end, as shares of all draws by how much their clusters differ.
+_CLASSES = (0.0, 0.5, 0.9, 0.99, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class Values:
     allow_new_levels: bool = False
     sample_new_levels: str = "uncertainty"
     one_trial: bool = False
-    rule: integrate.Rule | None = field(default=None, init=False)
+    rules: list[tuple[integrate.Rule, Array]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         """Bring the draws into the shape that all rows share."""
@@ -197,12 +201,9 @@ class Values:
         prediction = self._bind(frame)
         if self._varying:
             found = integrate.sources(self.clusters, frame)
-            if self.rule is None:
+            if not self.rules:
                 self.choose_rule(frame)
-            assert self.rule is not None
-            values = integrate.expectation(
-                prediction, found, self._varying, self.rule, self._evaluate
-            )
+            values = self._integrated(prediction, found)
         else:
             values = self._evaluate(prediction)
         values = np.asarray(values, dtype=float)
@@ -214,35 +215,51 @@ class Values:
         return values
 
     def choose_rule(self, frame: pd.DataFrame) -> None:
-        """Choose the quadrature by a few rows and draws, once for all rows."""
+        """Choose the quadrature by a few rows and draws, once for all rows.
+
+        Draws whose clusters differ more need finer rules, so that they are in classes.
+        """
         if not self._varying:
             return
         places = np.unique(np.linspace(0, len(frame) - 1, _TRIAL_ROWS).round().astype(int))
         rows = frame.iloc[places].reset_index(drop=True)
         prediction = self._bind(rows)
         found = integrate.sources(self.clusters, rows)
-        spread = sum(
-            (c.max(axis=1) for s in found for (p, q), c in s.covariance.items() if p == q),
-            np.zeros(self.size),
-        )
-        # The widest draws are the hardest: every so many, and always the last.
-        order = np.argsort(spread)
-        count = min(_TRIAL_DRAWS, self.size)
-        at = np.unique(order[np.linspace(0, self.size - 1, count).round().astype(int)])
-        few = replace(
-            prediction, draws={k: v[at] for k, v in prediction.draws.items()}, shape=(1, len(at))
-        )
-        cut = [
-            replace(
-                s, df=None if s.df is None else s.df[at],
-                covariance={k: c[at] for k, c in s.covariance.items()},
+        student = sum(source.df is not None for source in found)
+        spread = np.zeros(self.size)
+        for source in found:
+            for (p, q), covariance in source.covariance.items():
+                spread += covariance.max(axis=1) if p == q else 0.0
+        order = np.argsort(spread, kind="stable")
+        edges = np.unique(np.ceil(np.array(_CLASSES) * self.size).astype(int))
+        chosen: dict[integrate.Rule, list[Array]] = {}
+        for start, stop in pairwise(edges):
+            # The last draw of a class is its widest, and the hardest.
+            count = min(_TRIAL_DRAWS, stop - start)
+            at = order[np.unique(np.linspace(start, stop - 1, count).round().astype(int))]
+            few, cut = _some(prediction, found, at)
+            rule = integrate.choose_rule(
+                partial(self._expectation, few, cut), len(self._varying), student
             )
-            for s in found
-        ]
-        self.rule = integrate.choose_rule(
-            lambda rule: integrate.expectation(few, cut, self._varying, rule, self._evaluate),
-            len(self._varying),
-        )
+            chosen.setdefault(rule, []).append(order[start:stop])
+        self.rules = [(rule, np.sort(np.concatenate(at))) for rule, at in chosen.items()]
+
+    def _expectation(
+        self, prediction: Prediction, found: list[integrate.Source], rule: integrate.Rule
+    ) -> Array:
+        return integrate.expectation(prediction, found, self._varying, rule, self._evaluate)
+
+    def _integrated(self, prediction: Prediction, found: list[integrate.Source]) -> Array:
+        if len(self.rules) == 1:
+            return self._expectation(prediction, found, self.rules[0][0])
+        out: Array | None = None
+        for rule, at in self.rules:
+            values = self._expectation(*_some(prediction, found, at), rule)
+            if out is None:
+                out = np.empty((self.size, *values.shape[1:]))
+            out[at] = values
+        assert out is not None
+        return out
 
     def _bind(self, frame: pd.DataFrame) -> Prediction:
         model, part = self.fit.model, self.fit.model.part
@@ -300,3 +317,18 @@ class Values:
             "which families with categories do not have"
         )
 
+
+def _some(
+    prediction: Prediction, found: list[integrate.Source], at: Array
+) -> tuple[Prediction, list[integrate.Source]]:
+    """Some of the draws."""
+    draws = {name: values[at] for name, values in prediction.draws.items()}
+    cut = [
+        replace(
+            source,
+            df=None if source.df is None else source.df[at],
+            covariance={pair: c[at] for pair, c in source.covariance.items()},
+        )
+        for source in found
+    ]
+    return replace(prediction, draws=draws, shape=(1, len(at))), cut
