@@ -16,6 +16,7 @@ from hiermodel.errors import ArgumentError, DataError, did_you_mean
 from hiermodel.links import link_named
 from hiermodel.marginal import integrate
 from hiermodel.marginal.groups import Clusters, factors
+from hiermodel.marginal.quadrature import Rule, choose_rule
 from hiermodel.predict import EXPECTATION_ROLES, Prediction, PredictionOptions
 from hiermodel.predictions import _thinned
 from hiermodel.terms.base import Array
@@ -87,7 +88,7 @@ class Values:
     allow_new_levels: bool = False
     sample_new_levels: str = "uncertainty"
     one_trial: bool = False
-    rules: list[tuple[integrate.Rule, Array]] = field(default_factory=list, init=False)
+    rules: list[tuple[Rule, Array]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         """Bring the draws into the shape that all rows share."""
@@ -225,27 +226,26 @@ class Values:
         rows = frame.iloc[places].reset_index(drop=True)
         prediction = self._bind(rows)
         found = integrate.sources(self.clusters, rows)
-        student = sum(source.df is not None for source in found)
+        heavy = sum(source.df is not None for source in found)
         spread = np.zeros(self.size)
         for source in found:
             for (p, q), covariance in source.covariance.items():
                 spread += covariance.max(axis=1) if p == q else 0.0
         order = np.argsort(spread, kind="stable")
         edges = np.unique(np.ceil(np.array(_CLASSES) * self.size).astype(int))
-        chosen: dict[integrate.Rule, list[Array]] = {}
+        chosen: dict[Rule, list[Array]] = {}
         for start, stop in pairwise(edges):
             # The last draw of a class is its widest, and the hardest.
             count = min(_TRIAL_DRAWS, stop - start)
             at = order[np.unique(np.linspace(start, stop - 1, count).round().astype(int))]
             few, cut = _some(prediction, found, at)
-            rule = integrate.choose_rule(
-                partial(self._expectation, few, cut), len(self._varying), student
-            )
+            trial = partial(self._expectation, few, cut)
+            rule = choose_rule(trial, len(self._varying), heavy, len(found) - heavy)
             chosen.setdefault(rule, []).append(order[start:stop])
         self.rules = [(rule, np.sort(np.concatenate(at))) for rule, at in chosen.items()]
 
     def _expectation(
-        self, prediction: Prediction, found: list[integrate.Source], rule: integrate.Rule
+        self, prediction: Prediction, found: list[integrate.Source], rule: Rule
     ) -> Array:
         return integrate.expectation(prediction, found, self._varying, rule, self._evaluate)
 

@@ -9,7 +9,7 @@ from scipy import integrate, special, stats
 
 import hiermodel as hm
 from hiermodel.errors import ArgumentError, DataError, HiermodelError
-from hiermodel.marginal.integrate import mixing, nodes
+from hiermodel.marginal.quadrature import mixing, nodes, student
 
 from .posteriors import CHAINS, DRAWS, draws, fit_of, reaction_data
 
@@ -315,6 +315,8 @@ def test_rules_integrate_what_they_must() -> None:
     # E sqrt of the inverse multiplier: a moment of the chi distribution.
     chi = np.sqrt(2 / df) * np.exp(special.gammaln((df + 1) / 2) - special.gammaln(df / 2))
     np.testing.assert_allclose((w / np.sqrt(scale)).sum(axis=0), chi, rtol=1e-8)
+    z, w = student(df, 321)
+    np.testing.assert_allclose((w * z**2).sum(axis=0)[1:], (df / (df - 2))[1:], rtol=1e-6)
 
 
 def test_student_effects_of_many_clusters_are_refused() -> None:
@@ -334,3 +336,23 @@ def test_student_effects_of_many_clusters_are_refused() -> None:
     z = sum(float(fit.posterior[f"sd_{g}"].isel(**s).item()) * rng.standard_t(8.0, 400_000)
             for g in ("g", "k"))
     assert two.draws.isel(**s).item() == pytest.approx(special.expit(eta + z).mean(), abs=4e-3)
+
+
+def test_student_effects_on_two_parameters_share_their_mixing_variable() -> None:
+    frame = reaction_data().assign(hits=lambda d: d["n"])
+    formula = hm.bf("hits ~ 1 + (1 |i| gr(g, dist = 'student'))",
+                    "zi ~ 1 + (1 |i| gr(g, dist = 'student'))")
+    fit = fit_of(formula, hm.family("zero_inflated_poisson", link="softplus"), frame,
+                 df_1=np.full((CHAINS, DRAWS), 6.0))
+    rows = frame.iloc[[0]]
+    found = fit.predictions(rows, groups="integrated", draws=True).draws
+    rng = np.random.default_rng(5)
+    z = rng.normal(size=(400_000, 2)) * np.sqrt(6.0 / rng.chisquare(6.0, (400_000, 1)))
+    for draw in (2, 11):
+        s = {"chain": 1, "draw": draw}
+        sd = fit.posterior["sd_g"].isel(**s).values
+        eta = [fit.posterior_linpred(rows, dpar=p, re_formula="none").isel(**s).item()
+               for p in ("mu", "zi")]
+        y = np.logaddexp(0, eta[0] + sd[0] * z[:, 0])
+        y = y * special.expit(-eta[1] - sd[1] * z[:, 1])
+        assert found.isel(**s).item() == pytest.approx(y.mean(), rel=0.015)
