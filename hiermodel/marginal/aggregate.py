@@ -206,7 +206,8 @@ def estimate(
     keep : bool
         Keep the draws of single rows.
     """
-    values.choose_rule(_trial_rows(frame, jobs))
+    if values.integrates:
+        values.choose_rule(_trial_rows(frame, jobs))
     if groups is not None:
         return _averages(values, frame, jobs, groups)
     kept: list[list[Array]] = [[] for _ in jobs]

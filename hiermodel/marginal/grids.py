@@ -241,7 +241,8 @@ def _entries(fit: Fit, name: str, value: Any) -> list[Any]:
 def base_rows(fit: Fit, newdata: Any) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the rows of new data (or of the fit) that are for this response, and their labels."""
     if newdata is None:
-        return fit.frame, np.asarray(fit.row_labels)
+        frame, own = fit.model.part.rows(fit.frame), np.asarray(fit.row_labels)
+        return frame, own if len(own) == len(frame) else np.arange(len(frame))
     whole = as_frame(newdata)
     labels = row_labels(newdata)
     labels = np.arange(len(whole)) if labels is None else np.asarray(labels)

@@ -25,7 +25,7 @@ from hiermodel.marginal.grids import (
     model_variables,
 )
 from hiermodel.marginal.hypotheses import KINDS, pairs, row_names
-from hiermodel.marginal.request import Options, Request
+from hiermodel.marginal.request import RESERVED, Options, Request, free
 from hiermodel.marginal.table import Effects
 from hiermodel.terms.base import Array
 
@@ -66,6 +66,8 @@ def emmeans(
     assert result.draws is not None
     request.remark = grid.words(weights)
     draws, labels = _contrasted(result.draws, cells, result.categories, grid, contrasts)
+    shown = {c: free(str(c), RESERVED) for c in (*grid.by, *grid.specs)}
+    labels = labels.rename(columns=shown)
     what = "Estimated marginal means" if contrasts is None else "Contrasts of marginal means"
     return request.finish(draws, labels, f"{what}: {request.subject()}")
 

@@ -15,7 +15,7 @@ from hiermodel.arguments import flag
 from hiermodel.errors import ArgumentError, DataError, did_you_mean
 from hiermodel.marginal.aggregate import Job, estimate, row_weights, subgroups
 from hiermodel.marginal.contrasts import unchanged
-from hiermodel.marginal.request import Options, Request
+from hiermodel.marginal.request import RESERVED, Options, Request, free
 from hiermodel.marginal.table import Effects
 from hiermodel.terms.base import Array
 
@@ -48,6 +48,7 @@ def poststratify(
     draws = result.draws.reshape(len(result.draws), -1, width)
     counts = np.bincount(groups.codes, groups.weights, minlength=len(groups.table))
     table = groups.table.reset_index(drop=True)
+    table.columns = [free(str(c), RESERVED) for c in table.columns]
     if names is not None:
         draws, counts, table = _with_all(draws, counts, table)
     if total:
@@ -60,9 +61,10 @@ def poststratify(
     what = "Population totals" if total else "Population means"
     request.remark = f"{len(frame)} cells of {counts[-1]:.10g} people or units ({n})."
     out = request.finish(draws.reshape(len(draws), -1), labels, f"{what}: {request.subject()}")
-    if request.options.hypothesis is None and "n" not in out.columns:
-        out.insert(len(labels.columns), "n", np.repeat(counts, width))
-        out._shown = [*labels.columns, "n", *out._shown[len(labels.columns):]]
+    if request.options.hypothesis is None:
+        size = free("n", out.columns)
+        out.insert(len(labels.columns), size, np.repeat(counts, width))
+        out._numbers = [size, *out._numbers]
     return out
 
 

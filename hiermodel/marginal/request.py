@@ -150,7 +150,7 @@ class Request:
             out[name] = text
         if groups is not None:
             for name in groups.table.columns:
-                out[free(str(name), _RESERVED)] = groups.table[name].array
+                out[free(str(name), RESERVED)] = groups.table[name].array
         if categories:
             out = out.loc[np.repeat(np.arange(count), len(categories))].reset_index(drop=True)
             out["category"] = pd.Categorical(
@@ -174,8 +174,9 @@ class Request:
             known = model_columns(self.fit)
             varied = [c for c in known if c in out and c not in keys and _varies(out[c])]
             shown += varied[:_SHOWN_COLUMNS]
-        shown += list(table.columns)
-        return make_table(out, title, self.note(), shown, draws, self.values.shape, keys)
+        return make_table(
+            out, (title, self.note()), shown, list(table.columns), draws, self.values.shape, keys
+        )
 
     def _data_columns(self, results: Sequence[Result], taken: list[str]) -> pd.DataFrame:
         """The columns of the rows, for each job and category."""
@@ -220,7 +221,7 @@ class Request:
         return str(name)
 
 
-_RESERVED = (
+RESERVED = (
     ROWID, "term", "contrast", "category", "groups", "hypothesis", "Estimate", "Est.Error",
     "Post.Prob", "ROPE.Prob", "Decision",
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,15 +14,13 @@ from scipy import special
 
 from hiermodel.arguments import flag, probability
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
-from hiermodel.summary.html import frame_html, page
+from hiermodel.summary.html import page
 from hiermodel.summary.statistics import describe, quantile_name
 from hiermodel.summary.text import body
 from hiermodel.terms.base import Array
 
 # As many rows are shown.
 _SHOWN = 20
-_QUANTILE = re.compile(r"Q[\d.]+")
-_STATISTICS = ("Estimate", "Est.Error", "Post.Prob", "ROPE.Prob", "Decision", "n")
 _TRANSFORMS: Mapping[str, Callable[[Array], Array]] = {
     "exp": np.exp,
     "log": np.log,
@@ -159,11 +156,12 @@ class Effects(pd.DataFrame):
         Dims (chain, draw, row), rows as in the table.
     """
 
-    _metadata = ["title", "note", "_draws", "_shown"]  # noqa: RUF012
+    _metadata = ["title", "note", "_draws", "_labels", "_numbers"]  # noqa: RUF012
 
     title: str
     note: str
-    _shown: list[str]
+    _labels: list[str]
+    _numbers: list[str]
     _draws: xr.DataArray | None
 
     @property
@@ -186,9 +184,9 @@ class Effects(pd.DataFrame):
 
     def _brief(self) -> tuple[list[str], pd.DataFrame, str]:
         """Names of the labels, the first rows with them in front, and what is left out."""
-        keys = [c for c in getattr(self, "_shown", list(self.columns)) if c in self.columns]
-        part = pd.DataFrame(self)[keys].iloc[:_SHOWN].copy()
-        labels = [c for c in keys if not (c in _STATISTICS or _QUANTILE.fullmatch(str(c)))]
+        labels = [c for c in self._labels if c in self.columns]
+        numbers = [c for c in self._numbers if c in self.columns]
+        part = pd.DataFrame(self)[[*labels, *numbers]].iloc[:_SHOWN].copy()
         for name in labels:
             part[name] = [_label(v) for v in part[name]]
         left = len(self) - len(part)
@@ -209,36 +207,60 @@ class Effects(pd.DataFrame):
         return "\n".join(line for line in lines if line)
 
     def _repr_html_(self) -> str:
+        if "Estimate" not in self.columns:
+            return str(super()._repr_html_())
         labels, part, more = self._brief()
-        note = " ".join(t for t in (more, getattr(self, "note", "")) if t)
-        if len(labels) > 1:
-            part = part.set_axis(pd.MultiIndex.from_frame(part[labels]), axis=0)
-        elif labels:
-            part = part.set_axis(part[labels[0]], axis=0)
-        html = frame_html(part.drop(columns=labels), note=note)
-        heads = "".join(f'<th class="l">{escape(str(name))}</th>' for name in labels)
-        return page(getattr(self, "title", ""),
-                    [html.replace('<th class="l"></th>' * len(labels), heads, 1)])
+        classes = [' class="l"' if name in labels else "" for name in part.columns]
+        head = "".join(
+            f"<th{cls}>{escape(str(name))}</th>"
+            for cls, name in zip(classes, part.columns, strict=True)
+        )
+        rows = [
+            "".join(
+                f"<th{cls}>{escape(text)}</th>" if cls else f"<td>{escape(text)}</td>"
+                for cls, text in zip(classes, row, strict=True)
+            )
+            for row in zip(*body(part), strict=True)
+        ]
+        lines = "".join(f"<tr>{row}</tr>" for row in rows)
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+        notes = [f'<p class="note">{escape(t)}</p>' for t in (more, getattr(self, "note", "")) if t]
+        return page(getattr(self, "title", ""), [table, *notes])
 
 
 def _label(value: Any) -> str:
-    """A value of the data as a label: all digits of whole numbers, six of others."""
+    """A value of the data as a label: all digits of whole numbers, five of others."""
     if not isinstance(value, (float, np.floating)):
         return str(value)
     number = float(value)
-    return f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else f"{number:.6g}"
+    return f"{number:.0f}" if number.is_integer() and abs(number) < 1e15 else f"{number:.5g}"
 
 
 def make_table(
-    frame: pd.DataFrame, title: str, note: str, shown: Sequence[str],
+    frame: pd.DataFrame, words: tuple[str, str], labels: Sequence[str], numbers: Sequence[str],
     draws: Array | None, shape: tuple[int, int], keys: Sequence[str],
 ) -> Effects:
-    """Return a table with its words and its draws (draws, rows)."""
+    """Return a table with its words and its draws.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    words : tuple of str
+        Title and note.
+    labels, numbers : sequence of str
+        The columns that are shown.
+    draws : ndarray (draws, rows), optional
+    shape : tuple of int
+        Chains and draws.
+    keys : sequence of str
+        The columns that tell rows apart, which are coordinates of the draws.
+    """
     out = Effects(frame)
-    out.title, out.note, out._shown = title, note, list(shown)
+    out.title, out.note = words
+    out._labels, out._numbers = list(labels), list(numbers)
     array = None
     if draws is not None:
-        labels = {
+        coords = {
             f"{k}": ("row", np.asarray(frame[k].astype(str) if frame[k].dtype == "category"
                                        else frame[k]))
             for k in keys
@@ -246,7 +268,7 @@ def make_table(
         }
         array = xr.DataArray(
             draws.reshape(*shape, -1), dims=("chain", "draw", "row"),
-            coords={"row": np.arange(len(frame)), **labels}, name="effect",
+            coords={"row": np.arange(len(frame)), **coords}, name="effect",
         )
     out._draws = array
     return out

@@ -124,6 +124,11 @@ class Values:
                 )
 
     @property
+    def integrates(self) -> bool:
+        """True when some clusters are integrated over."""
+        return bool(self._varying)
+
+    @property
     def width(self) -> int:
         """Numbers per draw and row that are alive at once, for the size of chunks."""
         part = self.fit.model.part
