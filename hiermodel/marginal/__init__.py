@@ -11,10 +11,10 @@ from hiermodel.marginal.estimates import (
 from hiermodel.marginal.grids import datagrid
 from hiermodel.marginal.means import emmeans
 from hiermodel.marginal.poststratify import poststratify
-from hiermodel.marginal.table import Effects
+from hiermodel.marginal.table import EffectTable
 
 __all__ = [
-    "Effects",
+    "EffectTable",
     "avg_comparisons",
     "avg_predictions",
     "avg_slopes",

@@ -29,7 +29,7 @@ from hiermodel.marginal.grids import (
     model_variables,
 )
 from hiermodel.marginal.request import Options, Request
-from hiermodel.marginal.table import Effects
+from hiermodel.marginal.table import EffectTable
 from hiermodel.terms.base import Array
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ _STEP = 1e-4
 def predictions(
     fit: Fit, newdata: Any = None, *, variables: Any = None, by: Any = None, wts: Any = None,
     **options: Any,
-) -> Effects:
+) -> EffectTable:
     """Compute predictions of rows or averages of them; see `Fit.predictions`."""
-    request = Request.make(fit, newdata, Options(**options))
+    request = Request.make(fit, newdata, Options.of("predictions", options))
     weights = row_weights(request.frame, wts)
     if variables is not None:
         values = _values(fit, variables, request)
@@ -64,7 +64,7 @@ def predictions(
 
 def avg_predictions(
     fit: Fit, newdata: Any = None, *, variables: Any = None, by: Any = None, **options: Any
-) -> Effects:
+) -> EffectTable:
     """Compute averages of predictions; see `Fit.avg_predictions`."""
     if by is None:
         by = True if variables is None else _names(variables)
@@ -108,12 +108,12 @@ def _values(fit: Fit, variables: Any, request: Request) -> dict[str, list[Any]]:
 def comparisons(
     fit: Fit, variables: Any = None, newdata: Any = None, *, comparison: Any = "difference",
     cross: bool = False, by: Any = None, wts: Any = None, **options: Any,
-) -> Effects:
+) -> EffectTable:
     """Compute how predictions differ when variables change; see `Fit.comparisons`."""
     if not isinstance(cross, bool):
         raise ArgumentError(f"cross must be True or False, not {cross!r}")
     compare = comparison_named(comparison)
-    request = Request.make(fit, newdata, Options(**options))
+    request = Request.make(fit, newdata, Options.of("comparisons", options))
     request.values.check(request.frame, "the data" if newdata is None else "newdata")
     found = contrasts(fit, request.frame, variables, request.modes, cross)
     groups = subgroups(request.frame, by, row_weights(request.frame, wts))
@@ -132,7 +132,7 @@ def _comparison_job(compare: Comparison, contrast: Contrast) -> Job:
 
 def avg_comparisons(
     fit: Fit, variables: Any = None, newdata: Any = None, *, by: Any = None, **options: Any
-) -> Effects:
+) -> EffectTable:
     """Compute average comparisons; see `Fit.avg_comparisons`."""
     by = True if by is None else by
     _refuse_rows("avg_comparisons()", by)
@@ -142,7 +142,7 @@ def avg_comparisons(
 def slopes(
     fit: Fit, variables: Any = None, newdata: Any = None, *, slope: str = "dydx",
     by: Any = None, wts: Any = None, **options: Any,
-) -> Effects:
+) -> EffectTable:
     """Compute partial derivatives of predictions; see `Fit.slopes`."""
     if slope not in SLOPES:
         raise ArgumentError(
@@ -151,7 +151,7 @@ def slopes(
         )
     if options.get("type") == "predict":
         raise ArgumentError("type='predict' draws responses, which have no slope; use 'response'")
-    request = Request.make(fit, newdata, Options(**options))
+    request = Request.make(fit, newdata, Options.of("slopes", options))
     request.values.check(request.frame, "the data" if newdata is None else "newdata")
     names = _slope_variables(fit, variables, request)
     groups = subgroups(request.frame, by, row_weights(request.frame, wts))
@@ -209,7 +209,7 @@ def _slope_job(fit: Fit, frame: pd.DataFrame, name: str, slope: str) -> Job:
 
 def avg_slopes(
     fit: Fit, variables: Any = None, newdata: Any = None, *, by: Any = None, **options: Any
-) -> Effects:
+) -> EffectTable:
     """Compute average slopes; see `Fit.avg_slopes`."""
     by = True if by is None else by
     _refuse_rows("avg_slopes()", by)

@@ -26,7 +26,7 @@ from hiermodel.marginal.grids import (
 )
 from hiermodel.marginal.hypotheses import KINDS, pairs, row_names
 from hiermodel.marginal.request import RESERVED, Options, Request, free
-from hiermodel.marginal.table import Effects
+from hiermodel.marginal.table import EffectTable
 from hiermodel.terms.base import Array
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def emmeans(
     fit: Fit, specs: Any, by: Any = None, *, contrasts: Any = None,
     at: Mapping[str, Any] | None = None, weights: str = "equal", groups: Any = "none",
     **options: Any,
-) -> Effects:
+) -> EffectTable:
     """Compute estimated marginal means or their contrasts; see `Fit.emmeans`."""
     if weights not in WEIGHTS:
         raise ArgumentError(
@@ -51,7 +51,7 @@ def emmeans(
         raise ArgumentError("marginal means are of expectations: type is 'response' or 'link'")
     if at is not None and not isinstance(at, Mapping):
         raise ArgumentError(f"at holds values by variable, such as {{'x': [0, 1]}}, not {at!r}")
-    request = Request.make(fit, None, Options(groups=groups, **options))
+    request = Request.make(fit, None, Options.of("emmeans", options, groups=groups))
     grid = _grid(fit, request, specs, by, dict(at or {}))
     request.frame = grid.frame
     request.labels = np.arange(len(grid.frame))

@@ -16,7 +16,7 @@ from hiermodel.errors import ArgumentError, DataError, did_you_mean
 from hiermodel.marginal.aggregate import Job, estimate, row_weights, subgroups
 from hiermodel.marginal.contrasts import unchanged
 from hiermodel.marginal.request import RESERVED, Options, Request, free
-from hiermodel.marginal.table import Effects
+from hiermodel.marginal.table import EffectTable
 from hiermodel.terms.base import Array
 
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ ALL = "(all)"
 
 def poststratify(
     fit: Fit, cells: Any, n: str = "n", by: Any = None, *, total: bool = False, **options: Any
-) -> Effects:
+) -> EffectTable:
     """Estimate means or totals of a population; see `Fit.poststratify`."""
     flag("total", total)
     if isinstance(cells, str) or cells is None:
         raise ArgumentError("cells must be a data frame with a row for each cell of the population")
     if options.get("type") == "link" and total:
         raise ArgumentError("total=True counts responses; with type='link' there is nothing to sum")
-    request = Request.make(fit, cells, Options(one_trial=True, **options))
+    request = Request.make(fit, cells, Options.of("poststratify", options, one_trial=True))
     frame = request.frame
     sizes = _sizes(frame, n)
     request.values.check(frame, "cells")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from hiermodel.arguments import flag
-from hiermodel.errors import ArgumentError
+from hiermodel.errors import ArgumentError, did_you_mean
 from hiermodel.marginal.aggregate import Job, Result, Subgroups, estimate
 from hiermodel.marginal.grids import ROWID, base_rows, datagrid, model_columns
 from hiermodel.marginal.groups import group_modes, modes_text
 from hiermodel.marginal.hypotheses import compare_rows
-from hiermodel.marginal.table import Effects, Summariser, make_table, summariser
+from hiermodel.marginal.table import EffectTable, Summariser, make_table, summariser
 from hiermodel.marginal.values import Quantity, Values
 from hiermodel.terms.base import Array
 
@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 _GRIDS = {"mean": "mean_or_mode", "balanced": "balanced"}
 # As many columns of the data are printed with single rows.
 _SHOWN_COLUMNS = 5
+# What other packages call these arguments.
+_ELSEWHERE = {
+    "conf_level": "prob=", "ci": "prob=", "level": "prob=", "hdi_prob": "prob=",
+    "re_formula": "groups='none' (or another mode)", "re_form": "groups='none'",
+    "weights": "wts=", "transform_pre": "comparison=", "transform_post": "transform=",
+    "average_by": "by=", "conditional": "newdata=fit.datagrid(...)", "rope": "equivalence=",
+    "kind": "type=", "scale": "type=", "target": "dpar=", "eps": "nothing: slopes are exact enough",
+    "center": "robust=", "nsamples": "ndraws=", "num_draws": "ndraws=",
+}
 _WORDS = {
     "observed": "the observed levels of {}, with their own effects",
     "none": "the effects of {} are zero (a typical level, on the scale of the link)",
@@ -52,6 +61,23 @@ class Options:
     sample_new_levels: str = "uncertainty"
     one_trial: bool = False
 
+    @classmethod
+    def of(cls, verb: str, given: Mapping[str, Any], **more: Any) -> Options:
+        """Return the options that a user gave to a verb.
+
+        Raises
+        ------
+        ArgumentError
+            For an argument that there is not.
+        """
+        known = [field.name for field in fields(cls) if field.name != "one_trial"]
+        for name in given:
+            if name not in known:
+                advice = _ELSEWHERE.get(name)
+                hint = f"; write {advice}" if advice else did_you_mean(name, known)
+                raise ArgumentError(f"{verb}() has no argument {name!r}{hint}")
+        return cls(**given, **more)
+
 
 @dataclass(eq=False)
 class Request:
@@ -77,6 +103,7 @@ class Request:
         # The only response, or an error that says how to choose one.
         assert fit.model.part is not None
         flag("draws", options.draws)
+        fit.origin.warn_if_poor("this table")
         if isinstance(newdata, str):
             if newdata not in _GRIDS:
                 raise ArgumentError(
@@ -104,7 +131,7 @@ class Request:
         )
         return cls(fit, frame, labels, options, modes, values, summary)
 
-    def run(self, jobs: Sequence[Job], groups: Subgroups | None, title: str) -> Effects:
+    def run(self, jobs: Sequence[Job], groups: Subgroups | None, title: str) -> EffectTable:
         """Compute the jobs and return their table."""
         keep = self.options.draws or self.options.hypothesis is not None
         results = estimate(self.values, self.frame, jobs, groups, self.summariser, keep)
@@ -118,7 +145,7 @@ class Request:
     def finish(
         self, draws: Array, labels: pd.DataFrame, title: str,
         results: Sequence[Result] = (), groups: Subgroups | None = None,
-    ) -> Effects:
+    ) -> EffectTable:
         """Return the table of some draws (draws, rows), after the hypotheses."""
         extra: dict[str, Any] = {}
         hypothesis = self.options.hypothesis
@@ -161,7 +188,7 @@ class Request:
     def _table(
         self, labels: pd.DataFrame, table: pd.DataFrame, draws: Array | None, title: str,
         results: Sequence[Result], groups: Subgroups | None,
-    ) -> Effects:
+    ) -> EffectTable:
         if self.modes:
             labels = labels.assign(groups=modes_text(self.modes))
         keys = list(labels.columns)
@@ -198,8 +225,11 @@ class Request:
         centre = "Medians and MADs" if options.robust else "Means and standard deviations"
         origin = self.fit.origin
         of = "" if origin.is_plain else f" of {origin.phrase}"
-        parts.append(f"{centre} of {self.values.size} draws{of}; intervals hold "
-                     f"{100 * options.prob:g} %.")
+        if self.values.size == 1:
+            parts.append(f"One draw{of}, so there are no intervals.")
+        else:
+            parts.append(f"{centre} of {self.values.size} draws{of}; intervals hold "
+                         f"{100 * options.prob:g} %.")
         if self.summariser.equivalence is not None:
             low, high = self.summariser.equivalence
             parts.append(f"ROPE: {low:g} to {high:g}; decided where the interval lies inside "

@@ -143,7 +143,7 @@ def _transform(
     )
 
 
-class Effects(pd.DataFrame):
+class EffectTable(pd.DataFrame):
     """A data frame of effects that knows what they are of.
 
     A plain `pandas.DataFrame` in every other respect: what is cut out of it is one.
@@ -239,7 +239,7 @@ def _label(value: Any) -> str:
 def make_table(
     frame: pd.DataFrame, words: tuple[str, str], labels: Sequence[str], numbers: Sequence[str],
     draws: Array | None, shape: tuple[int, int], keys: Sequence[str],
-) -> Effects:
+) -> EffectTable:
     """Return a table with its words and its draws.
 
     Parameters
@@ -255,7 +255,7 @@ def make_table(
     keys : sequence of str
         The columns that tell rows apart, which are coordinates of the draws.
     """
-    out = Effects(frame)
+    out = EffectTable(frame)
     out.title, out.note = words
     out._labels, out._numbers = list(labels), list(numbers)
     array = None

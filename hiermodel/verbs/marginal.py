@@ -9,7 +9,7 @@ from hiermodel.verbs.base import Verbs
 if TYPE_CHECKING:
     import pandas as pd
 
-    from hiermodel.marginal import Effects
+    from hiermodel.marginal import EffectTable
 
 
 class Marginal(Verbs):
@@ -22,7 +22,7 @@ class Marginal(Verbs):
         prob: float = 0.95, robust: bool = False, draws: bool = False, ndraws: int | None = None,
         seed: int | None = None, allow_new_levels: bool = False,
         sample_new_levels: str = "uncertainty", resp: str | None = None,
-    ) -> Effects:
+    ) -> EffectTable:
         """Predictions for rows, or averages of them, summarised over the draws.
 
         Everything is computed in each draw and summarised at the end.
@@ -81,7 +81,7 @@ class Marginal(Verbs):
 
         Returns
         -------
-        Effects
+        EffectTable
             A pandas data frame with ``rowid`` (single rows), the columns of `by`, ``category``
             (responses with categories), ``groups`` (models with group-level effects),
             ``Estimate``, ``Est.Error`` and quantiles in units of the response, and the columns
@@ -96,8 +96,14 @@ class Marginal(Verbs):
 
         Examples
         --------
-        >>> fit.predictions(by="days")  # doctest: +SKIP
-        >>> fit.predictions("mean", groups="integrated")  # doctest: +SKIP
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("ToothGrowth")
+        >>> fit = hm.fit("len ~ supp * dose", data, chains=2, draws=100, warmup=200, seed=1,
+        ...              progress=False)
+        >>> fit.predictions(by="supp")["supp"].tolist()
+        ['OJ', 'VC']
+        >>> fit.predictions("mean", draws=True).draws.dims
+        ('chain', 'draw', 'row')
         """
         from hiermodel.marginal import predictions
 
@@ -111,7 +117,7 @@ class Marginal(Verbs):
     def avg_predictions(
         self, newdata: Any = None, *, variables: Any = None, by: Any = None,
         resp: str | None = None, **options: Any,
-    ) -> Effects:
+    ) -> EffectTable:
         """Averages of predictions over rows.
 
         Parameters
@@ -123,12 +129,17 @@ class Marginal(Verbs):
 
         Returns
         -------
-        Effects
+        EffectTable
             As of `predictions`, a row for each subgroup.
 
         Examples
         --------
-        >>> fit.avg_predictions(variables="treatment")  # doctest: +SKIP
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("ToothGrowth")
+        >>> fit = hm.fit("len ~ supp * dose", data, chains=2, draws=100, warmup=200, seed=1,
+        ...              progress=False)
+        >>> fit.avg_predictions(variables={"dose": [1, 2]})["dose"].tolist()
+        [1.0, 2.0]
         """
         from hiermodel.marginal import avg_predictions
 
@@ -138,7 +149,7 @@ class Marginal(Verbs):
         self, variables: Any = None, newdata: Any = None, *, comparison: Any = "difference",
         cross: bool = False, by: Any = None, wts: Any = None, resp: str | None = None,
         **options: Any,
-    ) -> Effects:
+    ) -> EffectTable:
         """How predictions change when variables change, for each row or averaged over rows.
 
         Parameters
@@ -161,7 +172,7 @@ class Marginal(Verbs):
 
         Returns
         -------
-        Effects
+        EffectTable
             As of `predictions`, with the columns ``term`` and ``contrast``.
 
         Raises
@@ -172,8 +183,13 @@ class Marginal(Verbs):
 
         Examples
         --------
-        >>> fit.comparisons({"days": 5}, by="subject")  # doctest: +SKIP
-        >>> fit.comparisons({"dose": "pairwise"}, comparison="ratio", by=True)  # doctest: +SKIP
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("ToothGrowth")
+        >>> fit = hm.fit("len ~ supp * dose", data, chains=2, draws=100, warmup=200, seed=1,
+        ...              progress=False)
+        >>> table = fit.comparisons({"dose": [0.5, 2], "supp": "reference"}, by=True)
+        >>> table["contrast"].tolist()
+        ['2 - 0.5', 'VC - OJ']
         """
         from hiermodel.marginal import comparisons
 
@@ -185,7 +201,7 @@ class Marginal(Verbs):
     def avg_comparisons(
         self, variables: Any = None, newdata: Any = None, *, by: Any = None,
         resp: str | None = None, **options: Any,
-    ) -> Effects:
+    ) -> EffectTable:
         """Comparisons averaged over rows.
 
         Parameters
@@ -195,12 +211,18 @@ class Marginal(Verbs):
 
         Returns
         -------
-        Effects
+        EffectTable
             As of `comparisons`, a row for each contrast and subgroup.
 
         Examples
         --------
-        >>> fit.avg_comparisons("treatment", comparison="lnor")  # doctest: +SKIP
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("ToothGrowth")
+        >>> fit = hm.fit("len ~ supp * dose", data, chains=2, draws=100, warmup=200, seed=1,
+        ...              progress=False)
+        >>> table = fit.avg_comparisons("supp", by="dose", hypothesis="b3 - b1 > 0")
+        >>> bool(table["Post.Prob"][0] > 0.9)
+        True
         """
         from hiermodel.marginal import avg_comparisons
 
@@ -209,7 +231,7 @@ class Marginal(Verbs):
     def slopes(
         self, variables: Any = None, newdata: Any = None, *, slope: str = "dydx",
         by: Any = None, wts: Any = None, resp: str | None = None, **options: Any,
-    ) -> Effects:
+    ) -> EffectTable:
         """Partial derivatives of predictions by numeric variables.
 
         Parameters
@@ -224,7 +246,7 @@ class Marginal(Verbs):
 
         Returns
         -------
-        Effects
+        EffectTable
             As of `predictions`, with the columns ``term`` and ``contrast``; in units of the
             response by those of the variable.
 
@@ -239,7 +261,12 @@ class Marginal(Verbs):
 
         Examples
         --------
-        >>> fit.slopes("days", "mean")  # doctest: +SKIP
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("ToothGrowth")
+        >>> fit = hm.fit("len ~ supp * dose", data, chains=2, draws=100, warmup=200, seed=1,
+        ...              progress=False)
+        >>> fit.slopes("dose", fit.datagrid(supp=["OJ", "VC"]))["supp"].tolist()
+        ['OJ', 'VC']
         """
         from hiermodel.marginal import slopes
 
@@ -250,7 +277,7 @@ class Marginal(Verbs):
     def avg_slopes(
         self, variables: Any = None, newdata: Any = None, *, by: Any = None,
         resp: str | None = None, **options: Any,
-    ) -> Effects:
+    ) -> EffectTable:
         """Slopes averaged over rows.
 
         Parameters
@@ -260,12 +287,17 @@ class Marginal(Verbs):
 
         Returns
         -------
-        Effects
+        EffectTable
             As of `slopes`, a row for each variable and subgroup.
 
         Examples
         --------
-        >>> fit.avg_slopes("days", groups="integrated")  # doctest: +SKIP
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("ToothGrowth")
+        >>> fit = hm.fit("len ~ supp * dose", data, chains=2, draws=100, warmup=200, seed=1,
+        ...              progress=False)
+        >>> fit.avg_slopes("dose", by="supp").columns.tolist()
+        ['term', 'contrast', 'supp', 'Estimate', 'Est.Error', 'Q2.5', 'Q97.5']
         """
         from hiermodel.marginal import avg_slopes
 
@@ -274,7 +306,7 @@ class Marginal(Verbs):
     def emmeans(
         self, specs: Any, by: Any = None, *, contrasts: Any = None, at: Any = None,
         weights: str = "equal", groups: Any = "none", resp: str | None = None, **options: Any,
-    ) -> Effects:
+    ) -> EffectTable:
         """Estimated marginal means, or contrasts of them.
 
         The means of a balanced grid: all levels of factors, numbers at their mean.
@@ -302,12 +334,17 @@ class Marginal(Verbs):
 
         Returns
         -------
-        Effects
+        EffectTable
             A row for each mean or contrast, in units of the response.
 
         Examples
         --------
-        >>> fit.emmeans("treatment", by="period", contrasts="pairwise")  # doctest: +SKIP
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("ToothGrowth")
+        >>> fit = hm.fit("len ~ supp * dose", data, chains=2, draws=100, warmup=200, seed=1,
+        ...              progress=False)
+        >>> fit.emmeans("supp", contrasts="pairwise", at={"dose": [1, 2]})["contrast"].tolist()
+        ['VC - OJ']
         """
         from hiermodel.marginal import emmeans
 
@@ -319,7 +356,7 @@ class Marginal(Verbs):
     def poststratify(
         self, cells: Any, n: str = "n", by: Any = None, *, total: bool = False,
         resp: str | None = None, **options: Any,
-    ) -> Effects:
+    ) -> EffectTable:
         """Means or totals of a population, from the sizes of its cells (MRP).
 
         Parameters
@@ -340,7 +377,7 @@ class Marginal(Verbs):
 
         Returns
         -------
-        Effects
+        EffectTable
             A row for each subgroup and the whole, with its size ``n``.
 
         Raises
@@ -350,7 +387,13 @@ class Marginal(Verbs):
 
         Examples
         --------
-        >>> fit.poststratify(census, n="people", by="state")  # doctest: +SKIP
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("ToothGrowth")
+        >>> fit = hm.fit("len ~ supp * dose", data, chains=2, draws=100, warmup=200, seed=1,
+        ...              progress=False)
+        >>> cells = fit.datagrid("balanced", dose=[1, 2]).assign(people=[10, 20, 30, 40])
+        >>> fit.poststratify(cells, n="people", by="supp")["n"].tolist()
+        [30.0, 70.0, 100.0]
         """
         from hiermodel.marginal import poststratify
 
@@ -388,8 +431,14 @@ class Marginal(Verbs):
 
         Examples
         --------
-        >>> fit.datagrid(days=[0, 5], subject=["308", "309"])  # doctest: +SKIP
-        >>> fit.datagrid("counterfactual", days=[0, 9])  # doctest: +SKIP
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("ToothGrowth")
+        >>> fit = hm.fit("len ~ supp * dose", data, chains=2, draws=100, warmup=200, seed=1,
+        ...              progress=False)
+        >>> fit.datagrid(dose=[0.5, 2], supp=["OJ", "VC"]).shape
+        (4, 2)
+        >>> fit.datagrid("counterfactual", supp=["OJ", "VC"])["rowid"].size
+        120
         """
         from hiermodel.marginal import datagrid
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -462,6 +464,10 @@ REFUSED = [
     (lambda f: f.slopes("dose"), ArgumentError, "'dose' is a factor, which has no slope"),
     (lambda f: f.slopes("x", slope="dxdy"), ArgumentError, "slope must be one of dydx, eyex"),
     (lambda f: f.slopes("x", type="predict"), ArgumentError, "have no slope"),
+    (lambda f: f.avg_slopes("x", conf_level=0.9), ArgumentError, "'conf_level'; write prob="),
+    (lambda f: f.avg_comparisons(grops="new"), ArgumentError, "did you mean 'groups'"),
+    (lambda f: f.avg_comparisons(re_formula=None), ArgumentError, "write groups='none'"),
+    (lambda f: f.poststratify(f.frame, one_trial=True), ArgumentError, "no argument 'one_trial'"),
 ]
 
 
@@ -470,6 +476,36 @@ def test_bad_arguments(fit, k) -> None:
     call, error, message = REFUSED[k]
     with pytest.raises(error, match=message):
         call(fit)
+
+
+def test_rows_of_a_subset_and_several_responses() -> None:
+    frame = reaction_data().assign(keep=np.tile([True, False], 20))
+    one = fit_of("y | subset(keep) ~ x + (1 | g)", frame=frame)
+    rows = one.predictions(frame)
+    assert rows["rowid"].tolist() == list(range(0, 40, 2))
+    check(rows, flat(one.posterior_epred(frame)))
+    check(one.predictions(), epred(one))
+    both = hm.bf("y | subset(keep) ~ x + (1 |p| g)") + hm.bf("z ~ dose + (1 |p| g)")
+    fit = fit_of(both + hm.set_rescor(False), frame=frame)
+    check(fit.predictions(resp="y"), flat(fit.posterior_epred(resp="y")))
+    # Each response reads its own effects of the clusters they share.
+    for resp, k in (("y", 0), ("z", 1)):
+        new = flat(fit.predictions(frame, resp=resp, groups="new", seed=2, draws=True).draws)
+        typical = flat(fit.predictions(frame, resp=resp, groups="none", draws=True).draws)
+        effect = (new - typical)[:, 0]
+        np.testing.assert_allclose(new - typical, np.tile(effect[:, None], new.shape[1]))
+        scale = flat(fit.posterior["sd_g"])[:, k]
+        assert 0.5 < np.std(effect / scale) < 1.6
+
+
+def test_other_data_frames_and_pickles(fit) -> None:
+    columns = {c: list(fit.frame[c].astype(str) if c == "dose" else fit.frame[c])
+               for c in fit.frame.columns}
+    check(fit.predictions(columns), epred(fit))
+    table = fit.avg_predictions(by="dose")
+    again = pickle.loads(pickle.dumps(table))
+    assert repr(again) == repr(table)
+    np.testing.assert_array_equal(again.draws, table.draws)
 
 
 def test_nothing_is_not_a_number(counts) -> None:
