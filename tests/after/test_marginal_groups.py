@@ -249,6 +249,7 @@ def test_the_average_over_new_clusters_is_the_integrated_expectation() -> None:
 def test_chunks_share_the_new_cluster(monkeypatch, logistic) -> None:
     whole = of(logistic, logistic.frame, "new", seed=2)
     monkeypatch.setattr("hiermodel.marginal.values._CHUNK_BYTES", 8 * 40 * 7)
+    monkeypatch.setattr("hiermodel.marginal.values._INTEGRATED", 1)
     np.testing.assert_allclose(of(logistic, logistic.frame, "new", seed=2), whole)
     pieces = of(logistic, logistic.frame, "integrated")
     monkeypatch.undo()
