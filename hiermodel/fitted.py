@@ -26,11 +26,11 @@ from hiermodel.modeling import Model
 from hiermodel.origin import Origin
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predictions import category_attrs
-from hiermodel.verbs import Criticism, Effects, Marginal, Pictures, Tables
+from hiermodel.verbs import Criticism, Effects, Marginal, Pictures, Reports, Tables
 
 
 @dataclass(frozen=True, eq=False)
-class Fit(Tables, Criticism, Effects, Marginal, Pictures):
+class Fit(Tables, Criticism, Effects, Marginal, Pictures, Reports):
     """The posterior of a model: draws with labels, and everything that people do with them.
 
     Made by `hiermodel.fit`, `Model.fit`, `Fit.from_draws` or `hiermodel.load`.

@@ -5,7 +5,8 @@ functions (``inv_logit``, ``Phi``, ``Phi_approx``, ``inv_cloglog``, ``log1p_exp`
 others are: squareplus ``(x + sqrt(x^2 + 4)) / 2`` (Barron 2021, arXiv:2112.11687), written as
 ``exp(asinh(x / 2))`` because the plain form loses all digits at large negative x; softit
 ``s / (1 + s)`` with ``s = log(1 + exp(x))``, a logit that is linear and not exponential in one
-tail; cauchit, the Cauchy distribution function; logm1 ``1 + exp(x)``; log1p ``exp(x) - 1``.
+tail; cauchit, the Cauchy distribution function; logm1 ``1 + exp(x)``; logitm1
+``1 + inv_logit(x)``; log1p ``exp(x) - 1``.
 
 Links whose inverse is a probability also carry ``log F`` and ``log(1 - F)``, computed without
 cancellation: ordinal densities are built from these.
@@ -170,6 +171,12 @@ def _open_links() -> tuple[Link, ...]:
             lambda x: 1 + stan_call("exp", x),
             lambda x: 1 + np.exp(x),
             lambda y: np.log(np.asarray(y) - 1),
+        ),
+        Link(
+            "logitm1",
+            lambda x: 1 + stan_call("inv_logit", x),
+            lambda x: 1 + special.expit(x),
+            lambda y: special.logit(np.asarray(y) - 1),
         ),
         Link("log1p", _stan("expm1"), np.expm1, np.log1p),
         Link(

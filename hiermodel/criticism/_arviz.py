@@ -31,15 +31,19 @@ def pair_options(divergences: bool) -> dict[str, Any]:
     return {"divergences": divergences}
 
 
-def title(picture: Any, text: str) -> None:
-    """Write a title above what `plot` gave back, where the backend is matplotlib."""
+def figure_of(picture: Any) -> Any:
+    """Return the matplotlib figure of what a plot gave back, None with another backend."""
     import numpy as np
 
     if hasattr(picture, "viz"):
         found = picture.viz
-        figure = found["figure"].item() if "figure" in found else None
-    else:
-        figure = getattr(np.ravel(np.asarray(picture, dtype=object))[0], "figure", None)
+        return found["figure"].item() if "figure" in found else None
+    return getattr(np.ravel(np.asarray(picture, dtype=object))[0], "figure", None)
+
+
+def title(picture: Any, text: str) -> None:
+    """Write a title above what `plot` gave back, where the backend is matplotlib."""
+    figure = figure_of(picture)
     if figure is not None and hasattr(figure, "suptitle"):
         figure.suptitle(text, fontsize="medium")
 

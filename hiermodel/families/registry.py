@@ -22,6 +22,7 @@ from hiermodel.families import (
     positive,
     reaction_times,
     survival,
+    tweedie,
     two_sided,
 )
 from hiermodel.families.base import Family, Fused
@@ -32,6 +33,7 @@ _FAMILIES: dict[str, Family] = {
         continuous,
         two_sided,
         positive,
+        tweedie,
         reaction_times,
         survival,
         extreme,

@@ -9,6 +9,7 @@ from hiermodel.verbs.criticism import Criticism
 from hiermodel.verbs.effects import Effects
 from hiermodel.verbs.marginal import Marginal
 from hiermodel.verbs.pictures import Pictures
+from hiermodel.verbs.reports import Reports
 from hiermodel.verbs.tables import Tables
 
-__all__ = ["Criticism", "Effects", "Marginal", "Pictures", "Tables"]
+__all__ = ["Criticism", "Effects", "Marginal", "Pictures", "Reports", "Tables"]

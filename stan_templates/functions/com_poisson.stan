@@ -1,18 +1,19 @@
 /* Conway-Maxwell-Poisson: P(y) proportional to rate^y / (y!)^nu (Shmueli et al. 2005,
- * doi:10.1111/j.1467-9876.2005.00474.x). Sum of the terms from `first` on, on the log scale; it
- * stops when a geometric series above the rest is below rounding.
+ * doi:10.1111/j.1467-9876.2005.00474.x). Sum of the terms from `first` on, on the log scale, in
+ * blocks whose log factorials are numbers; it stops when a geometric series above the rest is
+ * below rounding. No count is in the millions: there nu is zero but for rounding.
  */
-real com_poisson_log_sum(real first, real log_rate, real nu) {
-  real k = first;
-  real term = k * log_rate - nu * lgamma(k + 1);
-  real total = term;
-  real rest = total;
-  while (rest > total - 38) {
-    k += 1;
+real com_poisson_log_sum(int first, real log_rate, real nu) {
+  int k = first;
+  real total = negative_infinity();
+  real rest = positive_infinity();
+  while (rest > total - 38 && k < 1000000) {
+    vector[32] counts = k + linspaced_vector(32, 0, 31);
+    vector[32] terms = counts * log_rate - nu * lgamma(counts + 1);
+    total = log_sum_exp(total, log_sum_exp(terms));
+    k += 32;
     real log_ratio = log_rate - nu * log(k);
-    term += log_ratio;
-    total = log_sum_exp(total, term);
-    rest = log_ratio < 0 ? term + log_ratio - log1m_exp(log_ratio) : total;
+    rest = log_ratio < 0 ? terms[32] + log_ratio - log1m_exp(log_ratio) : positive_infinity();
   }
   return total;
 }
@@ -30,7 +31,12 @@ real com_poisson_log_normalizer(real log_rate, real nu) {
                   * (1.0 / 24 + ((s + 23) / 1152 + (5 * square(s) - 298 * s + 11237) / 414720 / x) / x);
     return x - 0.5 * (nu - 1) * (log_mode + log(2 * pi())) - 0.5 * log(nu) + log1p(series);
   }
-  return com_poisson_log_sum(fmax(0, floor(mode - 10 * sqrt(mode / nu) - 10)), log_rate, nu);
+  real lowest = mode - 10 * sqrt(mode / nu) - 10;
+  int first = 0;
+  while (first + 32 < lowest) {
+    first += 32;
+  }
+  return com_poisson_log_sum(first, log_rate, nu);
 }
 real com_poisson_lpmf(int y, real log_rate, real nu) {
   return y * log_rate - nu * lgamma(y + 1) - com_poisson_log_normalizer(log_rate, nu);

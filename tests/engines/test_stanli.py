@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -233,6 +234,15 @@ def slow_run(**settings: object) -> Draws:
     return StanliEngine().sample(code, data, (param("mu", "real"),), chosen)
 
 
+@pytest.fixture
+def keyboard() -> Iterator[None]:
+    """Interrupts that raise, as in a terminal; a shell ignores them in what it runs behind."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("keyboard")
 @pytest.mark.parametrize("progress", [True, False])
 def test_interrupt_ends_the_run(progress: bool, capfd: pytest.CaptureFixture[str]) -> None:
     before = threading.active_count()

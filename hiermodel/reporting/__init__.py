@@ -1,0 +1,5 @@
+"""A fit as one HTML page."""
+
+from hiermodel.reporting.build import report
+
+__all__ = ["report"]
