@@ -99,7 +99,7 @@ def subgroups(
         return _checked(Subgroups(pd.DataFrame(index=[0]), np.zeros(n, dtype=int), weights))
     if isinstance(by, pd.DataFrame) or not isinstance(by, (str, list, tuple)):
         return _checked(_mapped(frame, by, weights))
-    names = [by] if isinstance(by, str) else list(by)
+    names = [by] if isinstance(by, str) else list(dict.fromkeys(by))
     if not names:
         raise ArgumentError("by names no column; by=True is one average over all rows")
     _check_columns(frame, names)
@@ -207,7 +207,7 @@ def estimate(
         Keep the draws of single rows.
     """
     if values.integrates:
-        values.choose_rule(_trial_rows(frame, jobs))
+        values.choose_rule(_trial_rows(values, frame, jobs))
     if groups is not None:
         return _averages(values, frame, jobs, groups)
     kept: list[list[Array]] = [[] for _ in jobs]
@@ -233,11 +233,14 @@ def estimate(
     ]
 
 
-def _trial_rows(frame: pd.DataFrame, jobs: Sequence[Job]) -> pd.DataFrame:
-    """A few rows of every side."""
-    places = np.unique(np.linspace(0, len(frame) - 1, 5).round().astype(int))
+def _trial_rows(values: Values, frame: pd.DataFrame, jobs: Sequence[Job]) -> pd.DataFrame:
+    """A few rows of every side, among them those that are hardest to integrate."""
+    spread = np.linspace(0, len(frame) - 1, 4).round().astype(int)
     sides = {side.key: side for job in jobs for side in job.sides}
-    rows = [side.apply(frame, slice(None)).iloc[places] for side in list(sides.values())[:12]]
+    rows = []
+    for side in list(sides.values())[:15]:
+        changed = side.apply(frame, slice(None)).reset_index(drop=True)
+        rows.append(changed.iloc[np.unique([*spread, *values.widest(changed)])])
     return pd.concat(rows, ignore_index=True)
 
 

@@ -9,7 +9,7 @@ population of clusters, in each posterior draw.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,6 +96,12 @@ class Factor:
         """Its name as users see it."""
         return self.owners[0].name
 
+    def some(self, at: Array) -> Factor:
+        """Return the factor with some of its draws."""
+        d = self.draws
+        cor, df = (None if v is None else v[at] for v in (d.cor, d.df))
+        return replace(self, draws=GroupDraws(d.r[at], d.sd[at], cor, df))
+
     def columns(self, owner: GroupEffects) -> list[int]:
         """Positions of the coefficients of a block among those of the factor."""
         return [self.labels.index(coef.label) for coef in owner.coefs]
@@ -139,8 +145,8 @@ class Clusters:
     seed: int
     allow_new_levels: bool = False
     sample_new_levels: str = "uncertainty"
-    _known: dict[int, Array] = field(default_factory=dict)
-    _new: dict[tuple[str, str, int], Array] = field(default_factory=dict)
+    _known: dict[int, Array] = field(default_factory=dict, init=False)
+    _new: dict[tuple[str, str, int], Array] = field(default_factory=dict, init=False)
 
     def of(self, mode: str) -> tuple[Factor, ...]:
         """Return the factors with a mode."""

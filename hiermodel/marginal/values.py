@@ -31,7 +31,7 @@ _CHUNK_BYTES = 2 * 2**20
 # Times as much for integrals, where every chunk is computed at many nodes.
 _INTEGRATED = 12
 # Rows and draws by which the quadrature is chosen.
-_TRIAL_ROWS, _TRIAL_DRAWS = 30, 12
+_TRIAL_ROWS, _TRIAL_DRAWS = 100, 12
 # Where classes of draws end, as shares of all draws by how much their clusters differ.
 _CLASSES = (0.0, 0.5, 0.9, 0.99, 1.0)
 
@@ -222,6 +222,17 @@ class Values:
             shown = ", ".join(f"{k} = {v}" for k, v in frame.iloc[row].items())
             raise DataError(f"the model gives no number for the row {shown}")
         return values
+
+    def widest(self, frame: pd.DataFrame) -> Array:
+        """Positions of the rows whose linear predictors vary most over clusters."""
+        at = np.unique(np.linspace(0, self.size - 1, _TRIAL_DRAWS).round().astype(int))
+        few = replace(self.clusters, factors=tuple(f.some(at) for f in self.clusters.factors))
+        total: dict[int, Array] = {}
+        for source in integrate.sources(few, frame):
+            for (p, q), covariance in source.covariance.items():
+                if p == q:
+                    total[p] = total.get(p, np.zeros(len(frame))) + covariance.mean(axis=0)
+        return np.unique([int(variance.argmax()) for variance in total.values()]).astype(int)
 
     def choose_rule(self, frame: pd.DataFrame) -> None:
         """Choose the quadrature by a few rows and draws, once for all rows.

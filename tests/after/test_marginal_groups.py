@@ -357,3 +357,18 @@ def test_student_effects_on_two_parameters_share_their_mixing_variable() -> None
         y = np.logaddexp(0, eta[0] + sd[0] * z[:, 0])
         y = y * special.expit(-eta[1] - sd[1] * z[:, 1])
         assert found.isel(**s).item() == pytest.approx(y.mean(), rel=0.015)
+
+
+def test_rows_far_out_decide_how_fine_the_quadrature_is() -> None:
+    frame = pd.concat([reaction_data()] * 50, ignore_index=True)
+    fit = fit_of("old ~ x + (0 + x | g)", "bernoulli", frame, sd_1=np.full((CHAINS, DRAWS, 1), 0.5))
+    rows = frame.assign(x=0.1)
+    # One row among two thousand whose effects have a standard deviation of 20.
+    rows.loc[777, "x"] = 40.0
+    found = of(fit, rows, "integrated")[:, 777]
+    eta = flat(fit.posterior_linpred(rows.iloc[[777]], re_formula="none"))[:, 0]
+    for s in (0, 17, 39):
+        expected = integrate.quad(
+            lambda e, s=s: special.expit(e) * stats.norm.pdf(e, eta[s], 20.0),
+            -200, 200, points=[0, eta[s]], limit=500, epsabs=1e-11)[0]
+        assert found[s] == pytest.approx(expected, rel=1e-5, abs=1e-8)
