@@ -2,8 +2,8 @@
 
 Usage: ``python benchmarks/run.py [NAME ...] [--quick] [--json FILE]``
 
-Names: import, sleepstudy, overhead, bind, predictions, loo; all of them by default. A peer that is
-not installed is left out and named. The exit code is 1 when a limit is exceeded.
+Names: import, sleepstudy, overhead, bind, predictions, loo, comparisons; all of them by default. A
+peer that is not installed is left out and named. The exit code is 1 when a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -200,6 +200,23 @@ def bench_loo(quick: bool) -> list[Row]:
     ]
 
 
+def bench_comparisons(quick: bool) -> list[Row]:
+    """Compare 10,000 rows of a logistic multilevel model in 4000 draws."""
+    n, draws = (2_000, 1000) if quick else (10_000, 4000)
+    found = {w: report("comparisons_hiermodel", n, draws, w)
+             for w in ("rows", "average", "integrated")}
+    other = report("comparisons_numpy", n, draws)
+    rows, label = found["rows"], "plain NumPy"
+    name = "comparisons"
+    return [
+        Row(name, f"{draws} draws x {n:,} rows", rows["seconds"], "s", 5.0, label,
+            other["seconds"]),
+        Row(name, "peak resident size", rows["peak"] / GB, "GB", 2.0, label, other["peak"] / GB),
+        Row(name, "average over rows", found["average"]["seconds"], "s", 5.0),
+        Row(name, "average, integrated clusters", found["integrated"]["seconds"], "s"),
+    ]
+
+
 BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "import": bench_import,
     "sleepstudy": bench_sleepstudy,
@@ -207,6 +224,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "bind": bench_bind,
     "predictions": bench_predictions,
     "loo": bench_loo,
+    "comparisons": bench_comparisons,
 }
 
 

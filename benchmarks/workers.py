@@ -296,12 +296,62 @@ def loo_arviz() -> dict[str, Any]:
     return _best_of_three(task)
 
 
+# ---------------------------------------------------------------------------- effects on responses
+
+
+def _logistic_fit(rows: int, draws: int) -> Any:
+    """A logistic model of ``x + (x | g)`` with 100 groups and random draws."""
+    import hiermodel as hm
+
+    data = _grouped_frame(rows, 100)
+    data["y"] = (data["y"] > 1).astype(int)
+    given = _random_draws(100, draws)
+    del given["sigma"]
+    # Standard deviations as large as people see them.
+    given["sd_1"] = given["sd_1"] / given["sd_1"].max()
+    model = hm.model("y ~ x + (x | g)", data, family="bernoulli")
+    return hm.Fit.from_draws(model, data, given)
+
+
+def comparisons_hiermodel() -> dict[str, Any]:
+    """Compare every row with x + 1, or take averages; peak resident size of the process."""
+    rows, draws, what = int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    fit = _logistic_fit(rows, draws)
+    few = fit.frame.head(10)
+    fit.comparisons("x", few)
+    started = time.perf_counter()
+    if what == "rows":
+        fit.comparisons("x")
+    elif what == "average":
+        fit.avg_comparisons("x")
+    else:
+        fit.avg_comparisons("x", groups="integrated")
+    return {"seconds": time.perf_counter() - started, "peak": peak_rss()}
+
+
+def comparisons_numpy() -> dict[str, Any]:
+    """Do the same as one writes it down, all rows and draws at once."""
+    import numpy as np
+    from scipy import special
+
+    rows, draws = int(sys.argv[2]), int(sys.argv[3])
+    fit = _logistic_fit(rows, draws)
+    started = time.perf_counter()
+    low = special.expit(fit.posterior_linpred(fit.frame).values)
+    high = special.expit(fit.posterior_linpred(fit.frame.assign(x=fit.frame["x"] + 1)).values)
+    change = (high - low).reshape(draws, rows)
+    np.column_stack([change.mean(axis=0), change.std(axis=0, ddof=1),
+                     *np.quantile(change, [0.025, 0.975], axis=0)])
+    return {"seconds": time.perf_counter() - started, "peak": peak_rss()}
+
+
 WORKERS: dict[str, Callable[[], dict[str, Any]]] = {
     worker.__name__: worker
     for worker in (
         sleepstudy_hiermodel, sleepstudy_stanli, sleepstudy_statsmodels, sleepstudy_bambi,
         overhead, bind_hiermodel, bind_formulaic, bind_formulae,
         predictions_hiermodel, predictions_numpy, loo_hiermodel, loo_arviz,
+        comparisons_hiermodel, comparisons_numpy,
     )
 }
 

@@ -31,6 +31,7 @@ from hiermodel.verbs import (
     Accuracy,
     Criticism,
     Effects,
+    Marginal,
     Multilevel,
     Pictures,
     Reports,
@@ -39,7 +40,7 @@ from hiermodel.verbs import (
 
 
 @dataclass(frozen=True, eq=False)
-class Fit(Tables, Criticism, Accuracy, Effects, Multilevel, Pictures, Reports):
+class Fit(Tables, Criticism, Accuracy, Effects, Marginal, Multilevel, Pictures, Reports):
     """The posterior of a model: draws with labels, and everything that people do with them.
 
     Made by `hiermodel.fit`, `Model.fit`, `Fit.from_draws` or `hiermodel.load`.

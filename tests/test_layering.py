@@ -65,6 +65,7 @@ ORDER = (
     "summary",
     "criticism",
     "effects",
+    "marginal",
     "plots",
     "multilevel",
     "reporting",

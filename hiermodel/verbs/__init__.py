@@ -8,6 +8,7 @@ plotting.
 from hiermodel.verbs.accuracy import Accuracy
 from hiermodel.verbs.criticism import Criticism
 from hiermodel.verbs.effects import Effects
+from hiermodel.verbs.marginal import Marginal
 from hiermodel.verbs.multilevel import Multilevel
 from hiermodel.verbs.pictures import Pictures
 from hiermodel.verbs.reports import Reports
@@ -17,6 +18,7 @@ __all__ = [
     "Accuracy",
     "Criticism",
     "Effects",
+    "Marginal",
     "Multilevel",
     "Pictures",
     "Reports",

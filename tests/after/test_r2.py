@@ -119,7 +119,7 @@ def test_bayes_r2_of_other_models() -> None:
     mu = np.asarray(binary.posterior_epred()).reshape(-1, 40)
     v = mu.var(axis=1, ddof=1)
     np.testing.assert_allclose(
-        np.ravel(binary.bayes_r2(summary=False)), v / (v + (mu * (1 - mu)).mean(axis=1))
+        np.ravel(binary.bayes_r2(method="model", summary=False)), v / (v + (mu * (1 - mu)).mean(axis=1))
     )
     counts = fit_of("n ~ x", "poisson")
     mu = np.asarray(counts.posterior_epred()).reshape(-1, 40)
@@ -135,7 +135,7 @@ def test_known_standard_errors_are_residual_variance() -> None:
         v = np.asarray(fit.posterior_epred()).reshape(-1, 40).var(axis=1, ddof=1)
         sigma = np.ravel(fit.posterior["sigma"]) if has_sigma else 0.0
         expected = v / (v + (frame["error"].to_numpy() ** 2).mean() + sigma**2)
-        np.testing.assert_allclose(np.ravel(fit.bayes_r2(summary=False)), expected)
+        np.testing.assert_allclose(np.ravel(fit.bayes_r2(method="model", summary=False)), expected)
 
 
 def test_a_sigma_with_a_formula() -> None:
@@ -143,7 +143,7 @@ def test_a_sigma_with_a_formula() -> None:
     v = np.asarray(fit.posterior_epred()).reshape(-1, 40).var(axis=1, ddof=1)
     sigma = np.asarray(fit.posterior_epred(dpar="sigma")).reshape(-1, 40)
     expected = v / (v + (sigma**2).mean(axis=1))
-    np.testing.assert_allclose(np.ravel(fit.bayes_r2(summary=False)), expected)
+    np.testing.assert_allclose(np.ravel(fit.bayes_r2(method="model", summary=False)), expected)
 
 
 def test_a_row_for_each_response() -> None:
