@@ -119,7 +119,8 @@ def test_bayes_r2_of_other_models() -> None:
     mu = np.asarray(binary.posterior_epred()).reshape(-1, 40)
     v = mu.var(axis=1, ddof=1)
     np.testing.assert_allclose(
-        np.ravel(binary.bayes_r2(method="model", summary=False)), v / (v + (mu * (1 - mu)).mean(axis=1))
+        np.ravel(binary.bayes_r2(method="model", summary=False)),
+        v / (v + (mu * (1 - mu)).mean(axis=1)),
     )
     counts = fit_of("n ~ x", "poisson")
     mu = np.asarray(counts.posterior_epred()).reshape(-1, 40)

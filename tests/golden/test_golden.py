@@ -123,6 +123,8 @@ def test_a_wrong_reference_is_seen(key: str) -> None:
         value = _wrong(case, key)
         if value is not None:
             result = _only(case, key, value)
+            if any(note.startswith(f"{key} not compared") for note in result.notes):
+                continue
             assert any(line.startswith(key) for line in result.problems), path.stem
             seen += 1
     if not seen:
