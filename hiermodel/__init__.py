@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from hiermodel.families import custom_family, family, mixture, register_family
     from hiermodel.fitted import Fit
     from hiermodel.fitting import fit, load
-    from hiermodel.formula import bf, lf, mvbf, nlf, set_rescor
+    from hiermodel.formula import bf, lf, mvbf, nlf, set_mecor, set_rescor
     from hiermodel.modeling import Model
     from hiermodel.priors import prior
     from hiermodel.stanvars import stanvar
@@ -68,6 +68,7 @@ __all__ = [
     "nlf",
     "prior",
     "register_family",
+    "set_mecor",
     "set_rescor",
     "stanvar",
 ]
@@ -99,6 +100,7 @@ _HOMES = {
     "nlf": "formula",
     "prior": "priors",
     "register_family": "families",
+    "set_mecor": "formula",
     "set_rescor": "formula",
     "stanvar": "stanvars",
 }

@@ -178,6 +178,10 @@ def prepare(
             if isinstance(term, GroupView) and not included[term.owner.index]:
                 continue
             data |= term.data(frame, missing="pass")
+    for predictor in part.predictors:
+        if isinstance(predictor, Predictor) and predictor.special_effects is not None:
+            training_rows = newdata is None
+            draws |= predictor.special_effects.latent(draws, frame, training_rows, rng)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     codes = part.threshold_codes(frame)
     grouped = part.baseline is not None and "bhaz_gr" in needs

@@ -25,6 +25,12 @@ from hiermodel.terms.category_specific import (
 )
 from hiermodel.terms.offset import OffsetTerm
 from hiermodel.terms.population import PopulationTerm, thin_r_inverse
+from hiermodel.terms.special_effects import (
+    Latents,
+    SpecialEffectsTerm,
+    build_special_effects,
+    is_special,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +91,11 @@ class Predictor:
         """Stan functions that the link needs."""
         return () if self.on_link_scale else link_named(self.link).functions
 
+    @property
+    def special_effects(self) -> SpecialEffectsTerm | None:
+        """The effects of ``mo()``, ``me()`` and ``mi()``, if there are any."""
+        return next((t for t in self.terms if isinstance(t, SpecialEffectsTerm)), None)
+
     def data(self, frame: pd.DataFrame, missing: str = "raise") -> dict[str, Any]:
         """Row data of all its terms."""
         out: dict[str, Any] = {}
@@ -127,6 +138,7 @@ def build_predictor(
     options: PredictorOptions,
     thresholds: bool = False,
     on_link_scale: bool = False,
+    latents: Latents | None = None,
 ) -> Predictor:
     """Resolve the population-level term and the offsets of a formula.
 
@@ -141,7 +153,13 @@ def build_predictor(
         )
         text = " + ".join(f"offset({deparse(node)})" for node in expansion.offsets)
         terms.append(OffsetTerm(scope, expressions, text))
+    ours = [special for special in expansion.specials if is_special(special)]
+    if ours:
+        found = latents or Latents()
+        terms.append(build_special_effects(ours, scope, frame, schema, expansion.source, found))
     for special in expansion.specials:
+        if is_special(special):
+            continue
         factory = special_term_factory(special, expansion.source)
         terms.append(factory(special, scope, frame, schema))
     return Predictor(
@@ -231,8 +249,9 @@ def with_defaults(
         default_b(functools.partial(column, k + skipped)) for k in range(len(population.coefs))
     )
     term = replace(population, default_b=priors, default_intercept=default_intercept)
+    own = (CategorySpecificTerm, SpecialEffectsTerm)
     others = (
-        t.with_defaults(default_b, frame) if isinstance(t, CategorySpecificTerm) else t
+        t.with_defaults(default_b, frame) if isinstance(t, own) else t
         for t in predictor.terms[1:]
     )
     return replace(predictor, terms=(term, *others))

@@ -49,6 +49,7 @@ ORDER = (
     "engines",
     "describe",
     "modeling",
+    "latents",
     "submodel_building",
     "building",
     "new_levels",

@@ -60,6 +60,7 @@ class StanProgram:
     prior_statements: tuple[str, ...]
     likelihood: tuple[str, ...]
     model_priors: tuple[str, ...]
+    definitions: tuple[str, ...] = ()
     user: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -117,8 +118,10 @@ def render(model: Model) -> StanProgram:
                 # Densities without constants may stand in the model block only.
                 *(() if model.normalize else model.resolved_priors.statements),
                 *(_macro("terms/group.stan.jinja", "priors", model, g) for g in model.groups),
+                *(_macro(f"terms/{b.template}", "priors", model, b) for b in model.noise_free),
             ]
         ),
+        definitions=_filled(_latent_variables(model)),
         user={
             "tparameters_start": code_at(model.stanvars, "tparameters", "start"),
             "tparameters_end": code_at(model.stanvars, "tparameters", "end"),
@@ -153,6 +156,15 @@ def _transformed_data(model: Model, sub: Submodel) -> Iterable[str]:
         for term in predictor.terms:
             if term.template:
                 yield _macro(f"terms/{term.template}", "transformed_data", model, term)
+
+
+def _latent_variables(model: Model) -> Iterable[str]:
+    """True values of covariates, responses without gaps: what several predictors may read."""
+    for block in model.noise_free:
+        yield _macro(f"terms/{block.template}", "define", model, block)
+    for sub in model.parts:
+        if sub.imputed is not None:
+            yield _macro(f"terms/{sub.imputed.template}", "define", model, sub.imputed)
 
 
 def _group_effects(model: Model) -> Iterable[str]:
@@ -209,6 +221,8 @@ def _submodel_parts(model: Model, sub: Submodel) -> Iterable[str]:
             yield _macro("terms/category_specific.stan.jinja", "thresholds", model,
                          predictor.category_specific, f"mucs{predictor.scope.suffix}",
                          f"nthres{data_suffix}", predictor.scope.rows)
+    if sub.imputed is not None:
+        yield _macro(f"terms/{sub.imputed.template}", "likelihood", model, sub.imputed)
     yield "\n".join(likelihood.definitions)
     if not likelihood.joint:
         yield _environment().get_template("likelihood.stan.jinja").render(lik=likelihood)

@@ -22,6 +22,13 @@ from hiermodel.terms.category_specific import CategorySpecificView, inner_expans
 from hiermodel.terms.category_specific import label as threshold_label
 from hiermodel.terms.group import GroupCoef, GroupEffects, GroupView, MemberColumn
 from hiermodel.terms.grouping import ByFactor, Grouping, by_labels
+from hiermodel.terms.special_effects import (
+    SpecialCoef,
+    SpecialEffectsTerm,
+    is_special,
+    special_design,
+)
+from hiermodel.terms.special_view import SpecialView
 
 DefaultSd = Callable[[Callable[[], Array]], Any]
 
@@ -45,7 +52,8 @@ class GroupRequest:
     `default_sd` gives the default prior of a standard deviation; it gets a function that
     computes the column of the design, which most defaults do not need. `frame` holds the rows
     of the predictor's response, the context those of the whole model. `nthres` is the number of
-    thresholds that ``cs()`` can move, 0 where there are none.
+    thresholds that ``cs()`` can move, 0 where there are none. `special` are the effects of
+    ``mo()``, ``me()`` and ``mi()`` of the predictor, which may vary over levels.
     """
 
     scope: Scope
@@ -53,6 +61,7 @@ class GroupRequest:
     default_sd: DefaultSd
     frame: pd.DataFrame
     nthres: int = 0
+    special: SpecialEffectsTerm | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +76,8 @@ class _Piece:
     default_sd: DefaultSd
     frame: pd.DataFrame
     nthres: int = 0
+    special: tuple[SpecialCoef, ...] = ()
+    effects: SpecialEffectsTerm | None = None
 
     def coefs(self) -> tuple[GroupCoef, ...]:
         """Its coefficients with the default priors of their standard deviations."""
@@ -79,7 +90,14 @@ class _Piece:
         for column in self.member_columns:
             values = partial(column.value, frame, 1, "raise")
             out.append(GroupCoef(column.name, self.scope, self.default_sd(values)))
+        for special in self.special:
+            values = partial(self._special_column, special)
+            out.append(GroupCoef(special.name, self.scope, self.default_sd(values)))
         return tuple(out)
+
+    def _special_column(self, coef: SpecialCoef) -> Array:
+        assert self.effects is not None
+        return coef.typical(self.frame, self.effects.data(self.frame))
 
     def _column(self, frame: pd.DataFrame, k: int) -> Array:
         return self.design.matrix(frame)[:, k]
@@ -93,6 +111,8 @@ class _Piece:
     def view(self, owner: GroupEffects, first: int) -> GroupView:
         """Its columns, from position `first` of the owner on."""
         parts = (owner, self.scope, first, self.design, self.member_columns, self.term.text)
+        if self.special and self.effects is not None:
+            return SpecialView(*parts, self.special, self.effects)
         return CategorySpecificView(*parts, self.nthres) if self.nthres else GroupView(*parts)
 
 
@@ -167,18 +187,47 @@ def _pieces(term: GroupTerm, request: GroupRequest, schema: Schema) -> list[_Pie
     columns = tuple(
         _member_column(term, call, source, frame, schema) for call in _mmc_calls(term)
     )
+    special = _special_coefs(term, request, schema)
 
-    def piece(design: DesignSpec, columns: tuple[MemberColumn, ...]) -> _Piece:
-        return _Piece(term, request.scope, source, design, columns, request.default_sd, frame)
+    def piece(
+        design: DesignSpec, columns: tuple[MemberColumn, ...], special: tuple[SpecialCoef, ...] = ()
+    ) -> _Piece:
+        return _Piece(term, request.scope, source, design, columns, request.default_sd, frame, 0,
+                      special, request.special)
 
-    if columns and not term.correlated and design.names:
+    if (columns or special) and not term.correlated and design.names:
         empty = DesignSpec.learn((), False, frame, schema, source=source)
-        return [piece(design, ()), piece(empty, columns)]
-    if not columns and not design.names:
+        return [piece(design, ()), piece(empty, columns, special)]
+    if not columns and not special and not design.names:
         raise FormulaError(
             f"the group-level term {term.text} has no coefficient", source, term.span
         )
-    return [piece(design, columns)]
+    return [piece(design, columns, special)]
+
+
+def _special_coefs(
+    term: GroupTerm, request: GroupRequest, schema: Schema
+) -> tuple[SpecialCoef, ...]:
+    """The effects of ``mo()``, ``me()``, ``mi()`` that vary: those of the population level."""
+    ours = [special for special in term.coefs.specials if is_special(special)]
+    if not ours:
+        return ()
+    source = request.expansion.source
+    multi = term.call is not None and term.call.function == "mm"
+    if multi:
+        raise FormulaError(
+            f"{ours[0].text} cannot stand in a multi-membership term", source, term.span
+        )
+    known = {coef.name: coef for coef in request.special.coefs} if request.special else {}
+    design, _ = special_design(ours, request.frame, schema, source)
+    lacking = [name for name in design.names[1:] if name not in known]
+    if lacking:
+        raise FormulaError(
+            f"{ours[0].text} varies over levels of {group_name(term)!r}, but its average effect "
+            f"{lacking[0]!r} is not in the formula: add {ours[0].text} outside of the brackets",
+            source, term.span,
+        )
+    return tuple(known[name] for name in design.names[1:])
 
 
 def _category_specific(term: GroupTerm, request: GroupRequest, schema: Schema) -> _Piece:
@@ -204,7 +253,7 @@ def _category_specific(term: GroupTerm, request: GroupRequest, schema: Schema) -
 
 def _check_coefs(term: GroupTerm, source: str) -> None:
     for special in term.coefs.specials:
-        if special.kind not in ("mmc", "cs"):
+        if special.kind not in ("mmc", "cs") and not is_special(special):
             message = (
                 f"{special.kind}() inside a group-level term is understood, but not built yet "
                 "in this version of hiermodel"
@@ -222,7 +271,7 @@ def _check_coefs(term: GroupTerm, source: str) -> None:
 
 
 def _mmc_calls(term: GroupTerm) -> tuple[Call, ...]:
-    return tuple(special.calls[0] for special in term.coefs.specials)
+    return tuple(s.calls[0] for s in term.coefs.specials if not is_special(s))
 
 
 def _member_column(
