@@ -89,7 +89,8 @@ def render(model: Model) -> StanProgram:
     )
     likelihood = _filled(_likelihood_parts(model))
     if model.rescor is not None:
-        transformed.append(_macro("rescor.stan.jinja", "transformed_data", model, model.rescor))
+        if not model.rescor.imputed:
+            transformed.append(_macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor))
     if model.threads > 1:
         sums = tuple(_partial_sums(model))
         functions += tuple(one.function for one in sums)
@@ -119,6 +120,8 @@ def render(model: Model) -> StanProgram:
                 *(() if model.normalize else model.resolved_priors.statements),
                 *(_macro("terms/group.stan.jinja", "priors", model, g) for g in model.groups),
                 *(_macro(f"terms/{b.template}", "priors", model, b) for b in model.noise_free),
+                *(_macro(f"terms/{sub.imputed.template}", "priors", model, sub.imputed)
+                  for sub in model.parts if sub.imputed is not None),
             ]
         ),
         definitions=_filled(_latent_variables(model)),
@@ -165,6 +168,8 @@ def _latent_variables(model: Model) -> Iterable[str]:
     for sub in model.parts:
         if sub.imputed is not None:
             yield _macro(f"terms/{sub.imputed.template}", "define", model, sub.imputed)
+    if model.rescor is not None and model.rescor.imputed:
+        yield _macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor)
 
 
 def _group_effects(model: Model) -> Iterable[str]:
@@ -221,8 +226,6 @@ def _submodel_parts(model: Model, sub: Submodel) -> Iterable[str]:
             yield _macro("terms/category_specific.stan.jinja", "thresholds", model,
                          predictor.category_specific, f"mucs{predictor.scope.suffix}",
                          f"nthres{data_suffix}", predictor.scope.rows)
-    if sub.imputed is not None:
-        yield _macro(f"terms/{sub.imputed.template}", "likelihood", model, sub.imputed)
     yield "\n".join(likelihood.definitions)
     if not likelihood.joint:
         yield _environment().get_template("likelihood.stan.jinja").render(lik=likelihood)

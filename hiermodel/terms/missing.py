@@ -207,8 +207,8 @@ class Imputed:
         if self.idx is None:
             return ()
         note = f"rows of {self.source.resp} that {self.text} reads"
-        return (Var(self.index_name, "int", array=(self.scope.rows,), lower="1",
-                    upper=f"N_{self.source.resp}", comment=note),)
+        # The number of rows of the other response may be declared further down.
+        return (Var(self.index_name, "int", array=(self.scope.rows,), lower="1", comment=note),)
 
     def data(self, frame: pd.DataFrame, missing: str = "raise") -> dict[str, Any]:
         """The rows that it reads, from 1; for new data 0 where the model knows none."""
