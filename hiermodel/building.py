@@ -125,7 +125,8 @@ def model(
         formula=whole, parts=tuple(submodels), groups=groups, rescor=rescor,
         resolved_priors=resolve_priors((), ()), schema=schema, columns=columns,
         nobs=len(drafts[0].frame) if not several else len(frame), normalize=normalize,
-        sample_prior=sample_prior, noise_free=latents.noise_free, threads=_checked_threads(threads), stanvars=own_code,
+        sample_prior=sample_prior, noise_free=latents.noise_free,
+        threads=_checked_threads(threads), stanvars=own_code,
         call={"family": outside, "priors": priors, "data2": data2, "contrasts": contrasts,
               "drop_unused_levels": drop_unused_levels},
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hiermodel.formula.syntax import names
 from hiermodel.nonlinear import CovariateTerm, NonlinearPredictor
 from hiermodel.terms.population import PopulationTerm
+from hiermodel.terms.special_effects import SpecialEffectsTerm
 
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
@@ -80,6 +81,8 @@ def predictor_columns(model: Model) -> list[tuple[str, str, tuple[str, ...]]]:
         for term in predictor.terms:
             if isinstance(term, (PopulationTerm, CovariateTerm)):
                 used |= dict.fromkeys(term.columns_needed)
+            elif isinstance(term, SpecialEffectsTerm):
+                used |= dict.fromkeys(v for columns in term.effect_columns for v in columns)
     out = []
     for name in used:
         column = model.schema.columns[name]
@@ -104,4 +107,6 @@ def _columns_of_terms(predictor: AnyPredictor) -> list[tuple[str, ...]]:
     if isinstance(predictor, NonlinearPredictor):
         return [tuple(term.text for term in predictor.terms)]
     terms = predictor.population.design.terms
-    return [tuple(dict.fromkeys(v for f in t.factors for v in names(f))) for t in terms]
+    found = [tuple(dict.fromkeys(v for f in t.factors for v in names(f))) for t in terms]
+    special = predictor.special_effects
+    return found if special is None else [*found, *special.effect_columns]

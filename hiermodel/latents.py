@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.errors import DataError, FormulaError
-from hiermodel.expressions import learn
+from hiermodel.expressions import LearnedExpression, learn
 from hiermodel.families.base import Family
 from hiermodel.formula import deparse, expand
 from hiermodel.formula.arguments import match_arguments
@@ -148,7 +148,8 @@ def _imputed_response(
     if isinstance(noise, Constant) and noise.value is None:
         noise = None
     learned = None if noise is None else learn(noise, frame, schema, main.source)
-    index, labels = None, ()
+    index: LearnedExpression | None = None
+    labels: tuple[str, ...] = ()
     if "index" in calls:
         index = learn(calls["index"].arguments[0].value, frame, schema, main.source)
         labels = tuple(map(str, factor_labels(index.value(frame))))

@@ -80,7 +80,8 @@ class ResidualCorrelation:
     @property
     def responses(self) -> str:
         """The responses of row n as a Stan row vector."""
-        return ", ".join(f"{'Yl' if name in self.imputed else 'Y'}_{name}[n]" for name in self.names)
+        heads = ("Yl" if name in self.imputed else "Y" for name in self.names)
+        return ", ".join(f"{h}_{name}[n]" for h, name in zip(heads, self.names, strict=True))
 
     @property
     def means(self) -> str:

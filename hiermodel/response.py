@@ -134,7 +134,7 @@ class Response:
         return Var(name, "vector", (width,), array=(rows,), lower="0", comment=note)
 
     def coded(self, frame: pd.DataFrame) -> Array:
-        """``Y`` for any frame, checked against the family; NaN where ``mi()`` lets it be missing."""
+        """``Y`` for any frame, checked against the family; NaN where ``mi()`` finds none."""
         if self.additions.imputed:
             return self._with_gaps(frame)
         value = self.expression.value(frame)

@@ -142,7 +142,7 @@ def _sorted_out(
 
 
 def _special_kind(node: Node) -> str:
-    """The special call that a factor is, or that it calculates with: ``me`` of ``I(me(x, s)^2)``."""
+    """The kind of a special factor: ``s`` of ``s(x)``, and ``me`` of ``I(me(x, sdx)^2)``."""
     if not isinstance(node, Call):
         return ""
     if node.function in SPECIAL_TERMS:

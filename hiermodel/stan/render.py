@@ -90,7 +90,8 @@ def render(model: Model) -> StanProgram:
     likelihood = _filled(_likelihood_parts(model))
     if model.rescor is not None:
         if not model.rescor.imputed:
-            transformed.append(_macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor))
+            rows = _macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor)
+            transformed.append(rows)
     if model.threads > 1:
         sums = tuple(_partial_sums(model))
         functions += tuple(one.function for one in sums)

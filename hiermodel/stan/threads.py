@@ -142,9 +142,8 @@ def arguments_of(model: Model, rows: Sequence[str]) -> dict[str, Argument]:
         else:
             out[name] = Argument(name, "vector", 0 if group.is_single else 1)
     for block in model.noise_free:
-        for one in block.members:
-            by_row = block.size in rows
-            out[one.latent] = Argument(one.latent, "vector", by_row=by_row)
+        for name in (member.latent for member in block.members):
+            out[name] = Argument(name, "vector", by_row=block.size in rows)
     if model.rescor is not None:
         out["Y"] = Argument("Y", "vector", 1, True, True)
     for one in rows:

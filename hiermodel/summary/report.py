@@ -187,11 +187,15 @@ def _section(array: xr.DataArray, n_levels: Mapping[str, int]) -> str:
         group = attribute(array, "group")
         n = f" ({n_levels[group]} levels)" if group in n_levels else ""
         return f"Group level: {group}{n}"
+    if cls == "simo":
+        return "Monotonic effects: shares of the steps"
+    if cls in ("meanme", "sdme", "corme"):
+        return "Covariates with measurement error"
     return "Family" if cls in ("dpar", "delta") else "Further parameters"
 
 
 def _section_rank(heading: str) -> int:
-    order = ("Population", "Group", "Family", "Further")
+    order = ("Population", "Monotonic", "Covariates", "Group", "Family", "Further")
     return order.index(heading.split()[0])
 
 
@@ -200,6 +204,8 @@ def _row_name(array: xr.DataArray, entry: FlatName) -> str:
     cls, group = variable_class(array), attribute(array, "group")
     if cls in ("b", "threshold"):
         return entry.name.removeprefix("b_")
+    if cls == "bsp":
+        return entry.name.removeprefix("bsp_")
     if cls in ("sd", "cor"):
         inner = entry.name.removeprefix(f"{cls}_{group}__")
         return f"{cls}({inner.replace('__', ', ')})"

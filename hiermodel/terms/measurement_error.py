@@ -217,7 +217,7 @@ def _check_constant(
 def noise_free_labels(
     blocks: Sequence[NoiseFree], draws: Mapping[str, Array]
 ) -> tuple[Labelled, ...]:
-    """User-facing variables of all blocks together: ``meanme``, ``sdme``, ``corme``, ``Xme_...``."""
+    """User-facing variables of all blocks: ``meanme``, ``sdme``, ``corme``, ``Xme_...``."""
     if not blocks:
         return ()
     names = tuple(one.name for block in blocks for one in block.members)
@@ -243,6 +243,16 @@ class Noisy:
         """The true values of all rows."""
         index = f"[Jme_{self.block.index}]" if self.block.group else ""
         return StanExpr(f"{self.variable.latent}{index}", rows=True)
+
+    @property
+    def effect_columns(self) -> tuple[str, ...]:
+        """The columns whose effect it is."""
+        return self.variable.observed.variables
+
+    @property
+    def noise_columns(self) -> tuple[str, ...]:
+        """Standard errors of what was observed."""
+        return self.variable.noise.variables
 
     @property
     def columns_needed(self) -> tuple[str, ...]:

@@ -82,13 +82,13 @@ class ImputedResponse:
     def variables(self) -> tuple[Var, ...]:
         """Which rows are missing or observed, standard errors, and the parameters."""
         s, rows = self.suffix, f"N{self.suffix}"
-        bounds = {"lower": self.lower, "upper": self.upper}
+        par, low, high = Block.PARAMETERS, self.lower, self.upper
         if self.noise is None:
             return (
                 Var(f"Nmi{s}", "int", lower="0", comment="missing responses"),
                 Var(f"Jmi{s}", "int", array=(f"Nmi{s}",), lower="1", upper=rows,
                     comment="their rows"),
-                Var(f"Ymi{s}", "vector", (f"Nmi{s}",), block=Block.PARAMETERS, **bounds,
+                Var(f"Ymi{s}", "vector", (f"Nmi{s}",), block=par, lower=low, upper=high,
                     comment="missing responses"),
             )
         return (
@@ -96,7 +96,7 @@ class ImputedResponse:
             Var(f"Jme{s}", "int", array=(f"Nme{s}",), lower="1", upper=rows,
                 comment="their rows"),
             Var(f"noise{s}", "vector", (rows,), lower="0", comment="standard errors of Y"),
-            Var(f"Yl{s}", "vector", (rows,), block=Block.PARAMETERS, **bounds,
+            Var(f"Yl{s}", "vector", (rows,), block=par, lower=low, upper=high,
                 comment="true responses"),
         )
 
@@ -194,12 +194,21 @@ class Imputed:
         return StanExpr(f"{self.source.name}{index}", rows=True)
 
     @property
+    def effect_columns(self) -> tuple[str, ...]:
+        """The columns whose effect it is."""
+        return self.source.expression.variables
+
+    @property
+    def noise_columns(self) -> tuple[str, ...]:
+        """Standard errors of what was observed."""
+        return () if self.source.noise is None else self.source.noise.variables
+
+    @property
     def columns_needed(self) -> tuple[str, ...]:
         """Columns that a prediction reads; with `idx` the covariate itself may be absent."""
         if self.idx is not None:
             return self.idx.variables
-        noise = () if self.source.noise is None else self.source.noise.variables
-        return (*self.source.expression.variables, *noise)
+        return (*self.source.expression.variables, *self.noise_columns)
 
     @property
     def variables(self) -> tuple[Var, ...]:

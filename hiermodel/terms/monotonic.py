@@ -159,6 +159,16 @@ class Monotonic:
         return StanExpr(f"monotonic({simplex}, {self.data_name})", rows=True)
 
     @property
+    def effect_columns(self) -> tuple[str, ...]:
+        """The columns whose effect it is."""
+        return self.variable.expression.variables
+
+    @property
+    def noise_columns(self) -> tuple[str, ...]:
+        """Standard errors: none."""
+        return ()
+
+    @property
     def columns_needed(self) -> tuple[str, ...]:
         """The columns that it reads."""
         return self.variable.expression.variables

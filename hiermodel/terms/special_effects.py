@@ -31,6 +31,7 @@ from hiermodel.formula.syntax import (
     Paren,
     SpecialTerm,
     Unary,
+    names,
     walk,
 )
 from hiermodel.frozen import FrozenMap
@@ -222,6 +223,29 @@ class SpecialEffectsTerm:
         """Columns that a prediction reads."""
         plain = (v for v in self.design.variables if v not in self.calls)
         return tuple(dict.fromkeys([*plain, *(v for f in self.factors for v in f.columns_needed)]))
+
+    @property
+    def effect_columns(self) -> tuple[tuple[str, ...], ...]:
+        """The columns whose effect each coefficient is; without standard errors and groups."""
+        out = []
+        for coef in self.coefs:
+            found = [v for one in coef.factors.values() for v in one.effect_columns]
+            if coef.covariate:
+                term = self.design.terms[self.design.assign[coef.column]]
+                found += [v for f in term.factors for v in names(f) if v not in self.calls]
+            out.append(tuple(dict.fromkeys(found)))
+        return tuple(out)
+
+    @property
+    def whole_columns(self) -> tuple[str, ...]:
+        """Numbers that must be whole ones: those of ``mo()``."""
+        numbers = (one.variable for one in self.monotonic if not one.variable.factor)
+        return tuple(dict.fromkeys(v for one in numbers for v in one.expression.variables))
+
+    @property
+    def noise_columns(self) -> tuple[str, ...]:
+        """Standard errors of covariates."""
+        return tuple(v for one in self.factors for v in one.noise_columns)
 
     def data(self, frame: pd.DataFrame, missing: str = "raise") -> dict[str, Any]:
         """Covariates, and what the special variables read."""
