@@ -193,7 +193,7 @@ def prepare(
 
 
 def _flatten(values: Array) -> Array:
-    return values.reshape(-1, *values.shape[2:])
+    return values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
 
 
 def _check_columns(

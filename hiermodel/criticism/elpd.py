@@ -305,7 +305,9 @@ def _checked(log_lik: xr.DataArray) -> xr.DataArray:
     if len(missing):
         raise DataError(
             f"the log-likelihood of row {missing[0]} is not a number "
-            f"({len(missing)} such rows); loo and waic need it for every observation"
+            f"({len(missing)} such rows); loo and waic need it for every observation. Missing "
+            "responses that mi() imputes have none: leave out their rows, "
+            "log_lik.dropna('obs', how='all')"
         )
     return log_lik
 

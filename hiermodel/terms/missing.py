@@ -131,11 +131,13 @@ class ImputedResponse:
 
     def filled(self, y: Array, draws: Mapping[str, Array]) -> Array:
         """True responses (draws, rows) of the rows whose observed responses are `y`."""
-        values = draws[self.parameter]
+        size = len(next(iter(draws.values())))
+        out = np.broadcast_to(y, (size, len(y))).copy()
+        if self.parameter not in draws:  # nothing is missing
+            return out
         if self.noise is not None:
-            return values
-        out = np.broadcast_to(y, (len(values), len(y))).copy()
-        out[:, np.isnan(y)] = values
+            return draws[self.parameter]
+        out[:, np.isnan(y)] = draws[self.parameter]
         return out
 
     def noise_log_prob(self, y: Array, noise: Array, true: Array) -> Array:
@@ -150,6 +152,8 @@ class ImputedResponse:
         """The imputed values, labelled by their rows, counted from 1."""
         values = draws[self.parameter]
         n = values.shape[-1]
+        if not n:
+            return ()
         rows = np.arange(n)
         if self.noise is None:
             missing = np.flatnonzero(np.isnan(self.observed))

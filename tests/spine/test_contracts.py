@@ -10,6 +10,7 @@ import pytest
 from hiermodel.engines.inits import declared_shape
 from hiermodel.stan.variables import Block
 from hiermodel.terms.base import Term
+from hiermodel.terms.special_effects import SpecialEffectsTerm
 
 from . import cases
 from .draws import density, fit_of, random_draws
@@ -106,6 +107,8 @@ def test_terms_keep_the_protocol(name: str) -> None:
             only.index = range(len(only))
             for key, value in term.data(only).items():
                 np.testing.assert_array_equal(value, bound[key])
+            if isinstance(term, SpecialEffectsTerm):
+                draws |= term.latent(draws, data, True, np.random.default_rng(1))
             eta = term.eta(draws, bound)
             assert np.broadcast_shapes(eta.shape, (8, len(data))) == (8, len(data))
 
