@@ -97,7 +97,10 @@ CASES = (
 )
 
 BY_NAME = {case.name: case for case in CASES}
-ALL = list(BY_NAME)
+EVERY = list(BY_NAME)
+# Latent values belong to the training rows: other rows, and the same in another order, have others.
+LATENT = ("measurement_error", "missing")
+ALL = [name for name in EVERY if name not in LATENT]
 
 
 @functools.cache
