@@ -306,8 +306,8 @@ def _checked(log_lik: xr.DataArray) -> xr.DataArray:
         raise DataError(
             f"the log-likelihood of row {missing[0]} is not a number "
             f"({len(missing)} such rows); loo and waic need it for every observation. Missing "
-            "responses that mi() imputes have none: leave out their rows, "
-            "log_lik.dropna('obs', how='all')"
+            "responses that mi() imputes have none; without their rows: "
+            "hiermodel.criticism.loo_of(fit.log_lik().dropna('obs'))"
         )
     return log_lik
 

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 import hiermodel as hm
+from hiermodel.criticism import loo_of
 from hiermodel.criticism.ppc import pp_check_data
 from hiermodel.engines import get_engine
 from hiermodel.errors import DataError, EngineError, FormulaError, HiermodelWarning
@@ -185,6 +186,27 @@ def test_checks_show_observed_responses_only() -> None:
     with pytest.warns(HiermodelWarning, match="5 missing responses of 30 are not shown"):
         table = pp_check_data(fit, "scatter_avg").table
     assert len(table) == N - 5
+
+
+def test_loo_is_that_of_the_observed_rows() -> None:
+    model = hm.model("gap | mi() ~ z", DATA)
+    rng = np.random.default_rng(3)
+    draws = {
+        "Ymi": rng.normal(size=(2, 100, 5)), "b": 0.05 * rng.normal(size=(2, 100, 1)),
+        "Intercept": 0.05 * rng.normal(size=(2, 100)), "sigma": 1 + 0.1 * rng.random((2, 100)),
+    }
+    fit = hm.Fit.from_draws(model, DATA, draws)
+    with pytest.raises(DataError, match=r"loo_of\(fit.log_lik\(\).dropna\('obs'\)\)"):
+        fit.loo()
+    observed = DATA[DATA["gap"].notna()].reset_index(drop=True)
+    shared = {k: v for k, v in draws.items() if k != "Ymi"}
+    shared["Intercept"] = draws["Intercept"] + draws["b"][..., 0] * (
+        observed["z"].mean() - DATA["z"].mean()
+    )
+    plain = hm.Fit.from_draws(hm.model("gap ~ z", observed), observed, shared)
+    found = loo_of(fit.log_lik().dropna("obs"))
+    assert found.elpd == pytest.approx(plain.loo().elpd, rel=1e-8)
+    assert len(found.pointwise) == N - 5
 
 
 def test_nothing_missing_is_a_model_too() -> None:
