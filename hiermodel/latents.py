@@ -35,9 +35,10 @@ from hiermodel.schema import Schema
 from hiermodel.stan.variables import DataNumber, ScalePrior
 from hiermodel.submodel import subset_rows
 from hiermodel.terms.base import Array
+from hiermodel.terms.build_special_effects import special_calls
 from hiermodel.terms.measurement_error import NoiseFree, build_noise_free
 from hiermodel.terms.missing import ImputedResponse, observed_numbers
-from hiermodel.terms.special_effects import Latents, special_calls
+from hiermodel.terms.special_effects import Latents
 
 # Lower and upper bounds of what a family can have, as Stan text.
 _BOUNDS = {

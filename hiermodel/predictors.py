@@ -18,6 +18,7 @@ from hiermodel.links import link_named
 from hiermodel.schema import Schema
 from hiermodel.stan.expr import StanExpr
 from hiermodel.terms.base import Array, Scope, Term, special_term_factory
+from hiermodel.terms.build_special_effects import build_special_effects, is_special
 from hiermodel.terms.category_specific import (
     CategorySpecificTerm,
     CategorySpecificView,
@@ -25,12 +26,7 @@ from hiermodel.terms.category_specific import (
 )
 from hiermodel.terms.offset import OffsetTerm
 from hiermodel.terms.population import PopulationTerm, thin_r_inverse
-from hiermodel.terms.special_effects import (
-    Latents,
-    SpecialEffectsTerm,
-    build_special_effects,
-    is_special,
-)
+from hiermodel.terms.special_effects import Latents, SpecialEffectsTerm
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from hiermodel.predictors import PredictorOptions
 from hiermodel.response import Response, category_parameter
 from hiermodel.schema import check_columns
 from hiermodel.terms.base import Scope, special_term_factory
-from hiermodel.terms.special_effects import is_special, special_calls
+from hiermodel.terms.build_special_effects import is_special, special_calls
 
 
 @dataclass(frozen=True, eq=False)

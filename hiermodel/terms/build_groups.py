@@ -18,16 +18,12 @@ from hiermodel.formula.arguments import flag, literal, match_arguments
 from hiermodel.formula.syntax import Call, Expansion, GroupTerm, Name, Node
 from hiermodel.schema import Schema
 from hiermodel.terms.base import Array, Scope
+from hiermodel.terms.build_special_effects import is_special, varying_coefs
 from hiermodel.terms.category_specific import CategorySpecificView, inner_expansion
 from hiermodel.terms.category_specific import label as threshold_label
 from hiermodel.terms.group import GroupCoef, GroupEffects, GroupView, MemberColumn
 from hiermodel.terms.grouping import ByFactor, Grouping, by_labels
-from hiermodel.terms.special_effects import (
-    SpecialCoef,
-    SpecialEffectsTerm,
-    is_special,
-    special_design,
-)
+from hiermodel.terms.special_effects import SpecialCoef, SpecialEffectsTerm
 from hiermodel.terms.special_view import SpecialView
 
 DefaultSd = Callable[[Callable[[], Array]], Any]
@@ -187,7 +183,7 @@ def _pieces(term: GroupTerm, request: GroupRequest, schema: Schema) -> list[_Pie
     columns = tuple(
         _member_column(term, call, source, frame, schema) for call in _mmc_calls(term)
     )
-    special = _special_coefs(term, request, schema)
+    special = varying_coefs(term, group_name(term), request.special, frame, schema, source)
 
     def piece(
         design: DesignSpec, columns: tuple[MemberColumn, ...], special: tuple[SpecialCoef, ...] = ()
@@ -204,30 +200,6 @@ def _pieces(term: GroupTerm, request: GroupRequest, schema: Schema) -> list[_Pie
         )
     return [piece(design, columns, special)]
 
-
-def _special_coefs(
-    term: GroupTerm, request: GroupRequest, schema: Schema
-) -> tuple[SpecialCoef, ...]:
-    """The effects of ``mo()``, ``me()``, ``mi()`` that vary: those of the population level."""
-    ours = [special for special in term.coefs.specials if is_special(special)]
-    if not ours:
-        return ()
-    source = request.expansion.source
-    multi = term.call is not None and term.call.function == "mm"
-    if multi:
-        raise FormulaError(
-            f"{ours[0].text} cannot stand in a multi-membership term", source, term.span
-        )
-    known = {coef.name: coef for coef in request.special.coefs} if request.special else {}
-    design, _ = special_design(ours, request.frame, schema, source)
-    lacking = [name for name in design.names[1:] if name not in known]
-    if lacking:
-        raise FormulaError(
-            f"{ours[0].text} varies over levels of {group_name(term)!r}, but its average effect "
-            f"{lacking[0]!r} is not in the formula: add {ours[0].text} outside of the brackets",
-            source, term.span,
-        )
-    return tuple(known[name] for name in design.names[1:])
 
 
 def _category_specific(term: GroupTerm, request: GroupRequest, schema: Schema) -> _Piece:
