@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from hiermodel.families import custom_family, family, mixture, register_family
     from hiermodel.fitted import Fit
     from hiermodel.fitting import fit, load
-    from hiermodel.formula import bf, lf, mvbf, nlf, set_rescor
+    from hiermodel.formula import bf, lf, mvbf, nlf, set_mecor, set_rescor
     from hiermodel.modeling import Model
     from hiermodel.priors import prior
     from hiermodel.stanvars import stanvar
@@ -82,6 +82,7 @@ __all__ = [
     "pp_average",
     "prior",
     "register_family",
+    "set_mecor",
     "set_rescor",
     "stanvar",
 ]
@@ -119,6 +120,7 @@ _HOMES = {
     "pp_average": "criticism",
     "prior": "priors",
     "register_family": "families",
+    "set_mecor": "formula",
     "set_rescor": "formula",
     "stanvar": "stanvars",
 }

@@ -31,6 +31,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "cat": ("x",),
     "dec": ("x",),
     "bhaz": ("gr", "df", "degree", "knots", "Boundary.knots", "intercept"),
+    "mi": ("sdy",),
     "subset": ("x",),
     "index": ("x",),
 }
@@ -49,7 +50,8 @@ class Additions:
     """The addition terms of one response, learned.
 
     `values` maps roles (``weights``, ``trials``, ``se``, ``cens``, ``rcens``, ``lb``, ``ub``,
-    ``denom``, ``thres``, ``thres_gr``, ``dec``, ``bhaz_gr``) to expressions on the data.
+    ``denom``, ``thres``, ``thres_gr``, ``dec``, ``bhaz_gr``, ``sdy``) to expressions on the data.
+    `imputed` is True with ``mi()``: the response may be missing.
     """
 
     values: Mapping[str, LearnedExpression] = field(default_factory=dict)
@@ -57,6 +59,7 @@ class Additions:
     se_with_sigma: bool = False
     discrete: bool = False
     suffix: str = ""
+    imputed: bool = False
 
     def __contains__(self, role: object) -> bool:
         return role in self.values
@@ -249,8 +252,8 @@ def _censoring_label(level: str) -> int:
 def addition_variables(parsed: ParsedFormula) -> NeededColumns:
     """Columns that the addition terms of a formula use.
 
-    Right ends of intervals are needed only where a row is interval censored; truncation bounds
-    may be infinite.
+    Right ends of intervals are needed only where a row is interval censored, standard errors of a
+    response only where it is observed; truncation bounds may be infinite.
     """
     found: dict[str, list[str]] = {"complete": [], "optional": [], "unbounded": []}
     for call in parsed.additions:
@@ -258,7 +261,8 @@ def addition_variables(parsed: ParsedFormula) -> NeededColumns:
             call, _argument_names(call), parsed.source,
         )
         for name, node in arguments.items():
-            role = "optional" if (call.function, name) == ("cens", "y2") else "complete"
+            gaps = (call.function, name) in (("cens", "y2"), ("mi", "sdy"))
+            role = "optional" if gaps else "complete"
             found[role].extend(names(node))
             if call.function == "trunc":
                 found["unbounded"].extend(names(node))
@@ -315,7 +319,16 @@ def learn_additions(
             parsed.source,
             parsed.response.span if parsed.response else None,
         )
-    found = Additions(values, scale, se_sigma, family.discrete, suffix)
+    kinds = {call.function: call for call in parsed.additions}
+    if "mi" in kinds and ({"cens", "se"} & set(kinds)):
+        other = "cens" if "cens" in kinds else "se"
+        raise FormulaError(
+            f"mi() and {other}() cannot stand together: "
+            + ("what is censored is not missing" if other == "cens" else
+               "write mi(sdy) for responses with standard errors"),
+            parsed.source, kinds["mi"].span,
+        )
+    found = Additions(values, scale, se_sigma, family.discrete, suffix, "mi" in kinds)
     if "weights" in found and not found.data(frame, ("weights",))[f"weights{suffix}"].any():
         raise DataError(
             f"weights({', '.join(found.values['weights'].variables)}): all weights are zero, so "
@@ -335,6 +348,7 @@ _ROLES: Mapping[str, Mapping[str, str]] = {
     "cat": {"x": "cat"},
     "dec": {"x": "dec"},
     "bhaz": {"gr": "bhaz_gr"},
+    "mi": {"sdy": "sdy"},
     "subset": {"x": "subset"},
     "index": {"x": "index"},
 }

@@ -19,6 +19,7 @@ from hiermodel.formula import Formula, as_formula, with_constants
 from hiermodel.formula.syntax import names
 from hiermodel.formula.values import ResponseFormula
 from hiermodel.frames import NeededColumns, as_frame, drop_missing
+from hiermodel.latents import find_latents
 from hiermodel.modeling import Model
 from hiermodel.predictors import Predictor
 from hiermodel.priors import as_priors, default_prior, priors_of_table, resolve_priors
@@ -97,12 +98,15 @@ def model(
     )
     user, default_set = _prior_argument(priors)
     several = len(parts) > 1
+    names_of = [response_suffix(part) if several else "" for part in parts]
+    latents = find_latents(
+        parts, names_of, families, needed, frame, schema, whole.mecor, default_set
+    )
     drafts = [
         draft_submodel(
-            part, response_suffix(part) if several else "", chosen, frame, schema, own,
-            default_set, _checked_knots(knots),
+            part, name, chosen, frame, schema, own, default_set, latents, _checked_knots(knots)
         )
-        for part, chosen, own in zip(parts, families, needed, strict=True)
+        for part, name, chosen, own in zip(parts, names_of, families, needed, strict=True)
     ]
     _check_knots_used(knots, drafts)
     requests = [request for draft in drafts for request in draft.group_requests()]
@@ -127,7 +131,8 @@ def model(
         formula=whole, parts=tuple(submodels), groups=groups, rescor=rescor,
         resolved_priors=resolve_priors((), ()), schema=schema, columns=columns,
         nobs=len(drafts[0].frame) if not several else len(frame), normalize=normalize,
-        sample_prior=sample_prior, threads=_checked_threads(threads), stanvars=own_code,
+        sample_prior=sample_prior, noise_free=latents.noise_free,
+        threads=_checked_threads(threads), stanvars=own_code,
         call={"family": outside, "priors": priors, "data2": data2, "contrasts": contrasts,
               "drop_unused_levels": drop_unused_levels, "knots": dict(knots or {})},
     )
@@ -254,6 +259,7 @@ def _rescor(submodels: Sequence[Submodel], drafts: Sequence[Draft]) -> ResidualC
         default_nu="" if first.family.name != "student" else drafts[0].defaults.of(
             "nu", "nu", predicted=False
         ),
+        imputed=tuple(part.name for part in submodels if part.imputed is not None),
     )
 
 

@@ -10,6 +10,7 @@ from hiermodel.formula.syntax import names
 from hiermodel.nonlinear import CovariateTerm, NonlinearPredictor
 from hiermodel.terms.population import PopulationTerm
 from hiermodel.terms.smooths import SmoothTerm
+from hiermodel.terms.special_effects import SpecialEffectsTerm
 
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
@@ -81,6 +82,8 @@ def predictor_columns(model: Model) -> list[tuple[str, str, tuple[str, ...]]]:
         for term in predictor.terms:
             if isinstance(term, (PopulationTerm, CovariateTerm, SmoothTerm)):
                 used |= dict.fromkeys(term.columns_needed)
+            elif isinstance(term, SpecialEffectsTerm):
+                used |= dict.fromkeys(v for columns in term.effect_columns for v in columns)
     out = []
     for name in used:
         column = model.schema.columns[name]
@@ -109,4 +112,6 @@ def _columns_of_terms(predictor: AnyPredictor) -> list[tuple[str, ...]]:
     for term in predictor.terms:
         if isinstance(term, SmoothTerm):
             columns += [one.variables for one in term.smooths]
+        elif isinstance(term, SpecialEffectsTerm):
+            columns += term.effect_columns
     return list(dict.fromkeys(columns))

@@ -26,11 +26,12 @@ SAMPLE_DIMS = ("chain", "draw")
 _CLASS_ORDER = (
     "b_Intercept", "b", "bs", "bsp", "bcs", "ar", "ma", "sderr", "lagsar", "errorsar", "car",
     "rhocar", "sdcar", "cosy", "cortime", "sd", "cor", "df", "sds", "sdgp", "lscale", "dpar",
-    "lncor", "Intercept", "rescor", "delta", "simo", "r", "s", "zgp", "sbhaz",
+    "lncor", "Intercept", "rescor", "delta", "simo", "r", "s", "zgp", "sbhaz", "Ymi", "Yl",
+    "meanme", "sdme", "corme", "Xme",
 )  # fmt: skip
 _LAST = ("prior", "lprior", "lp")
 #: Classes that a summary leaves out: single group-level effects, and what other variables imply.
-NOT_MAIN = ("r", "s", "lprior", "prior", "lp", "Intercept")
+NOT_MAIN = ("r", "s", "Ymi", "Yl", "Xme", "lprior", "prior", "lp", "Intercept")
 
 
 class FlatName(NamedTuple):
@@ -117,6 +118,18 @@ def _category_specific(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ..
         yield f"bcs_{_join(prefix, label)}", (i,)
 
 
+def _special_effects(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
+    (dim,) = own_dims(array)
+    prefix = scope_prefix(array)
+    for i, label in enumerate(labels(array, dim)):
+        yield f"bsp_{_join(prefix, label)}", (i,)
+
+
+def _noise_free(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
+    (dim,) = own_dims(array)
+    yield from ((f"{array.name}_{label}", (i,)) for i, label in enumerate(labels(array, dim)))
+
+
 def _thresholds(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
     (dim,) = own_dims(array)
     prefix = scope_prefix(array)
@@ -199,6 +212,10 @@ _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]
     "bs": _smooth_parameters,
     "sds": _smooth_parameters,
     "bcs": _category_specific,
+    "bsp": _special_effects,
+    "meanme": _noise_free,
+    "sdme": _noise_free,
+    "corme": _residual_correlations,
     "threshold": _thresholds,
     "sd": _sds,
     "cor": _correlations,

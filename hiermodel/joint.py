@@ -14,6 +14,7 @@ from hiermodel.predict import (
     LIKELIHOOD_ROLES,
     Prediction,
     PredictionOptions,
+    filled_responses,
     parameters,
     prepare,
 )
@@ -34,11 +35,18 @@ def joint_predictions(
     )
 
 
-def joint_log_lik(model: Model, predictions: tuple[Prediction, ...]) -> Array:
-    """Log density of all responses of each row, (draws, rows); weights as in the program."""
+def joint_log_lik(
+    model: Model, predictions: tuple[Prediction, ...], filled: bool = False
+) -> Array:
+    """Log density of all responses of each row, (draws, rows); weights as in the program.
+
+    NaN in rows that miss a response, unless they are to be `filled` with those of a single draw.
+    """
     assert model.rescor is not None
     rescor = model.rescor
-    y = np.column_stack([p.part.response.coded(p.frame) for p in predictions])
+    y = np.column_stack([
+        filled_responses(p) if filled else p.part.response.coded(p.frame) for p in predictions
+    ])
 
     def one(mu: Array, sigma: Array, draws: dict[str, Array]) -> Array:
         return rescor.log_prob(y, mu, sigma, draws)

@@ -14,6 +14,7 @@ from hiermodel.errors import DataError, FormulaError, HiermodelError, did_you_me
 from hiermodel.families.base import Family, FunctionTemplate, FunctionText
 from hiermodel.formula import Formula
 from hiermodel.frames import NeededColumns, as_frame, drop_missing
+from hiermodel.predictors import Predictor
 from hiermodel.priors import ResolvedPriors
 from hiermodel.rescor import ResidualCorrelation
 from hiermodel.response import Response
@@ -26,6 +27,7 @@ from hiermodel.terms.base import Array, Labelled
 from hiermodel.terms.group import GroupEffects, GroupView
 from hiermodel.terms.grouping import row_data
 from hiermodel.terms.labels import group_labels
+from hiermodel.terms.measurement_error import NoiseFree, noise_free_labels
 
 if TYPE_CHECKING:
     from hiermodel.engines import Engine
@@ -52,6 +54,8 @@ class Model:
         The joint density of correlated responses.
     nobs : int
         Rows of the training data that were used.
+    noise_free : tuple of NoiseFree
+        True values of covariates with measurement error, one block per grouping factor.
     threads : int
         Threads within a chain: above 1 the program adds the likelihood up in slices.
 
@@ -74,6 +78,7 @@ class Model:
     nobs: int
     normalize: bool
     sample_prior: str
+    noise_free: tuple[NoiseFree, ...] = ()
     threads: int = 1
     stanvars: tuple[StanVar, ...] = ()
     call: Mapping[str, Any] = field(default_factory=dict)
@@ -168,6 +173,8 @@ class Model:
             out += self.rescor.variables
         for group in self.groups:
             out += group.variables
+        for block in self.noise_free:
+            out += block.variables
         if self.threads > 1:
             out.append(GRAINSIZE)
         return (*declared_at(self.stanvars, "start"), *out, *declared_at(self.stanvars, "end"))
@@ -195,6 +202,8 @@ class Model:
         needed: list[str | FunctionTemplate | FunctionText] = []
         for part in self.parts:
             for predictor in part.predictors:
+                if isinstance(predictor, Predictor) and predictor.special_effects is not None:
+                    needed += predictor.special_effects.functions
                 if not part.likelihood.on_link_scale(predictor.param):
                     needed += predictor.functions
             needed += part.likelihood.functions
@@ -263,6 +272,8 @@ class Model:
             rows = part.rows(frame)
             out |= part.outcome(rows) | part.design(rows)
             out |= self.group_data(part, rows)
+        for block in self.noise_free:
+            out |= block.data(frame)
         out |= self.constants()
         # Two slices for each thread, but none so small that it is not worth its thread.
         out["grainsize"] = max(100, len(frame) // (2 * self.threads))
@@ -279,6 +290,8 @@ class Model:
             out |= part.constants()
         for group in self.groups:
             out |= group.constants()
+        for block in self.noise_free:
+            out |= block.constants()
         if self.rescor is not None:
             out |= self.rescor.constants()
         out |= {one.name: one.value for one in self.stanvars if one.block == "data"}
@@ -317,6 +330,7 @@ class Model:
             out += part.label(full)
         if self.rescor is not None:
             out += self.rescor.label(full)
+        out += noise_free_labels(self.noise_free, full)
         out += group_labels(self.groups, full, out)
         for var in self.user_parameters:
             values = full[var.name]

@@ -178,6 +178,10 @@ def prepare(
             if isinstance(term, GroupView) and not included[term.owner.index]:
                 continue
             data |= term.data(frame, missing="pass")
+    for predictor in part.predictors:
+        if isinstance(predictor, Predictor) and predictor.special_effects is not None:
+            training_rows = newdata is None
+            draws |= predictor.special_effects.latent(draws, frame, training_rows, rng)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     codes = part.threshold_codes(frame)
     grouped = part.baseline is not None and "bhaz_gr" in needs
@@ -189,7 +193,7 @@ def prepare(
 
 
 def _flatten(values: Array) -> Array:
-    return values.reshape(-1, *values.shape[2:])
+    return values.reshape(values.shape[0] * values.shape[1], *values.shape[2:])
 
 
 def _check_columns(
@@ -530,6 +534,8 @@ def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
 def log_lik(prediction: Prediction, y: Array) -> Array:
     """Pointwise log-likelihood of `y`, (draws, rows), with weights, censoring and truncation."""
     family = prediction.part.family
+    if prediction.part.imputed is not None and np.isnan(y).any():
+        return _log_lik_of_observed(prediction, y)
     roles = ("weights", "cens", "rcens", "lb", "ub")
     extras = {role: prediction.extras[role] for role in roles if role in prediction.extras}
 
@@ -537,6 +543,24 @@ def log_lik(prediction: Prediction, y: Array) -> Array:
         return evaluate.log_prob(family, y, parameters(prediction, at), **extras)
 
     return _evaluate(prediction, one)
+
+
+def _log_lik_of_observed(prediction: Prediction, y: Array) -> Array:
+    """NaN in rows without a response; what stands in for it there does not matter."""
+    absent = np.isnan(y)
+    known = log_lik(prediction, np.where(absent, y[~absent][0] if (~absent).any() else 1.0, y))
+    known[:, absent] = np.nan
+    return known
+
+
+def filled_responses(prediction: Prediction) -> Array:
+    """The responses as the likelihood of the program sees them, at a single draw.
+
+    Those that ``mi()`` imputes are the draw's.
+    """
+    part = prediction.part
+    y: Array = part.response.coded(prediction.frame)
+    return y if part.imputed is None else part.imputed.filled(y, prediction.draws)[0]
 
 
 def component_probabilities(prediction: Prediction, y: Array) -> Array:

@@ -20,6 +20,7 @@ from hiermodel.stan.expr import StanExpr
 from hiermodel.terms.base import Array, Scope, Term, special_term_factory
 from hiermodel.terms.build_smooths import KINDS as SMOOTHS
 from hiermodel.terms.build_smooths import SmoothContext, build_smooths
+from hiermodel.terms.build_special_effects import build_special_effects, is_special
 from hiermodel.terms.category_specific import (
     CategorySpecificTerm,
     CategorySpecificView,
@@ -28,6 +29,7 @@ from hiermodel.terms.category_specific import (
 from hiermodel.terms.offset import OffsetTerm
 from hiermodel.terms.population import PopulationTerm, thin_r_inverse
 from hiermodel.terms.smooths import SmoothTerm
+from hiermodel.terms.special_effects import Latents, SpecialEffectsTerm
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +90,11 @@ class Predictor:
         """Stan functions that the link needs."""
         return () if self.on_link_scale else link_named(self.link).functions
 
+    @property
+    def special_effects(self) -> SpecialEffectsTerm | None:
+        """The effects of ``mo()``, ``me()`` and ``mi()``, if there are any."""
+        return next((t for t in self.terms if isinstance(t, SpecialEffectsTerm)), None)
+
     def data(self, frame: pd.DataFrame, missing: str = "raise") -> dict[str, Any]:
         """Row data of all its terms."""
         out: dict[str, Any] = {}
@@ -131,6 +138,7 @@ def build_predictor(
     options: PredictorOptions,
     thresholds: bool = False,
     on_link_scale: bool = False,
+    latents: Latents | None = None,
 ) -> Predictor:
     """Resolve the population-level term and the offsets of a formula.
 
@@ -149,10 +157,15 @@ def build_predictor(
     if smooths:
         context = SmoothContext(frame, schema, expansion.source, options.knots)
         terms.append(build_smooths(smooths, scope, context))
+    ours = [special for special in expansion.specials if is_special(special)]
+    if ours:
+        found = latents or Latents()
+        terms.append(build_special_effects(ours, scope, frame, schema, expansion.source, found))
     for special in expansion.specials:
-        if special.kind not in SMOOTHS:
-            factory = special_term_factory(special, expansion.source)
-            terms.append(factory(special, scope, frame, schema))
+        if special.kind in SMOOTHS or is_special(special):
+            continue
+        factory = special_term_factory(special, expansion.source)
+        terms.append(factory(special, scope, frame, schema))
     return Predictor(
         param, name, scope, link, joined(tuple(terms), frame, schema), on_link_scale
     )
@@ -246,7 +259,7 @@ def with_defaults(
 
     def others() -> Iterator[Term]:
         for one in predictor.terms[1:]:
-            if isinstance(one, CategorySpecificTerm):
+            if isinstance(one, CategorySpecificTerm | SpecialEffectsTerm):
                 yield one.with_defaults(default_b, frame)
             elif isinstance(one, SmoothTerm):
                 yield one.with_defaults(default_b, default_sds(), frame)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from hiermodel.response import Response, category_parameter
 from hiermodel.schema import check_columns
 from hiermodel.terms.base import Scope, special_term_factory
 from hiermodel.terms.build_smooths import KINDS as SMOOTHS
+from hiermodel.terms.build_special_effects import is_special, special_calls
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +88,7 @@ def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns
         else:
             expansion = expand(parsed, columns=tuple(map(str, frame.columns)))
             for special in expansion.specials:
-                if special.kind not in SMOOTHS:
+                if special.kind not in SMOOTHS and not is_special(special):
                     # Not built is told before a column.
                     special_term_factory(special, parsed.source)
             if parsed is part.main:
@@ -95,7 +97,15 @@ def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns
         if parsed is part.main and parsed.response is not None:
             nodes = [parsed.response, *nodes]
         check_columns(nodes, frame, parsed.source, otherwise)
-        found += NeededColumns(tuple(name for node in nodes for name in names(node)))
+        # What is imputed may be missing: a response with mi(), and the x of mi(x).
+        absent = _imputed_names(nodes)
+        if parsed is part.main and any(call.function == "mi" for call in parsed.additions):
+            absent |= set(names(parsed.response)) if parsed.response is not None else set()
+        read = [name for node in nodes for name in names(node)]
+        found += NeededColumns(
+            tuple(name for name in read if name not in absent),
+            tuple(name for name in read if name in absent),
+        )
         check_columns(
             [a.value for call in parsed.additions for a in call.arguments], frame, parsed.source
         )
@@ -119,9 +129,12 @@ def _nodes(expansion: Expansion) -> list[Node]:
     nodes = [factor for term in expansion.terms for factor in term.factors]
     nodes += expansion.offsets
     for special in expansion.specials:
-        nodes += [
-            a.value for call in special.calls for a in call.arguments if a.name in (None, "by")
-        ]
+        if is_special(special):
+            nodes += special.calls
+        else:
+            nodes += [
+                a.value for call in special.calls for a in call.arguments if a.name in (None, "by")
+            ]
         nodes += special.factors
     for group in expansion.groups:
         nodes += _nodes(group.coefs)
@@ -132,6 +145,15 @@ def _nodes(expansion: Expansion) -> list[Node]:
             a.value for a in group.call.arguments if a.name not in ("cov", "id", "dist", "cor")
         ]
     return nodes
+
+
+def _imputed_names(nodes: Sequence[Node]) -> set[str]:
+    """The columns that only ``mi()`` reads."""
+    calls = [call for call in special_calls(nodes) if call.function == "mi"]
+    return {
+        argument.value.value
+        for call in calls for argument in call.arguments[:1] if isinstance(argument.value, Name)
+    }
 
 
 def _group_name(group: GroupTerm, variable: str, source: str) -> Name:

@@ -22,7 +22,7 @@ from hiermodel.terms.scalars import dpar_attrs
 
 FAMILIES = ("gaussian", "student")
 # Addition terms that a joint density can take.
-ADDITIONS = frozenset({"se", "weights"})
+ADDITIONS = frozenset({"se", "weights", "mi"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +40,8 @@ class ResidualCorrelation:
         Rows have weights, the same for all responses.
     default, default_nu : str or ScalePrior
         Default priors.
+    imputed : tuple of str
+        Responses with ``mi()``, which are read with the gaps filled.
     """
 
     names: tuple[str, ...]
@@ -49,6 +51,7 @@ class ResidualCorrelation:
     weighted: bool
     default: str | ScalePrior
     default_nu: str | ScalePrior
+    imputed: tuple[str, ...] = ()
 
     @property
     def variables(self) -> tuple[Var, ...]:
@@ -77,7 +80,8 @@ class ResidualCorrelation:
     @property
     def responses(self) -> str:
         """The responses of row n as a Stan row vector."""
-        return ", ".join(f"Y_{name}[n]" for name in self.names)
+        heads = ("Yl" if name in self.imputed else "Y" for name in self.names)
+        return ", ".join(f"{h}_{name}[n]" for h, name in zip(heads, self.names, strict=True))
 
     @property
     def means(self) -> str:

@@ -134,7 +134,9 @@ class Response:
         return Var(name, "vector", (width,), array=(rows,), lower="0", comment=note)
 
     def coded(self, frame: pd.DataFrame) -> Array:
-        """``Y`` for any frame, checked against the family."""
+        """``Y`` for any frame, checked against the family; NaN where ``mi()`` finds none."""
+        if self.additions.imputed:
+            return self._with_gaps(frame)
         value = self.expression.value(frame)
         y = self._codes(value)
         trials = None
@@ -142,6 +144,21 @@ class Response:
             trials = self.additions.data(frame)[f"trials{self.suffix}"]
         check_response(self.family, y, trials=trials, name=self.name)
         self.additions.check_response(y, frame, self.name)
+        return y
+
+    def _with_gaps(self, frame: pd.DataFrame) -> Array:
+        """``Y`` with NaN where it is missing; what is observed is checked."""
+        value = self.expression.value(frame, missing="pass")
+        if isinstance(value, FactorValue):
+            raise DataError(f"response {self.name!r} is a factor; mi() imputes numbers only")
+        y = np.broadcast_to(np.asarray(value, dtype=float), (len(frame),)).copy()
+        there = ~np.isnan(y)
+        if not there.any():
+            raise DataError(f"response {self.name!r} has only missing values")
+        check_response(self.family, y[there], name=self.name)
+        self.additions.check_response(
+            y[there], frame.loc[there].reset_index(drop=True), self.name
+        )
         return y
 
     def _codes(self, value: Any) -> Array:
@@ -241,7 +258,7 @@ def learn_response(
     expression = learn(main.response, frame, schema, main.source)
     name = deparse(main.response)
     variable = "".join(c for c in name if c.isalnum())
-    value = expression.value(frame)
+    value = expression.value(frame, missing="pass" if additions.imputed else "raise")
     categories: tuple[str, ...] = ()
     levels: tuple[str, ...] | None = None
     reference = ""
@@ -256,7 +273,7 @@ def learn_response(
         if "refcat" in family.choices:
             reference = _reference(categories, family.option("refcat"))
         _check_distinct(categories, name)
-    else:
+    elif not additions.imputed:
         codes, levels = code_response(family, value, name=name)
         if family.response == "ordinal":
             first = family.first_category

@@ -21,6 +21,7 @@ from hiermodel.stan.likelihood import Likelihood
 from hiermodel.stan.variables import Var
 from hiermodel.terms.base import Array, Labelled, Scope
 from hiermodel.terms.baseline import BaselineHazard
+from hiermodel.terms.missing import ImputedResponse
 from hiermodel.terms.population import PopulationTerm
 from hiermodel.terms.scalars import Scalar, ScalarParameter, dpar_attrs
 from hiermodel.terms.thresholds import Thresholds
@@ -54,6 +55,8 @@ class Submodel:
         Of a proportional hazards family.
     own_data : mapping
         Data of the user (`hiermodel.stanvar`) by name, for densities that take them.
+    imputed : ImputedResponse, optional
+        With ``mi()`` on the left-hand side: the parameters behind missing responses.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Submodel:
     subset: LearnedExpression | None = None
     baseline: BaselineHazard | None = None
     own_data: Mapping[str, Any] = field(default_factory=dict)
+    imputed: ImputedResponse | None = None
 
     @property
     def scope(self) -> Scope:
@@ -91,6 +95,8 @@ class Submodel:
         for thresholds in self.thresholds:
             out += thresholds.variables
         out += self.response.additions.variables
+        if self.imputed is not None:
+            out += self.imputed.variables
         for predictor in self.predictors:
             for term in predictor.terms:
                 out += term.variables
@@ -150,6 +156,10 @@ class Submodel:
         """Stan data of the response and its addition terms."""
         y, additions = self.response.coded(frame), self.response.additions.data(frame)
         out = {self.scope.rows: len(frame), self.response.var.name: y, **additions}
+        if self.imputed is not None:
+            # Stan has no missing values; these are never read.
+            out[self.response.var.name] = np.where(np.isnan(y), np.inf, y)
+            out |= self.imputed.data(frame)
         if self.baseline is not None:
             out |= self.baseline.data(frame, y, additions)
         return out
@@ -191,6 +201,8 @@ class Submodel:
             out.append(Labelled(f"{name}{self.suffix}", shown, attrs=attrs))
         if self.baseline is not None:
             out += self.baseline.label(draws)
+        if self.imputed is not None:
+            out += self.imputed.label(draws)
         return tuple(out)
 
     def _given(self) -> Iterator[tuple[str, Callable[[Mapping[str, Array]], Any]]]:

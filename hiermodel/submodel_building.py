@@ -43,6 +43,7 @@ from hiermodel.terms.base import Scope, Term
 from hiermodel.terms.baseline import BaselineHazard, build_baseline
 from hiermodel.terms.build_groups import GroupRequest
 from hiermodel.terms.build_thresholds import build_thresholds
+from hiermodel.terms.missing import ImputedResponse
 from hiermodel.terms.scalars import (
     CategoryCorrelation,
     MixtureWeights,
@@ -50,6 +51,7 @@ from hiermodel.terms.scalars import (
     Scalar,
     ScalarParameter,
 )
+from hiermodel.terms.special_effects import Latents
 from hiermodel.terms.thresholds import Thresholds
 
 
@@ -98,14 +100,16 @@ class Draft:
     columns: NeededColumns
     subset: LearnedExpression | None
     baseline: BaselineHazard | None
+    imputed: ImputedResponse | None = None
 
     def group_requests(self) -> tuple[GroupRequest, ...]:
         """What its linear predictors ask for of group-level effects."""
         movable = {t.param: t.total for t in self.thresholds if not t.grouped}
+        special = {p.scope: p.special_effects for p in self.predictors if isinstance(p, Predictor)}
         return tuple(
             GroupRequest(
                 r.scope, r.expansion, partial(self.defaults.of_column, "sd", r.param), self.frame,
-                movable.get(r.param, 0),
+                movable.get(r.param, 0), special.get(r.scope),
             )
             for r in self.requests
             if isinstance(r, PredictorRequest)
@@ -125,6 +129,7 @@ def draft_submodel(
     schema: Schema,
     columns: NeededColumns,
     default_set: str,
+    latents: Latents,
     knots: Mapping[str, Sequence[float]] | None = None,
 ) -> Draft:
     """Resolve one response but for its group-level effects.
@@ -141,6 +146,8 @@ def draft_submodel(
     columns : NeededColumns
     default_set : str
         Name of the default priors.
+    latents : Latents
+        Latent variables of the whole model.
     knots : mapping, optional
         Knots of smooths, by covariate.
     """
@@ -157,6 +164,9 @@ def draft_submodel(
     response = learn_response(main, family, additions, frame, schema, scope.suffix)
     coded = response.coded(frame)  # checked now, for every kind of response
     y = None if family.has_categories else coded
+    if response.additions.imputed and np.isnan(coded).any():
+        # The scales of brms know nothing of a response with gaps.
+        y = None if default_set == "brms" else coded[~np.isnan(coded)]
     defaults = Defaults(default_set, family, y)
     fixed = fixed_parameters(part, family, response)
     requests = predictor_requests(part, family, response, frame, name)
@@ -164,7 +174,9 @@ def draft_submodel(
         build_thresholds(response, frame, family.part_of(param)[0], param, _mu_scope(param, name))
         for param in family.threshold_params
     )
-    predictors = _predictors(requests, family, frame, schema, thresholds, defaults, knots or {})
+    predictors = _predictors(
+        requests, family, frame, schema, thresholds, defaults, latents, knots or {}
+    )
     predictors = _ordered(predictors, family, main)
     offsets = {p.param: offset_mean(p, frame) for p in predictors if isinstance(p, Predictor)}
     thresholds = tuple(
@@ -178,6 +190,7 @@ def draft_submodel(
     return Draft(
         part, name, family, frame, response, requests, predictors, thresholds, fixed, defaults,
         columns, subset, build_baseline(main, response, frame),
+        next((one for one in latents.imputed if one.resp == name), None),
     )
 
 
@@ -192,6 +205,7 @@ def _predictors(
     schema: Schema,
     thresholds: Sequence[Thresholds],
     defaults: Defaults,
+    latents: Latents,
     knots: Mapping[str, Sequence[float]],
 ) -> tuple[AnyPredictor, ...]:
     """Predictors in the order of the requests."""
@@ -219,7 +233,7 @@ def _predictors(
             options = replace(options, center=False)
         predictor = build_predictor(
             request.expansion, param, _name(request), request.scope, link, frame, schema, options,
-            thresholds=ordinal is not None, on_link_scale=raw,
+            thresholds=ordinal is not None, on_link_scale=raw, latents=latents,
         )
         _check_category_specific(predictor, family, ordinal)
         intercept = defaults.of("Intercept", param, offset_mean(predictor, frame)) if param else ""
@@ -327,6 +341,7 @@ def finish_submodel(
         name=draft.name, response=draft.response, family=draft.family, predictors=predictors,
         thresholds=draft.thresholds, scalars=scalars, fixed=fixed, likelihood=likelihood,
         columns=draft.columns, subset=draft.subset, baseline=draft.baseline,
+        imputed=draft.imputed,
     )
 
 
@@ -471,6 +486,7 @@ def _likelihood(
             glm_text=glm_text,
             joint=bool(shared),
             baseline=draft.baseline.expressions if draft.baseline else {},
+            imputed=draft.imputed is not None,
             baseline_definitions=draft.baseline.definitions if draft.baseline else (),
         )
     )

@@ -50,6 +50,7 @@ ORDER = (
     "engines",
     "describe",
     "modeling",
+    "latents",
     "submodel_building",
     "building",
     "new_levels",

@@ -220,7 +220,9 @@ def checked(log_lik: xr.DataArray) -> xr.DataArray:
     if len(missing):
         raise DataError(
             f"the log-likelihood of row {missing[0]} is not a number "
-            f"({len(missing)} such rows); loo and waic need it for every observation"
+            f"({len(missing)} such rows); loo and waic need it for every observation. Missing "
+            "responses that mi() imputes have none; without their rows: "
+            "hiermodel.criticism.loo_of(fit.log_lik().dropna('obs'))"
         )
     return log_lik
 

@@ -244,9 +244,11 @@ def _statistics(stat: Stat | Sequence[Stat]) -> tuple[Stat, ...]:
 def _exact_rows(fit: Fit) -> np.ndarray | None:
     """Rows whose response was observed itself; None when all were.
 
-    A censored response is no value that replications could be compared with.
+    A censored or missing response is no value that replications could be compared with.
     """
     additions = fit.model.response.additions
+    if additions.imputed:
+        return _observed_rows(np.asarray(fit.response, dtype=float))
     if "cens" not in additions:
         return None
     roles = tuple(role for role in ("cens", "rcens") if role in additions)
@@ -257,6 +259,14 @@ def _exact_rows(fit: Fit) -> np.ndarray | None:
         raise DataError("every response is censored: there is nothing to compare replications with")
     warn(f"{int((~exact).sum())} censored responses of {len(exact)} are not shown in pp_check()")
     return exact
+
+
+def _observed_rows(y: np.ndarray) -> np.ndarray | None:
+    there: np.ndarray = ~np.isnan(y)
+    if there.all():
+        return None
+    warn(f"{int((~there).sum())} missing responses of {len(y)} are not shown in pp_check()")
+    return there
 
 
 def _column(fit: Fit, name: str, what: str) -> pd.Series:

@@ -14,6 +14,7 @@ from hiermodel.errors import DataError, did_you_mean
 from hiermodel.formula.syntax import Call, names, walk
 from hiermodel.frames import as_frame
 from hiermodel.predictors import Predictor
+from hiermodel.terms.special_effects import SpecialEffectsTerm
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit
@@ -24,11 +25,15 @@ _FACTOR_CALLS = frozenset({"factor", "as.factor", "ordered", "as.ordered", "C"})
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A column that predictors use: ``numeric``, or a factor (of any kind) with its levels."""
+    """A column that predictors use: ``numeric``, or a factor (of any kind) with its levels.
+
+    Numbers that are `whole` have a monotonic effect, which is nothing between them.
+    """
 
     name: str
     kind: str
     levels: tuple[str, ...]
+    whole: bool = False
 
     @property
     def is_factor(self) -> bool:
@@ -47,8 +52,14 @@ def predictor_variables(fit: Fit) -> dict[str, Variable]:
         texts = tuple(str(v) for v in levels or ())
         if name in as_factor and not texts:
             kind, texts = "factor", tuple(level_text(v) for v in _categories(fit.whole_frame[name]))
-        out[str(name)] = Variable(str(name), kind, texts)
+        whole = any(name in term.whole_columns for term in _special_effects(fit))
+        out[str(name)] = Variable(str(name), kind, texts, whole and not texts)
     return out
+
+
+def _special_effects(fit: Fit) -> list[SpecialEffectsTerm]:
+    linear = (p for p in fit.model.predictors if isinstance(p, Predictor))
+    return [p.special_effects for p in linear if p.special_effects is not None]
 
 
 def _made_factors(fit: Fit) -> set[str]:
@@ -104,6 +115,11 @@ def typical_row(fit: Fit) -> dict[str, Any]:
         else:
             values = _categories(column)
             row[str(name)] = values[0] if values else None
+    for name, variable in variables.items():
+        if variable.whole:
+            row[name] = float(np.round(row[name]))
+    # The effect of a true value: nothing is added to it.
+    row |= {name: 0.0 for term in _special_effects(fit) for name in term.noise_columns}
     for role, expression in fit.model.response.additions.values.items():
         for name in expression.variables:
             if name in row and is_number(frame[name]):
@@ -181,8 +197,9 @@ def along(
 ) -> list[Any]:
     """Return the values of a variable in a grid.
 
-    All levels of a factor; numbers from the lowest to the highest observed one, or, as the
-    `second` variable, the mean and one standard deviation below and above it.
+    All levels of a factor; all whole numbers of a monotonic effect; other numbers from the lowest
+    to the highest observed one, or, as the `second` variable, the mean and one standard deviation
+    below and above it.
     """
     column = fit.whole_frame[variable.name]
     if given is not None:
@@ -191,8 +208,15 @@ def along(
         return level_values(column, variable.levels)
     numbers = column.to_numpy(dtype=float)
     if second:
-        return [float(numbers.mean() + k * numbers.std(ddof=1)) for k in (-1.0, 0.0, 1.0)]
-    return [float(v) for v in np.linspace(numbers.min(), numbers.max(), resolution)]
+        centre, spread = np.nanmean(numbers), np.nanstd(numbers, ddof=1)
+        shown = [float(centre + k * spread) for k in (-1.0, 0.0, 1.0)]
+        if not variable.whole:
+            return shown
+        bounds = np.nanmin(numbers), np.nanmax(numbers)
+        return sorted({float(np.round(np.clip(v, *bounds))) for v in shown})
+    if variable.whole:
+        return [float(v) for v in range(int(np.nanmin(numbers)), int(np.nanmax(numbers)) + 1)]
+    return [float(v) for v in np.linspace(np.nanmin(numbers), np.nanmax(numbers), resolution)]
 
 
 def grid_frame(

@@ -1,6 +1,6 @@
 """The formula language: text, syntax tree, terms, and model formulas."""
 
-from hiermodel.formula.bf import as_formula, bf, lf, mvbf, nlf, set_rescor
+from hiermodel.formula.bf import as_formula, bf, lf, mvbf, nlf, set_mecor, set_rescor
 from hiermodel.formula.constants import with_constants
 from hiermodel.formula.deparse import deparse
 from hiermodel.formula.expand import expand
@@ -23,6 +23,7 @@ __all__ = [
     "nlf",
     "parse_expression",
     "parse_formula",
+    "set_mecor",
     "set_rescor",
     "to_json",
     "update_formula",

@@ -13,6 +13,7 @@ from hiermodel.formula.syntax import Call, Name, Node, ParsedFormula, chain
 from hiermodel.formula.values import (
     Formula,
     FormulaOptions,
+    Mecor,
     Rescor,
     ResponseFormula,
     SubFormula,
@@ -191,7 +192,9 @@ def mvbf(*formulas: str | Formula, rescor: bool | None = None) -> Formula:
         raise FormulaError("mvbf() needs a formula per response")
     parts = [as_formula(formula) for formula in formulas]
     responses = distinct(tuple(r for part in parts for r in part.responses))
-    return Formula(responses, None if rescor is None else _flag("rescor", rescor, True, None))
+    said = [part.mecor for part in parts if part.mecor is not None]
+    wanted = None if rescor is None else _flag("rescor", rescor, True, None)
+    return Formula(responses, wanted, said[-1] if said else None)
 
 
 def set_rescor(flag: bool = True) -> Rescor:
@@ -211,6 +214,27 @@ def set_rescor(flag: bool = True) -> Rescor:
     False
     """
     return Rescor(_flag("flag", flag, True, None))
+
+
+def set_mecor(flag: bool = True) -> Mecor:
+    """Say whether the true values of covariates with error are correlated; add it to a formula.
+
+    Parameters
+    ----------
+    flag : bool
+        True, the default of a model, estimates the correlations between the covariates of all
+        ``me()`` that have the same ``gr``.
+
+    Returns
+    -------
+    Mecor
+
+    Examples
+    --------
+    >>> (bf("y ~ me(x, sdx) + me(z, sdz)") + set_mecor(False)).mecor
+    False
+    """
+    return Mecor(_flag("flag", flag, True, None))
 
 
 def as_formula(obj: str | Formula) -> Formula:

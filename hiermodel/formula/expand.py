@@ -31,11 +31,14 @@ from hiermodel.formula.syntax import (
     Unary,
     chain,
     names,
+    walk,
 )
 
 SPECIAL_TERMS = frozenset(
     "s t2 te ti gp mo me mi cs cse mmc ar ma arma cosy unstr sar car fcor".split()
 )
+# Those that a factor may calculate with.
+_CALCULATED = frozenset({"mo", "me", "mi"})
 _MAX_POWER = 20
 # More than anyone means; it keeps a*b*c*... from taking all memory.
 _MAX_TERMS = 10_000
@@ -128,13 +131,24 @@ def _sorted_out(
         keys = sorted(one.factors, key=order.__getitem__)
         factors = tuple(nodes[key] for key in keys)
         text = ":".join(keys)
-        calls = tuple(f for f in factors if isinstance(f, Call) and f.function in SPECIAL_TERMS)
+        kinds = {f: kind for f in factors if (kind := _special_kind(f))}
+        calls = tuple(f for f in kinds if isinstance(f, Call))
         if calls:
-            others = tuple(f for f in factors if f not in calls)
-            specials.append(SpecialTerm(calls[0].function, calls, others, text, one.span))
+            others = tuple(f for f in factors if f not in kinds)
+            specials.append(SpecialTerm(kinds[calls[0]], calls, others, text, one.span))
         else:
             terms.append(Interaction(factors, text, one.span))
     return tuple(terms), tuple(specials)
+
+
+def _special_kind(node: Node) -> str:
+    """The kind of a special factor: ``s`` of ``s(x)``, and ``me`` of ``I(me(x, sdx)^2)``."""
+    if not isinstance(node, Call):
+        return ""
+    if node.function in SPECIAL_TERMS:
+        return node.function
+    inside = (n.function for n in walk(node) if isinstance(n, Call) and n.function in _CALCULATED)
+    return next(inside, "")
 
 
 @dataclass(frozen=True, slots=True)

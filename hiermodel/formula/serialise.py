@@ -23,6 +23,7 @@ def to_json(formula: Formula) -> dict[str, Any]:
     """
     return {
         "rescor": formula.rescor,
+        "mecor": formula.mecor,
         "responses": [_response_to_json(response) for response in formula.responses],
     }
 
@@ -37,7 +38,7 @@ def from_json(values: Mapping[str, Any]) -> Formula:
     True
     """
     responses = tuple(_response_from_json(v) for v in values["responses"])
-    return Formula(responses, values["rescor"])
+    return Formula(responses, values["rescor"], values.get("mecor"))
 
 
 def _response_to_json(response: ResponseFormula) -> dict[str, Any]:

@@ -57,13 +57,14 @@ def update_formula(old: Formula, new: str | Formula) -> Formula:
     """
     change = as_formula(new)
     rescor = old.rescor if change.rescor is None else change.rescor
+    mecor = old.mecor if change.mecor is None else change.mecor
     if len(change.responses) == 1 and len(old.responses) == 1:
-        return Formula((_changed(old.responses[0], change.responses[0]),), rescor)
+        return Formula((_changed(old.responses[0], change.responses[0]),), rescor, mecor)
     names = [response.name for response in old.responses]
     if len(change.responses) == 1 and change.responses[0].name in names:
         at = names.index(change.responses[0].name)
         changed = _changed(old.responses[at], change.responses[0])
-        return Formula((*old.responses[:at], changed, *old.responses[at + 1 :]), rescor)
+        return Formula((*old.responses[:at], changed, *old.responses[at + 1 :]), rescor, mecor)
     for response in change.responses:
         if _has_dots(response.main) or response.main.response is None:
             message = (
@@ -71,7 +72,7 @@ def update_formula(old: Formula, new: str | Formula) -> Formula:
                 f"{', '.join(names)} on the left, or give the whole formula without dots"
             )
             raise FormulaError(message, response.main.source)
-    return Formula(change.responses, rescor)
+    return Formula(change.responses, rescor, mecor)
 
 
 def _changed(old: ResponseFormula, new: ResponseFormula) -> ResponseFormula:

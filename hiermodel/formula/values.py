@@ -112,6 +112,13 @@ class Rescor:
 
 
 @dataclass(frozen=True, slots=True)
+class Mecor:
+    """What `set_mecor` says; add it to a formula."""
+
+    flag: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SubFormulas:
     """What `lf` and `nlf` give; add them to a formula, or pass them to `bf`."""
 
@@ -126,21 +133,25 @@ class Formula:
     """A model formula: one or several responses, each with formulas for its parameters.
 
     Made by `bf`; text is made one automatically. ``+`` adds the formulas of `lf` and `nlf`,
-    further responses, and `set_rescor`.
+    further responses, `set_rescor` and `set_mecor`.
     """
 
     responses: tuple[ResponseFormula, ...]
     rescor: bool | None = None
+    mecor: bool | None = None
 
     def __add__(self, other: object) -> Formula:
         match other:
             case Rescor(flag=flag):
                 return replace(self, rescor=flag)
+            case Mecor(flag=flag):
+                return replace(self, mecor=flag)
             case SubFormulas(items=items):
                 return replace(self, responses=with_subformulas(self.responses, items))
             case Formula():
                 rescor = self.rescor if other.rescor is None else other.rescor
-                return Formula(distinct(self.responses + other.responses), rescor)
+                mecor = self.mecor if other.mecor is None else other.mecor
+                return Formula(distinct(self.responses + other.responses), rescor, mecor)
             case str():
                 message = (
                     "text cannot be added to a formula: wrap it in lf() when it belongs to a "
@@ -159,6 +170,8 @@ class Formula:
             before = response.lines
         if self.rescor is not None:
             lines.append(f"rescor = {self.rescor}")
+        if self.mecor is not None:
+            lines.append(f"mecor = {self.mecor}")
         return "\n".join(lines)
 
 

@@ -103,7 +103,7 @@ def default_prior(
     if set_name not in DEFAULT_SETS:
         hint = did_you_mean(set_name, DEFAULT_SETS)
         raise PriorError(f"no default priors are named {set_name!r}{hint}; known are brms, weak")
-    if cls in ("rescor", "lncor"):
+    if cls in ("rescor", "lncor", "corme"):
         cls = "cor"
     if not param and cls in ("b", "Intercept"):
         # A parameter of a non-linear formula, whose scale only the user knows.

@@ -13,6 +13,8 @@ from hiermodel.stan.variables import PriorElement, ScalePrior, Var
 
 # Classes whose prior is about each group alone: their table has no class-wide row.
 GROUP_ONLY = frozenset({"df"})
+# Classes whose prior is about each coefficient alone.
+COEF_ONLY = frozenset({"simo"})
 # Classes whose group rows repeat the bounds of the class.
 _GROUP_BOUNDS = frozenset({"delta"})
 # Correlation matrices; their prior is lkj(eta).
@@ -76,6 +78,8 @@ def element_key(cls: str, element: PriorElement) -> RowKey:
 def lineage(key: RowKey) -> Iterator[RowKey]:
     """Yield the rows that may hold the prior of an element, the most specific first."""
     yield key
+    if key.cls in COEF_ONLY:
+        return
     if key.coef and key.group:
         yield key._replace(coef="")
     if key.coef or key.group:
@@ -112,6 +116,8 @@ def existing_rows(variables: Sequence[Var]) -> dict[RowKey, PriorRow]:
 
 def home_row(key: RowKey) -> RowKey:
     """Return the class-wide row of an element (of its group, for classes that live in groups)."""
+    if key.cls in COEF_ONLY:
+        return key
     return key._replace(coef="", group=key.group if key.cls in GROUP_ONLY else "")
 
 

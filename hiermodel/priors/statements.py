@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ import numpy as np
 from hiermodel.errors import PriorError
 from hiermodel.priors.elements import Choice
 from hiermodel.priors.rows import CORRELATIONS
-from hiermodel.priors.syntax import DENSITIES, Support, number, parse_prior
+from hiermodel.priors.syntax import DENSITIES, Support, number, parse_prior, split_arguments
 from hiermodel.stan.variables import DataNumber, ScalePrior, Var
 
 DataItem = tuple[Var, float | np.ndarray]
@@ -210,11 +211,21 @@ def _simplex(
     ], [(declared, values)]
 
 
+def _entries(prior: str) -> tuple[str, ...]:
+    """Arguments of a Dirichlet prior: as they stand, or inside ``c(...)`` or brackets."""
+    args = parse_prior(prior).args
+    if len(args) == 1:
+        match = re.fullmatch(r"c\s*\((.*)\)|\[(.*)\]'?", args[0].strip(), re.DOTALL)
+        if match is not None:
+            return split_arguments(match[1] if match[1] is not None else match[2])
+    return args
+
+
 def _concentrations(var: Var, choice: Choice) -> list[float]:
     assert isinstance(choice.prior, str) and var.prior is not None
     if not choice.prior:
         return [1.0] * var.prior.length
-    given = [number(arg) for arg in parse_prior(choice.prior).args]
+    given = [number(arg) for arg in _entries(choice.prior)]
     length = var.prior.length
     values = [v for v in given if v is not None and v > 0]
     if len(values) < len(given) or len(values) not in (1, length):

@@ -58,7 +58,8 @@ class LikelihoodInput:
     ordinal (component of the) family by the parameter ``mu`` that they belong to, `categories`
     what each category has of the parameters that belong to categories, `reference` the number of
     the reference category. `baseline` is the baseline hazard at the response (empty role) and at
-    the bounds of other roles, which `baseline_definitions` compute.
+    the bounds of other roles, which `baseline_definitions` compute. With `imputed` the responses
+    have no gaps, or are the true ones behind what was observed with error.
     """
 
     family: Family
@@ -78,6 +79,12 @@ class LikelihoodInput:
     joint: bool = False
     baseline: Mapping[str, tuple[StanExpr, ...]] = field(default_factory=dict)
     baseline_definitions: tuple[str, ...] = ()
+    imputed: bool = False
+
+    @property
+    def outcome(self) -> str:
+        """Stan name of the responses, with ``mi()`` of those without gaps."""
+        return f"{'Yl' if self.imputed else 'Y'}{self.suffix}"
 
 
 # Per role of a bound the arguments of the density there.
@@ -124,7 +131,7 @@ def _whole_likelihood(
         statement = _glm_call(facts, fused, parameters)
     else:
         name = fused.name if fused is not None else facts.family.distribution.name
-        y = StanExpr(f"Y{facts.suffix}", rows=True)
+        y = StanExpr(facts.outcome, rows=True)
         statement = _density(facts, name, y, arguments).text
     if glm and facts.glm_design is not None:
         text = f"{text}, where {' * '.join(facts.glm_design)} is {facts.glm_text}"
@@ -140,7 +147,7 @@ def _definitions(facts: LikelihoodInput, parameters: Any) -> tuple[str, ...]:
         known = param.name in facts.predicted or param.name in facts.fixed
         if param.derived is None or known:
             continue
-        rest = param.derived.arguments(StanExpr(f"Y{s}", rows=True), parameters)
+        rest = param.derived.arguments(StanExpr(facts.outcome, rows=True), parameters)
         value = stan_call(param.derived.function, StanExpr(f"{param.derived.raw}{s}"), *rest)
         out.append(f"real {param.name}{s} = {value.text};")
     return tuple(out)
@@ -276,7 +283,7 @@ def _glm_call(facts: LikelihoodInput, fused: Fused, parameters: Any) -> str:
     tail = ", ".join([*first, matrix, facts.glm_alpha, coefficients, *extra])
     mass = "m" if facts.family.discrete else "d"
     kind = f"lp{mass}f" if facts.normalize else f"lup{mass}f"
-    return f"{fused.glm}_{kind}(Y{facts.suffix} | {tail})"
+    return f"{fused.glm}_{kind}({facts.outcome} | {tail})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +367,7 @@ def _row_terms(
         role: tuple(as_expr(a).at("n") for a in one)
         for role, one in {"": arguments, **elsewhere}.items()
     }
-    y = StanExpr(f"Y{s}[n]")
+    y = StanExpr(f"{facts.outcome}[n]")
     lb, ub, rcens = (StanExpr(f"{role}{s}[n]") for role in ("lb", "ub", "rcens"))
     if family.discrete:
         # P(Y >= lb): the bound itself belongs to the support of a count.

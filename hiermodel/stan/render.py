@@ -60,6 +60,7 @@ class StanProgram:
     prior_statements: tuple[str, ...]
     likelihood: tuple[str, ...]
     model_priors: tuple[str, ...]
+    definitions: tuple[str, ...] = ()
     user: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -88,7 +89,9 @@ def render(model: Model) -> StanProgram:
     )
     likelihood = _filled(_likelihood_parts(model))
     if model.rescor is not None:
-        transformed.append(_macro("rescor.stan.jinja", "transformed_data", model, model.rescor))
+        if not model.rescor.imputed:
+            rows = _macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor)
+            transformed.append(rows)
     if model.threads > 1:
         sums = tuple(_partial_sums(model))
         functions += tuple(one.function for one in sums)
@@ -118,8 +121,12 @@ def render(model: Model) -> StanProgram:
                 *(() if model.normalize else model.resolved_priors.statements),
                 *_term_priors(model),
                 *(_macro("terms/group.stan.jinja", "priors", model, g) for g in model.groups),
+                *(_macro(f"terms/{b.template}", "priors", model, b) for b in model.noise_free),
+                *(_macro(f"terms/{sub.imputed.template}", "priors", model, sub.imputed)
+                  for sub in model.parts if sub.imputed is not None),
             ]
         ),
+        definitions=_filled(_latent_variables(model)),
         user={
             "tparameters_start": code_at(model.stanvars, "tparameters", "start"),
             "tparameters_end": code_at(model.stanvars, "tparameters", "end"),
@@ -163,6 +170,17 @@ def _term_priors(model: Model) -> Iterable[str]:
             for term in predictor.terms:
                 if term.template:
                     yield _macro(f"terms/{term.template}", "own_priors", model, term)
+
+
+def _latent_variables(model: Model) -> Iterable[str]:
+    """True values of covariates, responses without gaps: what several predictors may read."""
+    for block in model.noise_free:
+        yield _macro(f"terms/{block.template}", "define", model, block)
+    for sub in model.parts:
+        if sub.imputed is not None:
+            yield _macro(f"terms/{sub.imputed.template}", "define", model, sub.imputed)
+    if model.rescor is not None and model.rescor.imputed:
+        yield _macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor)
 
 
 def _group_effects(model: Model) -> Iterable[str]:

@@ -141,6 +141,9 @@ def arguments_of(model: Model, rows: Sequence[str]) -> dict[str, Argument]:
             out[name] = Argument(name, "matrix")
         else:
             out[name] = Argument(name, "vector", 0 if group.is_single else 1)
+    for block in model.noise_free:
+        for name in (member.latent for member in block.members):
+            out[name] = Argument(name, "vector", by_row=block.size in rows)
     if model.rescor is not None:
         out["Y"] = Argument("Y", "vector", 1, True, True)
     for one in rows:
@@ -162,6 +165,11 @@ def _add_design(predictor: Predictor, out: dict[str, Argument]) -> None:
 def check_threads(parts: Iterable[Submodel]) -> None:
     """Refuse likelihoods that cannot be cut by rows."""
     for part in parts:
+        if part.imputed is not None:
+            raise EngineError(
+                f"threads cannot be used with mi(): missing values of {part.response.name!r} "
+                "belong to rows of other responses too"
+            )
         if part.derived:
             names = ", ".join(param.name for param in part.derived)
             raise EngineError(

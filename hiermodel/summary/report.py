@@ -189,19 +189,23 @@ def _section(array: xr.DataArray, n_levels: Mapping[str, int]) -> str:
         group = attribute(array, "group")
         n = f" ({n_levels[group]} levels)" if group in n_levels else ""
         return f"Group level: {group}{n}"
+    if cls == "simo":
+        return "Monotonic effects: shares of the steps"
+    if cls in ("meanme", "sdme", "corme"):
+        return "Covariates with measurement error"
     return "Family" if cls in ("dpar", "delta") else "Further parameters"
 
 
 def _section_rank(heading: str) -> int:
-    order = ("Population", "Smooth", "Group", "Family", "Further")
+    order = ("Population", "Monotonic", "Covariates", "Smooth", "Group", "Family", "Further")
     return order.index(heading.split()[0])
 
 
 def _row_name(array: xr.DataArray, entry: FlatName) -> str:
     """Return the name inside its section: ``sd(Intercept)`` for ``sd_subject__Intercept``."""
     cls, group = variable_class(array), attribute(array, "group")
-    if cls in ("b", "threshold", "bs"):
-        return entry.name.removeprefix("bs_" if cls == "bs" else "b_")
+    if cls in ("b", "threshold", "bs", "bsp"):
+        return entry.name.removeprefix("b_" if cls == "threshold" else f"{cls}_")
     if cls == "sds":
         return f"sds({entry.name.removeprefix('sds_')})"
     if cls in ("sd", "cor"):

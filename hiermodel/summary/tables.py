@@ -44,7 +44,7 @@ def flat_draws(array: xr.DataArray) -> np.ndarray:
 def population_draws(posterior: xr.Dataset) -> tuple[tuple[str, ...], np.ndarray]:
     """Return names and draws (S, K) of all population-level coefficients, intercepts first."""
     entries: list[tuple[str, np.ndarray]] = []
-    for array in of_class(posterior, "threshold", "b", "bs", "bcs"):
+    for array in of_class(posterior, "threshold", "b", "bs", "bsp", "bcs"):
         prefix = scope_prefix(array)
         lead = f"{prefix}_" if prefix else ""
         threshold = variable_class(array) == "threshold"

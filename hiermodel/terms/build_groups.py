@@ -18,10 +18,13 @@ from hiermodel.formula.arguments import flag, literal, match_arguments
 from hiermodel.formula.syntax import Call, Expansion, GroupTerm, Name, Node
 from hiermodel.schema import Schema
 from hiermodel.terms.base import Array, Scope
+from hiermodel.terms.build_special_effects import is_special, varying_coefs
 from hiermodel.terms.category_specific import CategorySpecificView, inner_expansion
 from hiermodel.terms.category_specific import label as threshold_label
 from hiermodel.terms.group import GroupCoef, GroupEffects, GroupView, MemberColumn
 from hiermodel.terms.grouping import ByFactor, Grouping, by_labels
+from hiermodel.terms.special_effects import SpecialCoef, SpecialEffectsTerm
+from hiermodel.terms.special_view import SpecialView
 
 DefaultSd = Callable[[Callable[[], Array]], Any]
 
@@ -45,7 +48,8 @@ class GroupRequest:
     `default_sd` gives the default prior of a standard deviation; it gets a function that
     computes the column of the design, which most defaults do not need. `frame` holds the rows
     of the predictor's response, the context those of the whole model. `nthres` is the number of
-    thresholds that ``cs()`` can move, 0 where there are none.
+    thresholds that ``cs()`` can move, 0 where there are none. `special` are the effects of
+    ``mo()``, ``me()`` and ``mi()`` of the predictor, which may vary over levels.
     """
 
     scope: Scope
@@ -53,6 +57,7 @@ class GroupRequest:
     default_sd: DefaultSd
     frame: pd.DataFrame
     nthres: int = 0
+    special: SpecialEffectsTerm | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +72,8 @@ class _Piece:
     default_sd: DefaultSd
     frame: pd.DataFrame
     nthres: int = 0
+    special: tuple[SpecialCoef, ...] = ()
+    effects: SpecialEffectsTerm | None = None
 
     def coefs(self) -> tuple[GroupCoef, ...]:
         """Its coefficients with the default priors of their standard deviations."""
@@ -79,7 +86,14 @@ class _Piece:
         for column in self.member_columns:
             values = partial(column.value, frame, 1, "raise")
             out.append(GroupCoef(column.name, self.scope, self.default_sd(values)))
+        for special in self.special:
+            values = partial(self._special_column, special)
+            out.append(GroupCoef(special.name, self.scope, self.default_sd(values)))
         return tuple(out)
+
+    def _special_column(self, coef: SpecialCoef) -> Array:
+        assert self.effects is not None
+        return coef.typical(self.frame, self.effects.data(self.frame))
 
     def _column(self, frame: pd.DataFrame, k: int) -> Array:
         return self.design.matrix(frame)[:, k]
@@ -93,6 +107,8 @@ class _Piece:
     def view(self, owner: GroupEffects, first: int) -> GroupView:
         """Its columns, from position `first` of the owner on."""
         parts = (owner, self.scope, first, self.design, self.member_columns, self.term.text)
+        if self.special and self.effects is not None:
+            return SpecialView(*parts, self.special, self.effects)
         return CategorySpecificView(*parts, self.nthres) if self.nthres else GroupView(*parts)
 
 
@@ -167,18 +183,23 @@ def _pieces(term: GroupTerm, request: GroupRequest, schema: Schema) -> list[_Pie
     columns = tuple(
         _member_column(term, call, source, frame, schema) for call in _mmc_calls(term)
     )
+    special = varying_coefs(term, group_name(term), request.special, frame, schema, source)
 
-    def piece(design: DesignSpec, columns: tuple[MemberColumn, ...]) -> _Piece:
-        return _Piece(term, request.scope, source, design, columns, request.default_sd, frame)
+    def piece(
+        design: DesignSpec, columns: tuple[MemberColumn, ...], special: tuple[SpecialCoef, ...] = ()
+    ) -> _Piece:
+        return _Piece(term, request.scope, source, design, columns, request.default_sd, frame, 0,
+                      special, request.special)
 
-    if columns and not term.correlated and design.names:
+    if (columns or special) and not term.correlated and design.names:
         empty = DesignSpec.learn((), False, frame, schema, source=source)
-        return [piece(design, ()), piece(empty, columns)]
-    if not columns and not design.names:
+        return [piece(design, ()), piece(empty, columns, special)]
+    if not columns and not special and not design.names:
         raise FormulaError(
             f"the group-level term {term.text} has no coefficient", source, term.span
         )
-    return [piece(design, columns)]
+    return [piece(design, columns, special)]
+
 
 
 def _category_specific(term: GroupTerm, request: GroupRequest, schema: Schema) -> _Piece:
@@ -204,7 +225,7 @@ def _category_specific(term: GroupTerm, request: GroupRequest, schema: Schema) -
 
 def _check_coefs(term: GroupTerm, source: str) -> None:
     for special in term.coefs.specials:
-        if special.kind not in ("mmc", "cs"):
+        if special.kind not in ("mmc", "cs") and not is_special(special):
             message = (
                 f"{special.kind}() inside a group-level term is understood, but not built yet "
                 "in this version of hiermodel"
@@ -222,7 +243,7 @@ def _check_coefs(term: GroupTerm, source: str) -> None:
 
 
 def _mmc_calls(term: GroupTerm) -> tuple[Call, ...]:
-    return tuple(special.calls[0] for special in term.coefs.specials)
+    return tuple(s.calls[0] for s in term.coefs.specials if not is_special(s))
 
 
 def _member_column(

@@ -104,7 +104,7 @@ def _wrong(case: dict[str, Any], key: str) -> Any:
         return [*case[key], "b_unknown"]
     if not check_post.usable(case.get(key, {"not_available": ""})):
         return None
-    changed = _moved(case[key], 0.3 if key == "predict_draw1" else 1e-6)
+    changed = _moved(case[key], 0.3 if key.endswith("draw1") else 1e-6)
     return None if changed == case[key] else changed
 
 

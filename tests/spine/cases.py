@@ -90,13 +90,21 @@ CASES = (
          ("sigma ~ s(z, k = 5)",)),
     Case("tensor", "count ~ t2(x, z, k = 4) + s(g, bs = \"re\")", family="poisson"),
     Case("factor_smooth", "y ~ s(x, h, bs = \"fs\", k = 5) + s(z, k = 4, fx = TRUE)"),
+    Case("monotonic", 'y ~ mo(rating) * f + mo(score, id = "q") + (mo(rating) | g)',
+         ("sigma ~ mo(score):x",)),
+    Case("measurement_error", "count ~ me(x, s) * z + I(me(x, s)^2) + me(z, s) + (me(x, s) || g)",
+         family="poisson"),
+    Case("missing", "gaps | mi() + weights(w) ~ x + (1 | g)"),
     Case("threads", "y ~ x + (x | g)", ("sigma ~ z",), arguments={"threads": 2}),
     Case("without_constants", "count ~ x + (x | g)", family="poisson",
          arguments={"normalize": False}),
 )
 
 BY_NAME = {case.name: case for case in CASES}
-ALL = list(BY_NAME)
+EVERY = list(BY_NAME)
+# Latent values belong to the training rows: other rows, and the same in another order, have others.
+LATENT = ("measurement_error", "missing")
+ALL = [name for name in EVERY if name not in LATENT]
 
 
 @functools.cache

@@ -81,6 +81,10 @@ def study(seed: int = 1, n: int = 60, levels: int = 6, scale: float = 1.0) -> pd
             "angle": np.pi * (2 * (np.arange(n) + 0.5) / n - 1),
             "half_turn": np.pi,
             "dec": np.arange(n) % 2,
+            "row": np.arange(n),
+            "first": np.arange(n) < n // 2,
+            "twin": np.arange(n) % (n // 2),
+            "gaps": np.where(np.arange(n) % 5 == 2, np.nan, scale * (eta + own.normal(size=n))),
         }
     )
 

@@ -10,13 +10,14 @@ import pytest
 from hiermodel.engines.inits import declared_shape
 from hiermodel.stan.variables import Block
 from hiermodel.terms.base import Term
+from hiermodel.terms.special_effects import SpecialEffectsTerm
 
 from . import cases
 from .draws import density, fit_of, random_draws
 from .frames import study
 
 
-@pytest.mark.parametrize("name", cases.ALL)
+@pytest.mark.parametrize("name", cases.EVERY)
 def test_bind_gives_the_data_block(name: str) -> None:
     """Same names in the same order, declared shapes and kinds, values within the bounds."""
     model, data = cases.model(name), cases.training(name)
@@ -37,10 +38,13 @@ def test_bind_gives_the_data_block(name: str) -> None:
 def _number(text: str, data: dict[str, object]) -> float | None:
     if not text:
         return None
-    return float(data[text]) if text in data else float(text)  # type: ignore[arg-type]
+    name, _, place = text.rstrip("]").partition("[")
+    if name not in data:
+        return float(text)
+    return float(np.asarray(data[name])[int(place) - 1] if place else data[name])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", cases.ALL)
+@pytest.mark.parametrize("name", cases.EVERY)
 def test_the_program_declares_what_the_model_lists(name: str) -> None:
     model = cases.model(name)
     for var in model.variables:
@@ -49,7 +53,7 @@ def test_the_program_declares_what_the_model_lists(name: str) -> None:
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("name", cases.ALL)
+@pytest.mark.parametrize("name", cases.EVERY)
 def test_parameters_are_those_of_the_engine(name: str) -> None:
     """Names and shapes of `Model.parameters` are what the engine constrains to."""
     model, data = cases.model(name), cases.training(name)
@@ -67,7 +71,7 @@ def test_parameters_are_those_of_the_engine(name: str) -> None:
     assert [n for n in found if n in listed] == listed
 
 
-@pytest.mark.parametrize("name", cases.ALL)
+@pytest.mark.parametrize("name", cases.EVERY)
 def test_draws_are_within_their_declared_bounds(name: str) -> None:
     model, data = cases.model(name), cases.training(name)
     draws = random_draws(model, data)
@@ -81,7 +85,7 @@ def test_draws_are_within_their_declared_bounds(name: str) -> None:
             np.testing.assert_allclose(rows, 1.0, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", cases.ALL)
+@pytest.mark.parametrize("name", cases.EVERY)
 def test_terms_keep_the_protocol(name: str) -> None:
     """Each term gives exactly its declared data, its constants depend on no row."""
     model, data = cases.model(name), cases.training(name)
@@ -106,12 +110,14 @@ def test_terms_keep_the_protocol(name: str) -> None:
             only.index = range(len(only))
             for key, value in term.data(only).items():
                 np.testing.assert_array_equal(value, bound[key])
+            if isinstance(term, SpecialEffectsTerm):
+                draws |= term.latent(draws, data, True, np.random.default_rng(1))
             eta = term.eta(draws, bound)
             assert np.broadcast_shapes(eta.shape, (8, len(data))) == (8, len(data))
 
 
 # Categories of the response and groups of thresholds are part of a program; all else is not.
-@pytest.mark.parametrize("name", cases.ALL)
+@pytest.mark.parametrize("name", cases.EVERY)
 def test_the_program_does_not_know_the_numbers(name: str) -> None:
     """Other numbers, another number of rows and levels, another scale: the same program."""
     case = cases.BY_NAME[name]
@@ -121,7 +127,7 @@ def test_the_program_does_not_know_the_numbers(name: str) -> None:
     assert case.build(other).stan_code == cases.model(name).stan_code
 
 
-@pytest.mark.parametrize("name", cases.ALL)
+@pytest.mark.parametrize("name", cases.EVERY)
 def test_a_program_has_no_long_numbers(name: str) -> None:
     """Only numbers that a person would write."""
     code = re.sub(r"//.*|/\*.*?\*/", "", cases.model(name).stan_code, flags=re.DOTALL)
@@ -129,7 +135,7 @@ def test_a_program_has_no_long_numbers(name: str) -> None:
         assert len(number) <= 5, number
 
 
-@pytest.mark.parametrize("name", cases.ALL)
+@pytest.mark.parametrize("name", cases.EVERY)
 def test_prior_only_leaves_the_data_out(name: str) -> None:
     """The density of the prior is the same whatever the responses are."""
     model, data = cases.model(name), cases.training(name)
@@ -142,7 +148,7 @@ def test_prior_only_leaves_the_data_out(name: str) -> None:
     assert np.isfinite(first.value_and_grad(point)[0])
 
 
-@pytest.mark.parametrize("name", cases.ALL)
+@pytest.mark.parametrize("name", cases.EVERY)
 def test_posterior_has_labels_and_attributes(name: str) -> None:
     """Every variable says what it is, and what has labels has as many as it is long."""
     posterior = fit_of(name).posterior
@@ -157,7 +163,7 @@ def test_posterior_has_labels_and_attributes(name: str) -> None:
             assert all(isinstance(v, str) for v in labels), variable
 
 
-@pytest.mark.parametrize("name", cases.ALL)
+@pytest.mark.parametrize("name", cases.EVERY)
 def test_every_view_of_a_fit_works(name: str) -> None:
     """Tables, text and flat names exist for every kind of model."""
     fit = fit_of(name)

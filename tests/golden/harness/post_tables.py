@@ -17,7 +17,8 @@ _STATISTICS = ("Estimate", "Est.Error", "Q2.5", "Q97.5")
 # Names that brms keeps beside what people look at: log densities, and thresholds on the centred
 # scale. A parameter that is fixed for want of a formula is no draw either.
 _NOT_DEMANDED = re.compile(
-    r"(lp__|lprior|Intercept(_\w+)?\[[\w.]+(,\d+)?\]|first_Intercept\S*|Intercept_stz\S*|delta_stz\S*)$"
+    r"(lp__|lprior|Intercept(_\w+)?\[[\w.]+(,\d+)?\]|first_Intercept\S*|Intercept_stz\S*|delta_stz\S*"
+    r"|Xme\d+\[\d+,\d+\])$"  # a copy of the Xme_... in one matrix
 )
 # brms lists parameters that are fixed, and with correlated Student responses a nu for each, which
 # has no meaning.

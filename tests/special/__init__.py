@@ -1,0 +1,1 @@
+"""Monotonic effects, covariates with measurement error, missing values."""
