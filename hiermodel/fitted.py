@@ -154,6 +154,7 @@ class Fit(Tables, Criticism, Effects, Pictures, Reports):
         settings |= {
             "engine": self.provenance.get("engine"),
             "algorithm": self.provenance.get("algorithm", "nuts"),
+            "collapse": self.provenance.get("collapse", "auto"),
         }
         if settings["engine"] == "recorded":
             settings.pop("engine")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hiermodel.collapse import CollapsedModel, worth_it
 from hiermodel.engines import Draws, Engine, LogDensity, SamplingSettings
 from hiermodel.engines.certificate import (
     ADVICE,
@@ -27,9 +28,12 @@ from hiermodel.joint import joint_log_lik, joint_predictions
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predict import LIKELIHOOD_ROLES, log_lik, prepare
+from hiermodel.stan.variables import Var
 
 # The certificate looks at a part of larger data: it must stay cheap.
 _CERTIFIED_ROWS = 10_000
+# All of them may be rows of one level, whose covariance matrix is built.
+_CERTIFIED_ROWS_COLLAPSED = 1_500
 
 
 def numpy_log_lik(model: Model, rows: pd.DataFrame, params: Mapping[str, np.ndarray]) -> float:
@@ -54,16 +58,25 @@ def numpy_log_lik(model: Model, rows: pd.DataFrame, params: Mapping[str, np.ndar
 
 
 def certify(
-    model: Model, rows: pd.DataFrame, engine: Engine, settings: SamplingSettings
+    model: Model,
+    rows: pd.DataFrame,
+    engine: Engine,
+    settings: SamplingSettings,
+    collapsed: CollapsedModel | None = None,
 ) -> Certificate:
-    """Check that the engine computes the density that the model states (see `Certificate`)."""
+    """Check that the engine computes the density that the model states (see `Certificate`).
+
+    With `collapsed` its program is checked, against a marginal density that no rotation went into.
+    """
     seed = settings.used_seed
     checked = rows
-    if len(rows) > _CERTIFIED_ROWS:
-        at = np.random.default_rng(seed).choice(len(rows), _CERTIFIED_ROWS, replace=False)
+    most = _CERTIFIED_ROWS if collapsed is None else _CERTIFIED_ROWS_COLLAPSED
+    if len(rows) > most:
+        at = np.random.default_rng(seed).choice(len(rows), most, replace=False)
         checked = rows.iloc[np.sort(at)].reset_index(drop=True)
-    data = model.bind(checked, prior_only=False)
-    density = engine.log_density(model.stan_code, data)
+    form = collapsed or model
+    data = form.bind(checked, prior_only=False)
+    density = engine.log_density(form.stan_code, data)
     uses_cdf = any(
         role in part.response.additions for part in model.parts for role in ("cens", "lb", "ub")
     )
@@ -75,14 +88,17 @@ def certify(
     ]
     return certify_density(
         density,
-        engine.log_density(model.stan_code, data | {"prior_only": 1}),
-        lambda params: numpy_log_lik(model, checked, params),
-        model.parameters,
+        engine.log_density(form.stan_code, data | {"prior_only": 1}),
+        lambda params: (
+            collapsed.log_lik(checked, params) if collapsed is not None
+            else numpy_log_lik(model, checked, params)
+        ),
+        form.parameters,
         data,
         seed=seed,
         subject=" and ".join(f"family {part.family.name!r}" for part in model.parts)
         + f" with {model.formula}",
-        starts=_given_starts(model, density, data, settings),
+        starts=_given_starts(form.parameters, density, data, settings),
         normalized=model.normalize,
         advice=(
             f"No draws were taken. log_lik= of the custom family {own[0]!r} and its density in "
@@ -94,11 +110,14 @@ def certify(
 
 
 def _given_starts(
-    model: Model, density: LogDensity, data: Mapping[str, Any], settings: SamplingSettings
+    parameters: Sequence[Var],
+    density: LogDensity,
+    data: Mapping[str, Any],
+    settings: SamplingSettings,
 ) -> np.ndarray | None:
     """Unconstrained starting values, where the user gives all of them."""
-    given = checked_inits(settings, model.parameters, data)
-    if given is None or any(v.name not in init for v in model.parameters for init in given):
+    given = checked_inits(settings, parameters, data)
+    if given is None or any(v.name not in init for v in parameters for init in given):
         return None
     return np.stack([density.unconstrain(init) for init in given])
 
@@ -126,10 +145,43 @@ class Run:
     certified: bool = True
 
 
+def to_collapse(
+    model: Model, run: Run, collapse: bool | str, prior_only: bool
+) -> CollapsedModel | None:
+    """Decide which form of the model is sampled: collapsed, or as it stands (None).
+
+    ``"auto"`` collapses for NUTS where it is exact and a gradient costs less (`worth_it`), and
+    leaves a model as it stands where the user said something about the effects themselves.
+
+    Raises
+    ------
+    HiermodelError
+        When the model must be collapsed and cannot be.
+    """
+    if collapse is False or prior_only:
+        return None
+    if collapse is True:
+        if run.engine.name == "recorded":
+            raise EngineError(
+                "engine 'recorded' has draws of the model as it stands; say collapse=False"
+            )
+        return model.collapsed()
+    started = run.settings.init_dicts() or ()
+    told = any(name.startswith("z_") for init in started for name in init)
+    embedded = run.engine.name in ("stanli", "cmdstan")
+    if run.algorithm == "nuts" and embedded and not told and worth_it(model):
+        return model.collapsed()
+    return None
+
+
 def checked_draws(
-    model: Model, rows: pd.DataFrame, run: Run, prior_only: bool
+    model: Model,
+    rows: pd.DataFrame,
+    run: Run,
+    prior_only: bool,
+    collapsed: CollapsedModel | None = None,
 ) -> tuple[Draws, dict[str, Any]]:
-    """Certify, then draw.
+    """Certify, then draw; of a collapsed model the effects afterwards.
 
     Returns
     -------
@@ -157,9 +209,25 @@ def checked_draws(
     if run.certified and run.engine.name == "stanli" and not prior_only and unchecked:
         facts["certificate"] = f"skipped: {unchecked}"
     elif run.certified and run.engine.name == "stanli" and not prior_only:
-        facts["certificate"] = str(certify(model, rows, run.engine, run.settings))
-    draws = _draw(model, model.bind(rows, prior_only=prior_only), run)
+        facts["certificate"] = str(certify(model, rows, run.engine, run.settings, collapsed))
+    form = collapsed or model
+    data = form.bind(rows, prior_only=prior_only)
+    draws = _draw(form, data, run)
+    if collapsed is not None:
+        facts["collapsed"] = collapsed.words
+        draws = _with_effects(collapsed, draws, data, run)
     return draws, facts
+
+
+def _with_effects(
+    collapsed: CollapsedModel, draws: Draws, data: Mapping[str, Any], run: Run
+) -> Draws:
+    """The draws with the effects that were integrated out; those of a mode are means."""
+    effects = collapsed.effects(
+        draws.values, data, run.settings.used_seed, run.settings.used_cores,
+        random=run.algorithm != "optimize",
+    )
+    return replace(draws, values={**draws.values, **effects})
 
 
 def _not_certifiable(model: Model) -> str:
@@ -215,8 +283,8 @@ def _check_proper(model: Model) -> None:
         )
 
 
-def _draw(model: Model, data: Mapping[str, Any], run: Run) -> Draws:
-    arguments = (model.stan_code, data, model.parameters, run.settings)
+def _draw(form: Model | CollapsedModel, data: Mapping[str, Any], run: Run) -> Draws:
+    arguments = (form.stan_code, data, form.parameters, run.settings)
     if run.algorithm == "optimize":
         mode = run.engine.optimize(*arguments)
         values = {name: np.asarray(v)[None, None] for name, v in mode.values.items()}

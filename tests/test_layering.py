@@ -54,6 +54,7 @@ ORDER = (
     "new_levels",
     "predict",
     "joint",
+    "collapse",
     "posterior",
     "persistence",
     "sampling",
@@ -69,7 +70,7 @@ ORDER = (
 )
 
 # The doors: methods of `Model` and `Fit` that hand over to a module further up, inside the method.
-DOORS = {("modeling", "fitting"), ("fitted", "fitting")}
+DOORS = {("modeling", "collapse"), ("modeling", "fitting"), ("fitted", "fitting")}
 
 # Packages that only one place may know.
 OWNERS = {
