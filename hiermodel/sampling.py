@@ -76,6 +76,8 @@ def certify(
         checked = rows.iloc[np.sort(at)].reset_index(drop=True)
     form = collapsed or model
     data = form.bind(checked, prior_only=False)
+    if collapsed is not None:
+        data = collapsed.present(data)
     density = engine.log_density(form.stan_code, data)
     uses_cdf = any(
         role in part.response.additions for part in model.parts for role in ("cens", "lb", "ub")
@@ -137,12 +139,16 @@ def algorithm_named(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How to get draws: which engine, which algorithm, with which settings."""
+    """How to get draws: which engine, which algorithm, with which settings.
+
+    `short_warmup` says that the length of the warmup is not the user's word.
+    """
 
     engine: Engine
     settings: SamplingSettings
     algorithm: str = "nuts"
     certified: bool = True
+    short_warmup: bool = False
 
 
 def to_collapse(
@@ -293,5 +299,8 @@ def _draw(form: Model | CollapsedModel, data: Mapping[str, Any], run: Run) -> Dr
             mode.seconds, run.settings.used_seed, "optimize", remarks=mode.remarks,
         )
     method = {"nuts": "sample"}.get(run.algorithm, run.algorithm)
-    draws: Draws = getattr(run.engine, method)(*arguments)
+    # Its few parameters have a mode that tells starts and scales.
+    short = isinstance(form, CollapsedModel) and run.short_warmup and run.settings.init is None
+    tuned = {"tuned": True} if short and method == "sample" and run.engine.name == "stanli" else {}
+    draws: Draws = getattr(run.engine, method)(*arguments, **tuned)
     return draws

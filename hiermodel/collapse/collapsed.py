@@ -13,6 +13,7 @@ import pandas as pd
 from hiermodel.collapse.effects import LevelStatistics, draw_effects
 from hiermodel.collapse.marginal import marginal_log_lik
 from hiermodel.collapse.rotate import rotate
+from hiermodel.predictors import Predictor
 from hiermodel.stan.variables import Block, Var
 from hiermodel.terms.group import GroupEffects, GroupView
 from hiermodel.terms.offset import OffsetTerm
@@ -78,9 +79,16 @@ class CollapsedModel:
         return sum(len(block.coefs) for block in self.blocks)
 
     @property
+    def predictor(self) -> Predictor:
+        """The linear predictor of the mean, the only one."""
+        first = self.model.parts[0].predictors[0]
+        assert isinstance(first, Predictor)
+        return first
+
+    @property
     def columns(self) -> int:
         """Number of population-level coefficients, the intercept included."""
-        population = self.model.parts[0].predictors[0].population
+        population = self.predictor.population
         return len(population.coefs) + int(population.has_intercept)
 
     @property
@@ -108,7 +116,7 @@ class CollapsedModel:
     @property
     def coefficients(self) -> tuple[str, ...]:
         """The Stan expressions of the population-level coefficients, in the order of columns."""
-        population = self.model.parts[0].predictors[0].population
+        population = self.predictor.population
         first = (population.intercept,) if population.has_intercept else ()
         return first if population.is_empty else (*first, population.coefficients)
 
@@ -170,6 +178,13 @@ class CollapsedModel:
         out["prior_only"] = int(prior_only)
         return {v.name: out[v.name] for v in self.data_variables}
 
+    def present(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Bound data without the levels that have no row, for checks of a part of the rows."""
+        used = np.flatnonzero(np.any(data["Rlevel"] != 0, axis=(0, 1)))
+        out = dict(data) | {f"N_{self.blocks[0].index}": len(used)}
+        out |= {"Ylevel": data["Ylevel"][:, used], "Rlevel": data["Rlevel"][:, :, used]}
+        return out | ({"Xlevel": data["Xlevel"][:, used]} if "Xlevel" in data else {})
+
     def _statistics(self, frame: pd.DataFrame) -> dict[str, Any]:
         part = self.model.parts[0]
         rows = part.rows(frame)
@@ -194,7 +209,7 @@ class CollapsedModel:
     def design(self, rows: pd.DataFrame) -> tuple[Array, Array, Array, Array]:
         """Response without offsets, sampled design, design of the effects, codes from 0."""
         part = self.model.parts[0]
-        predictor = part.predictors[0]
+        predictor = self.predictor
         population = predictor.population
         y = np.array(part.response.coded(rows), dtype=float)
         x = population.design.matrix(rows) if population.design.names else np.empty((len(y), 0))
@@ -218,7 +233,7 @@ class CollapsedModel:
     @property
     def _design_names(self) -> tuple[str, ...]:
         """Names of the columns of the effects' design, block after block."""
-        views = [t for t in self.model.parts[0].predictors[0].terms if isinstance(t, GroupView)]
+        views = [t for t in self.predictor.terms if isinstance(t, GroupView)]
         return tuple(
             view.z_name(column)
             for block in self.blocks

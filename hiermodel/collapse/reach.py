@@ -26,7 +26,7 @@ def collapse_named(value: Any) -> bool | str:
     'auto'
     """
     if value is True or value is False or value == "auto":
-        return value  # type: ignore[no-any-return]
+        return value
     hint = did_you_mean(value, ["auto"]) if isinstance(value, str) else ""
     raise ArgumentError(f'collapse takes "auto", True or False, got {value!r}{hint}')
 

@@ -109,8 +109,8 @@ def rotate(codes: Array, levels: int, z: Array, x: Array, y: Array) -> Rotated:
 
 def _r_factor(columns: Array) -> Array:
     """The R factor of the rows, block after block (columns are given as rows of memory)."""
-    factor = np.zeros((0, len(columns)))
+    factor: Array = np.zeros((0, len(columns)))
     for start in range(0, columns.shape[1], _BLOCK):
         block = columns[:, start : start + _BLOCK].T
-        factor = np.linalg.qr(np.vstack([factor, block]), mode="r")
+        factor = np.asarray(np.linalg.qr(np.vstack([factor, block]), mode="r"))
     return factor
