@@ -117,7 +117,10 @@ def _predictor_obstacles(model: Model) -> Iterator[str]:
     for predictor in part.predictors:
         if not isinstance(predictor, Predictor):
             yield f"the formula of {predictor.name} is not linear"
-        elif predictor.name != "mu":
+    for predictor in part.predictors:
+        if not isinstance(predictor, Predictor):
+            continue
+        if predictor.name != "mu":
             yield f"{predictor.name} has a formula"
         else:
             for term in predictor.terms:
