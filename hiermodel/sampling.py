@@ -172,12 +172,14 @@ def to_collapse(
                 "engine 'recorded' has draws of the model as it stands; say collapse=False"
             )
         return model.collapsed()
-    started = run.settings.init_dicts() or ()
-    told = any(name.startswith("z_") for init in started for name in init)
-    embedded = run.engine.name in ("stanli", "cmdstan")
-    if run.algorithm == "nuts" and embedded and not told and worth_it(model):
-        return model.collapsed()
-    return None
+    if run.algorithm != "nuts" or run.engine.name not in ("stanli", "cmdstan"):
+        return None
+    if not worth_it(model):
+        return None
+    collapsed = model.collapsed()
+    known = {var.name for var in collapsed.parameters}
+    given = run.settings.init_dicts() or ()
+    return collapsed if all(name in known for init in given for name in init) else None
 
 
 def checked_draws(

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from hiermodel.collapse.effects import LevelStatistics, draw_effects
+from hiermodel.collapse.cells import level_sums, make_cells
+from hiermodel.collapse.effects import LevelStatistics, Shift, draw_effects
 from hiermodel.collapse.marginal import marginal_log_lik
-from hiermodel.collapse.rotate import rotate
+from hiermodel.collapse.rotate import Rotated, rotate
 from hiermodel.predictors import Predictor
 from hiermodel.stan.variables import Block, Var
 from hiermodel.terms.group import GroupEffects, GroupView
@@ -79,6 +80,27 @@ class CollapsedModel:
         return sum(len(block.coefs) for block in self.blocks)
 
     @property
+    def others(self) -> tuple[GroupEffects, ...]:
+        """The blocks of effects that stay among the parameters."""
+        return tuple(g for g in self.model.groups if g not in self.blocks)
+
+    @property
+    def other_views(self) -> tuple[GroupView, ...]:
+        """The terms of the other grouping factors."""
+        views = (t for t in self.predictor.terms if isinstance(t, GroupView))
+        return tuple(view for view in views if view.owner in self.others)
+
+    @property
+    def other_summands(self) -> tuple[str, ...]:
+        """The Stan expressions that add up to what the other factors contribute."""
+        return tuple(text for view in self.other_views for text in view.summands)
+
+    @property
+    def other_text(self) -> str:
+        """The terms of the other factors as the user wrote them."""
+        return " + ".join(view.text for view in self.other_views)
+
+    @property
     def predictor(self) -> Predictor:
         """The linear predictor of the mean, the only one."""
         first = self.model.parts[0].predictors[0]
@@ -131,8 +153,9 @@ class CollapsedModel:
         """The variables of the data block."""
         i, name = self.blocks[0].index, self.name
         used = {"N", "prior_only", f"N_{i}"} | {f"M_{block.index}" for block in self.blocks}
-        used |= {text for v in self.model.parameters for text in v.size + v.array}
+        used |= {text for v in self.parameters for text in v.size + v.array}
         used |= {var.name for var, _ in self.model.resolved_priors.data}
+        used -= {v.name for group in self.others for v in group.variables}
         kept = [v for v in self.model.variables if v.block is Block.DATA and v.name in used]
         q = " + ".join(f"M_{block.index}" for block in self.blocks)
         n, q_int = f"N_{i}", f"{self.coefs}"
@@ -155,7 +178,36 @@ class CollapsedModel:
         if self.columns == 0:
             own = [v for v in own if v.name not in ("P", "Xlevel", "Xrest")]
         kept = [v for v in kept if v.name != "N"]
-        return (*kept[:-1], *own, kept[-1])
+        return (*kept[:-1], *own, *self._cell_variables, kept[-1])
+
+    @property
+    def _cell_variables(self) -> tuple[Var, ...]:
+        """Data that other grouping factors need: one entry a cell in the place of a row."""
+        if not self.others:
+            return ()
+        n, q = f"N_{self.blocks[0].index}", f"{self.coefs}"
+        out = [
+            Var("Ncell", "int", lower="0", comment="cells: rows with the same effects"),
+            Var("Wcell", "vector", ("Ncell",), comment="rows of each cell, weighted"),
+            Var("Ycell", "vector", ("Ncell",), comment="sums of the response within levels"),
+            Var("Xcell", "matrix", ("Ncell", "P"), comment="sums of the design within levels"),
+            Var("Qcell", "vector", ("Ncell",), (q,), comment="sums of the rotation"),
+            Var("first", "int", array=(n,), comment=f"where the cells of each {self.name} start"),
+            Var("last", "int", array=(n,), comment="and where they stop"),
+        ]
+        if self.columns == 0:
+            out = [v for v in out if v.name != "Xcell"]
+        for group in self.others:
+            out += [v for v in group.variables if v.block is Block.DATA]
+        out += [v for view in self.other_views for v in view.variables]
+        sizes = {"N": "Ncell"}
+        return tuple(
+            replace(
+                v, size=tuple(sizes.get(s, s) for s in v.size),
+                array=tuple(sizes.get(s, s) for s in v.array),
+            )
+            for v in out
+        )
 
     @functools.cached_property
     def stan_code(self) -> str:
@@ -183,6 +235,7 @@ class CollapsedModel:
         used = np.flatnonzero(np.any(data["Rlevel"] != 0, axis=(0, 1)))
         out = dict(data) | {f"N_{self.blocks[0].index}": len(used)}
         out |= {"Ylevel": data["Ylevel"][:, used], "Rlevel": data["Rlevel"][:, :, used]}
+        out |= {name: data[name][used] for name in ("first", "last") if name in data}
         return out | ({"Xlevel": data["Xlevel"][:, used]} if "Xlevel" in data else {})
 
     def _statistics(self, frame: pd.DataFrame) -> dict[str, Any]:
@@ -196,14 +249,30 @@ class CollapsedModel:
         if "se" in additions:
             log_se = float(((1.0 if weights is None else weights) * np.log(additions["se"])).sum())
             weights = (1.0 if weights is None else weights) / np.square(additions["se"])
+        root = np.ones(len(y)) if weights is None else np.sqrt(weights)
         if weights is not None:
-            root = np.sqrt(weights)
             y, x, z = y * root, x * root[:, None], z * root[:, None]
         made = rotate(codes, self.levels, z, x, y)
-        return {
+        cells = self._cells(made, codes, rows, root) if self.others else {}
+        return cells | {
             "nobs": nobs, "log_se": log_se, "P": x.shape[1], "Ylevel": made.level_y,
             "Xlevel": made.level_x, "Rlevel": made.level_r, "Nrest": len(made.rest_y),
             "Yrest": made.rest_y, "Xrest": made.rest_x,
+        }
+
+    def _cells(
+        self, made: Rotated, codes: Array, rows: pd.DataFrame, root: Array
+    ) -> dict[str, Any]:
+        part = self.model.parts[0]
+        found = self.model.group_data(part, rows)
+        for view in self.other_views:
+            found |= view.data(rows)
+        names = {v.name for v in self._cell_variables}
+        own = {name: np.asarray(value) for name, value in found.items() if name in names}
+        cells = make_cells(codes, self.levels, own, root, made.q, made.rest)
+        return {name: value[cells.row] for name, value in own.items()} | {
+            "Ncell": len(cells.row), "Wcell": cells.weight, "Ycell": cells.y, "Xcell": cells.x,
+            "Qcell": cells.q, "first": cells.first + 1, "last": cells.last + 1,
         }
 
     def design(self, rows: pd.DataFrame) -> tuple[Array, Array, Array, Array]:
@@ -221,10 +290,10 @@ class CollapsedModel:
             x = np.column_stack([x[:, :first], x[:, first:] @ population.r_inverse])
         found: dict[str, Array] = {}
         for term in predictor.terms[1:]:
-            data = term.data(rows)
+            data = {} if term in self.other_views else term.data(rows)
             if isinstance(term, OffsetTerm):
                 y -= data[term.name]
-            else:
+            elif term not in self.other_views:
                 found |= data
         z = np.column_stack([found[name] for name in self._design_names])
         codes = self.model.group_data(part, rows)[f"J_{self.blocks[0].index}"] - 1
@@ -292,7 +361,7 @@ class CollapsedModel:
             or [np.empty((*scales.shape[:2], 0))], axis=-1,
         )
         x = data.get("Xlevel", np.empty((self.coefs, self.levels, 0)))
-        statistics = LevelStatistics(data["Ylevel"], x, data["Rlevel"])
+        statistics = LevelStatistics(data["Ylevel"], x, data["Rlevel"], self._shift(full, data))
         r = draw_effects(
             statistics, beta, scales, self.sigmas(full), seed=seed, cores=cores, random=random
         )
@@ -303,6 +372,20 @@ class CollapsedModel:
             out[f"r_{block.index}"] = np.moveaxis(r[:, :, start:stop], 2, 3)
             start = stop
         return out
+
+    def _shift(self, full: Mapping[str, Array], data: Mapping[str, Any]) -> Shift | None:
+        """What the effects of other factors add to the rotated rows: of a chain, some draws."""
+        if not self.others:
+            return None
+        effects = {f"r_{g.index}": g.effects(full) for g in self.others}
+        first, last = data["first"] - 1, data["last"] - 1
+
+        def shift(chain: int, at: slice) -> Array:
+            some = {name: r[chain, at] for name, r in effects.items()}
+            total = sum(view.eta(some, data) for view in self.other_views)
+            return np.array([level_sums(total * column, first, last) for column in data["Qcell"]])
+
+        return shift
 
     def log_lik(self, rows: pd.DataFrame, params: Mapping[str, Array]) -> float:
         """The log-likelihood of the rows, computed without rotations and without an engine.

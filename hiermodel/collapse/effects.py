@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 Array = np.ndarray
+Shift = Callable[[int, slice], np.ndarray]
 
 # Numbers of one array in a step, so that the arrays of a step stay in a core's cache.
 _CHUNK = 16_384
@@ -15,11 +18,16 @@ _CHUNK = 16_384
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LevelStatistics:
-    """The rotated rows of each level (see `Rotated`): ``Q'y``, ``Q'X`` and ``R``."""
+    """The rotated rows of each level (see `Rotated`): ``Q'y``, ``Q'X`` and ``R``.
+
+    `shift` gives what else the mean of ``Q'y`` has, for some draws of a chain:
+    (coefs, draws, levels).
+    """
 
     y: Array
     x: Array
     r: Array
+    shift: Shift | None = None
 
 
 def draw_effects(
@@ -62,7 +70,8 @@ def draw_effects(
 
     def one(chain: int) -> None:
         rng = np.random.default_rng(streams[chain]) if random else None
-        _fill(out[chain], levels, beta[chain], scales[chain], sigma[chain], rng)
+        shift = None if levels.shift is None else partial(levels.shift, chain)
+        _fill(out[chain], levels, shift, beta[chain], scales[chain], sigma[chain], rng)
 
     if cores > 1 and chains > 1:
         with ThreadPoolExecutor(cores) as pool:
@@ -74,7 +83,12 @@ def draw_effects(
 
 
 def _fill(
-    out: Array, levels: LevelStatistics, beta: Array, scales: Array, sigma: Array,
+    out: Array,
+    levels: LevelStatistics,
+    shift: Callable[[slice], Array] | None,
+    beta: Array,
+    scales: Array,
+    sigma: Array,
     rng: np.random.Generator | None,
 ) -> None:
     """Write the effects of one chain, some draws at a time."""
@@ -88,6 +102,8 @@ def _fill(
         scaled = (whole / sigma[at, None, None])[..., None]
         b = _product(levels.r, scaled)
         v = [levels.y[k] - beta[at] @ levels.x[k].T for k in range(coefs)]
+        if shift is not None:
+            v = [a - b for a, b in zip(v, shift(at), strict=True)]
         factor, right = _cholesky(b), []
         for k in range(coefs):
             total = sum(b[j][k] * v[j] for j in range(coefs) if b[j][k] is not None)

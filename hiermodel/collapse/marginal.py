@@ -44,6 +44,7 @@ def marginal_log_lik(
     seen = {item.name: item.values[:, 0] for item in part.label(full)}
     y = np.asarray(part.response.coded(rows), dtype=float)
     predictor = part.predictors[0]
+    seen |= {f"r_{g.index}": g.effects(full)[:, 0] for g in collapsed.others}
     # Effects that are not among the draws count as zero.
     mean = predictor.eta(seen, data, (1, len(y)), {})[0]
     additions = part.response.additions.data(rows)

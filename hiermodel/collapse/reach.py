@@ -44,8 +44,7 @@ def collapsed_model(model: Model) -> CollapsedModel:
         raise HiermodelError(
             f"the model cannot be collapsed: {reason}; leave collapse to 'auto', or say False"
         )
-    factor = max(factors(model), key=lambda blocks: _effects(blocks))
-    return CollapsedModel(model, factor)
+    return CollapsedModel(model, max(_plain(model), key=_effects))
 
 
 def factors(model: Model) -> tuple[tuple[GroupEffects, ...], ...]:
@@ -54,6 +53,14 @@ def factors(model: Model) -> tuple[tuple[GroupEffects, ...], ...]:
     for group in model.groups:
         by_name.setdefault(group.name, []).append(group)
     return tuple(tuple(blocks) for blocks in by_name.values())
+
+
+def _plain(model: Model) -> tuple[tuple[GroupEffects, ...], ...]:
+    """The factors whose effects can be integrated out."""
+    return tuple(
+        blocks for blocks in factors(model)
+        if not any(reason for group in blocks for reason in _group_obstacles(group))
+    )
 
 
 def _effects(blocks: tuple[GroupEffects, ...]) -> int:
@@ -67,14 +74,17 @@ def worth_it(model: Model) -> bool:
     population-level column, twice for each varying coefficient (its effect, its design) and four
     times by predictor and density, and every effect three times. Collapsed, every level of the
     factor is touched for each rotated row and column, and about ``4 q^2`` times by the algebra of
-    its ``q`` coefficients.
+    its ``q`` coefficients. Other grouping factors keep a pass over the rows: twice for each of
+    their coefficients and each of the rotated columns, once for each population-level column.
     """
     if next(_obstacles(model), ""):
         return False
     collapsed = collapsed_model(model)
-    columns, q = collapsed.columns, collapsed.coefs
-    plain = model.nobs * (columns + 2 * q + 4) + 3 * collapsed.levels * q
-    return collapsed.levels * (q * columns + 4 * q * q + 4) <= plain
+    columns, q, others = collapsed.columns, collapsed.coefs, collapsed.others
+    rest = sum(len(g.coefs) for g in others)
+    plain = model.nobs * (columns + 2 * (q + rest) + 4) + 3 * collapsed.levels * q
+    cells = model.nobs * (columns + 2 * (q + rest) + 3) if others else 0
+    return cells + collapsed.levels * (q * columns + 4 * q * q + 4) <= plain
 
 
 def _obstacles(model: Model) -> Iterator[str]:
@@ -105,11 +115,10 @@ def _obstacles(model: Model) -> Iterator[str]:
     for text in model.resolved_priors.raw:
         if re.search(rf"\b({'|'.join([*names, 'mu', 'Y', 'X', 'Xc'])})\b", text):
             yield f"the prior statement {text!r} refers to rows or effects"
-    for blocks in factors(model):
-        for group in blocks:
+    if model.groups and not _plain(model):
+        # Nothing is left to choose from: tell of the largest one.
+        for group in max(factors(model), key=_effects):
             yield from _group_obstacles(group)
-    if len(factors(model)) > 1:
-        yield "it has several grouping factors"
 
 
 def _predictor_obstacles(model: Model) -> Iterator[str]:

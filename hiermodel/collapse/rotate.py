@@ -39,6 +39,10 @@ class Rotated:
     rest_y : ndarray (rows,)
     rest_x : ndarray (rows, columns)
         At most ``columns + 1`` rows with the cross-products of everything else.
+    q : ndarray (coefs, rows)
+        The columns of ``Q`` of all levels.
+    rest : ndarray (columns + 1, rows)
+        Design and response (last) without their projection on ``Q``.
     """
 
     level_y: Array
@@ -46,6 +50,8 @@ class Rotated:
     level_r: Array
     rest_y: Array
     rest_x: Array
+    q: Array
+    rest: Array
 
 
 def rotate(codes: Array, levels: int, z: Array, x: Array, y: Array) -> Rotated:
@@ -93,7 +99,8 @@ def rotate(codes: Array, levels: int, z: Array, x: Array, y: Array) -> Rotated:
         found = left > _INDEPENDENT**2 * size[k]
         level_r[k, k] = np.sqrt(np.where(found, left, 0.0))
         scale = np.divide(1.0, level_r[k, k], out=np.zeros(levels), where=found)
-        q = own[k] * scale[codes]
+        q = own[k]
+        q *= scale[codes]
         for j in range(k + 1, coefs):
             level_r[k, j] = sums(q * own[j])
             own[j] -= q * level_r[k, j][codes]
@@ -103,7 +110,7 @@ def rotate(codes: Array, levels: int, z: Array, x: Array, y: Array) -> Rotated:
     factor = _r_factor(rest)
     return Rotated(
         rotated[:, columns], np.ascontiguousarray(rotated[:, :columns].swapaxes(1, 2)), level_r,
-        factor[:, columns], factor[:, :columns],
+        factor[:, columns], factor[:, :columns], own, rest,
     )
 
 

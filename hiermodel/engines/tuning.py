@@ -26,6 +26,8 @@ TUNED_WARMUP = 149
 # Chains start twice as far out as draws are, so that chains which do not mix can be told apart.
 _DISPERSION = 2.0
 _TRIES = 20
+# A dense metric costs the square of the parameters a step, and learning it twice as many gradients.
+_MAX_DIM = 50
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,9 +49,10 @@ def normal_tuning(
     Returns
     -------
     Tuning, or None
-        None where there is no mode with a density that falls in every direction.
+        None where there is no mode with a density that falls in every direction, and for more
+        than 50 parameters.
     """
-    if density.dim == 0:
+    if not 0 < density.dim <= _MAX_DIM:
         return None
     try:
         mode = find_mode(density, mode_starts(density, settings, parameters, data, STARTS))

@@ -152,7 +152,12 @@ def render_collapsed(collapsed: CollapsedModel) -> str:
         data=collapsed.data_variables,
         transformed_data=(),
         parameters=collapsed.parameters,
-        likelihood=_filled([_macro("collapsed.stan.jinja", "likelihood", model, collapsed)]),
+        likelihood=_filled(
+            [
+                *(_macro("terms/group.stan.jinja", "effects", model, g) for g in collapsed.others),
+                _macro("collapsed.stan.jinja", "likelihood", model, collapsed),
+            ]
+        ),
         model_priors=_filled(
             [
                 *(() if model.normalize else model.resolved_priors.statements),

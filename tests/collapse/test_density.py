@@ -35,6 +35,13 @@ FORMULAS = {
     "se": "y | se(error) ~ x + (1 | g)",
     "se and weights": "y | se(error) + weights(w) ~ x + (x | g)",
     "interaction of factors": "y ~ x + (x | g:h)",
+    "crossed": "y ~ x + (x | g) + (1 | h)",
+    "crossed, no population": "y ~ 0 + (1 | g) + (x | h)",
+    "crossed, slopes and weights": "y | weights(w) ~ x + (x | g) + (t || h)",
+    "nested": "y ~ x + (1 | h/g)",
+    "crossed with members": "y ~ x + (1 | g) + (1 | mm(h, f))",
+    "crossed with Student effects": 'y ~ x + (1 | g) + (1 | gr(h, dist = "student"))',
+    "crossed with se": "y | se(error) ~ x + (x | g) + (1 | h)",
 }
 
 
@@ -168,7 +175,8 @@ def test_blocks_of_rows_give_one_factor(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("formula", ["y ~ x + (1 | g)", "y ~ x + (x + t | g)",
-                                     "y | weights(w) ~ x + (x | g)"])
+                                     "y | weights(w) ~ x + (x | g)",
+                                     "y ~ x + (x | g) + (1 | h)"])
 def test_effects_have_their_conditional_moments(formula: str) -> None:
     """Mean and covariance of drawn effects at fixed parameters, by the textbook formula."""
     collapsed, data = made(formula)
@@ -179,6 +187,9 @@ def test_effects_have_their_conditional_moments(formula: str) -> None:
     )
     mode = collapsed.effects(draws, collapsed.bind(data), seed=1, random=False)["r_1"][0, 0]
     y, x, z, codes = collapsed.design(data)
+    if "| h)" in formula:
+        of_h = params["sd_2"] * params["z_2"][0]
+        y = y - of_h[[sorted(set(data["h"])).index(h) for h in data["h"]]]
     w = data["w"].to_numpy() if "weights" in formula else np.ones(len(y))
     beta = np.concatenate([[params["Intercept"]], params["b"]])
     factor = collapsed.scales({k: v for k, v in params.items()})
@@ -218,6 +229,24 @@ def test_zero_sd_gives_zero_effects() -> None:
     r = collapsed.effects(draws, collapsed.bind(data), seed=1)["r_1"]
     assert (r[..., 0] == 0).all()
     assert np.isfinite(r).all()
+
+
+def test_cells_are_fewer_than_rows() -> None:
+    """Rows of a level of both factors are one cell; a slope of the other makes rows differ."""
+    data = study(rows=400)
+    bound = hm.model("y ~ x + t + (x | g) + (1 | h)", data).collapsed().bind(data)
+    assert bound["Ncell"] == len(data[["g", "h"]].drop_duplicates())
+    assert bound["Wcell"].sum() == len(data)
+    bound = hm.model("y ~ x + (1 | g) + (x | h)", data).collapsed().bind(data)
+    assert bound["Ncell"] == len(data)
+
+
+def test_largest_plain_factor_is_chosen() -> None:
+    data = study()
+    assert hm.model("y ~ (1 | h) + (1 | g)", data).collapsed().name == "g"
+    assert hm.model("y ~ (1 + x + t | h) + (1 | g)", data).collapsed().name == "h"
+    student = hm.model('y ~ (1 | h) + (1 | gr(g, dist = "student"))', data)
+    assert student.collapsed().name == "h"
 
 
 def test_program_does_not_depend_on_numbers() -> None:

@@ -56,6 +56,7 @@ CASES = {
     "sleepstudy, uncorrelated": ("reaction ~ days + (days || subject)", "sleepstudy", {}),
     "weights": ("y | weights(w) ~ x + (1 | g)", None, {}),
     "three": ("y ~ x + t + (x + t | g)", None, {"priors": {"b": "normal(0, 2)"}}),
+    "crossed": ("y ~ x + (x | g) + (1 | h)", None, {"priors": {"sd": "normal(0, 1)"}}),
     "se": ("y | se(error) ~ 1 + (1 | g)", None, {}),
 }
 
