@@ -179,7 +179,10 @@ def fit(
     exactly, once for each draw. The posterior is the same. ``collapse="auto"`` does so for NUTS
     where a gradient costs less than that of the model as it stands; the summary says so.
     ``True`` insists, and works for the other algorithms as well: with ``"optimize"`` the mode is
-    then that of the marginal posterior, and the effects are their conditional means.
+    then that of the marginal posterior, and the effects are their conditional means. On the
+    embedded engine a collapsed model of at most 50 parameters starts near its mode, with the
+    metric of the normal approximation there, and needs 149 iterations of warmup only; give
+    `warmup` or `init` to have it otherwise.
 
     Examples
     --------

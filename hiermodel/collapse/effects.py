@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,7 @@ Array = np.ndarray
 Shift = Callable[[int, slice], np.ndarray]
 
 # Numbers of one array in a step, so that the arrays of a step stay in a core's cache.
-_CHUNK = 16_384
+_CHUNK = 8_192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,25 +96,44 @@ def _fill(
     step = max(1, _CHUNK // max(1, count))
     for start in range(0, draws, step):
         at = slice(start, min(start + step, draws))
-        size = at.stop - at.start
-        whole = scales[at]
-        # What is one number a draw, as a column beside the levels.
-        scaled = (whole / sigma[at, None, None])[..., None]
-        b = _product(levels.r, scaled)
-        v = [levels.y[k] - beta[at] @ levels.x[k].T for k in range(coefs)]
-        if shift is not None:
-            v = [a - b for a, b in zip(v, shift(at), strict=True)]
-        factor, right = _cholesky(b), []
-        for k in range(coefs):
-            total = sum(b[j][k] * v[j] for j in range(coefs) if b[j][k] is not None)
-            right.append(total / sigma[at, None])
-        t = _forward(factor, right)
-        if rng is not None:
+        moved = None if shift is None else shift(at)
+        for first in range(0, count, _CHUNK):
+            block = slice(first, min(first + _CHUNK, count))
+            v = [
+                levels.y[k, block] - beta[at] @ levels.x[k, block].T for k in range(coefs)
+            ]
+            if moved is not None:
+                v = [a - b for a, b in zip(v, moved[:, :, block], strict=True)]
+            noise = None if rng is None else rng.standard_normal((coefs, *v[0].shape))
+            u = _effects(levels.r[:, :, block], v, scales[at], sigma[at], noise)
             for k in range(coefs):
-                t[k] += rng.standard_normal((size, count))
-        t = _backward(factor, t)
-        for i in range(coefs):
-            out[at, i] = sum(whole[:, i, k, None] * t[k] for k in range(i + 1))
+                out[at, k, block] = u[k]
+
+
+def _effects(
+    r: Array, v: list[Array], scales: Array, sigma: Array, noise: Array | None
+) -> list[Array]:
+    """The effects of some draws and levels, each (draws, levels)."""
+    coefs = range(len(v))
+    # What is one number a draw, as a column beside the levels.
+    scaled = (scales / sigma[:, None, None])[..., None]
+    b = _product(r, scaled)
+    factor = _cholesky(b)
+    weighted = [value / sigma[:, None] for value in v]
+    t = _forward(factor, [_total(b[j][k] * weighted[j] for j in coefs) for k in coefs])
+    if noise is not None:
+        t = [mean + z for mean, z in zip(t, noise, strict=True)]
+    t = _backward(factor, t)
+    return [_total(scales[:, i, k, None] * t[k] for k in range(i + 1)) for i in coefs]
+
+
+def _total(summands: Iterable[Array]) -> Array:
+    """Their sum, in the memory of the first."""
+    items = iter(summands)
+    out = next(items)
+    for item in items:
+        out += item
+    return out
 
 
 def _product(r: Array, scaled: Array) -> list[list[Array]]:
@@ -122,8 +141,7 @@ def _product(r: Array, scaled: Array) -> list[list[Array]]:
     coefs = len(r)
     return [
         [
-            sum((r[i, j] * scaled[:, j, k] for j in range(max(i, k) + 1, coefs)),
-                start=r[i, max(i, k)] * scaled[:, max(i, k), k])
+            _total(r[i, j] * scaled[:, j, k] for j in range(max(i, k), coefs))
             for k in range(coefs)
         ]
         for i in range(coefs)
@@ -137,7 +155,7 @@ def _cholesky(b: list[list[Array]]) -> list[list[Array]]:
     for i in range(coefs):
         row: list[Array] = []
         for j in range(i + 1):
-            value = sum((b[k][i] * b[k][j] for k in range(1, coefs)), start=b[0][i] * b[0][j])
+            value = _total(b[k][i] * b[k][j] for k in range(coefs))
             if i == j:
                 value += 1.0
             for k in range(j):
