@@ -182,7 +182,8 @@ def fit(
     then that of the marginal posterior, and the effects are their conditional means. On the
     embedded engine a collapsed model of at most 50 parameters starts near its mode, with the
     metric of the normal approximation there, and needs 149 iterations of warmup only; give
-    `warmup` or `init` to have it otherwise.
+    `warmup` or `init` to have it otherwise. ``lp`` among the sampler's statistics is then the log
+    density without the effects.
 
     Examples
     --------
