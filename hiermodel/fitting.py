@@ -74,7 +74,7 @@ def _fit_rows(
         # The program is written for threads, or without.
         model = replace(model, threads=sampling.threads)
     run = Run(chosen, sampling, algorithm, certify, short_warmup="warmup" not in settings)
-    collapsed = to_collapse(model, run, collapse, prior_only)
+    collapsed = to_collapse(model, rows, run, collapse, prior_only)
     draws, facts = checked_draws(model, rows, run, prior_only, collapsed)
     posterior = posterior_dataset(model, draws.values, rows)
     kept = {k: v for k, v in settings.items() if isinstance(v, (int, float, str, bool))}

@@ -152,7 +152,7 @@ class Run:
 
 
 def to_collapse(
-    model: Model, run: Run, collapse: bool | str, prior_only: bool
+    model: Model, rows: pd.DataFrame, run: Run, collapse: bool | str, prior_only: bool
 ) -> CollapsedModel | None:
     """Decide which form of the model is sampled: collapsed, or as it stands (None).
 
@@ -174,7 +174,7 @@ def to_collapse(
         return model.collapsed()
     if run.algorithm != "nuts" or run.engine.name not in ("stanli", "cmdstan"):
         return None
-    if not worth_it(model):
+    if not worth_it(model, rows):
         return None
     collapsed = model.collapsed()
     known = {var.name for var in collapsed.parameters}

@@ -43,6 +43,24 @@ class Cells:
     last: Array
 
 
+def number_cells(codes: Array, others: Mapping[str, Array]) -> Array:
+    """Number of the cell of each row, from 0, in the order of the level in `codes`.
+
+    Examples
+    --------
+    >>> number_cells(np.array([1, 0, 1, 1]), {"J_2": np.array([1, 1, 2, 1])})
+    array([1, 0, 2, 1])
+    """
+    cell: Array = np.unique(codes, return_inverse=True)[1]
+    for values in others.values():
+        if (values != values[:1]).any():
+            kinds, place = np.unique(values, return_inverse=True)
+            # Numbered anew each time, so that the product of the counts cannot overflow; the
+            # level in `codes` stays the first key.
+            cell = np.unique(cell * len(kinds) + place, return_inverse=True)[1]
+    return cell
+
+
 def make_cells(
     codes: Array, levels: int, others: Mapping[str, Array], root: Array, q: Array, rest: Array
 ) -> Cells:
@@ -61,14 +79,8 @@ def make_cells(
     rest : ndarray (columns + 1, rows)
         Design and response (last) without their projection on ``q``.
     """
-    cell = codes
-    for values in others.values():
-        if (values != values[:1]).any():
-            kinds, place = np.unique(values, return_inverse=True)
-            # Numbered anew each time, so that the product of the counts cannot overflow; the
-            # level of the collapsed factor stays the first key.
-            cell = np.unique(cell * len(kinds) + place, return_inverse=True)[1]
-    _, row, cell = np.unique(cell, return_index=True, return_inverse=True)
+    cell = number_cells(codes, others)
+    row = np.unique(cell, return_index=True)[1]
     count = len(row)
 
     def sums(values: Array) -> Array:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from hiermodel.collapse.cells import level_sums, make_cells
+from hiermodel.collapse.cells import level_sums, make_cells, number_cells
 from hiermodel.collapse.effects import LevelStatistics, Shift, draw_effects
 from hiermodel.collapse.marginal import marginal_log_lik
 from hiermodel.collapse.rotate import Rotated, rotate
@@ -263,17 +263,27 @@ class CollapsedModel:
     def _cells(
         self, made: Rotated, codes: Array, rows: pd.DataFrame, root: Array
     ) -> dict[str, Any]:
-        part = self.model.parts[0]
-        found = self.model.group_data(part, rows)
-        for view in self.other_views:
-            found |= view.data(rows)
-        names = {v.name for v in self._cell_variables}
-        own = {name: np.asarray(value) for name, value in found.items() if name in names}
+        own = self._other_columns(rows)
         cells = make_cells(codes, self.levels, own, root, made.q, made.rest)
         return {name: value[cells.row] for name, value in own.items()} | {
             "Ncell": len(cells.row), "Wcell": cells.weight, "Ycell": cells.y, "Xcell": cells.x,
             "Qcell": cells.q, "first": cells.first + 1, "last": cells.last + 1,
         }
+
+    def _other_columns(self, rows: pd.DataFrame) -> dict[str, Array]:
+        """What the effects of other factors depend on: levels, designs, weights of members."""
+        found = self.model.group_data(self.model.parts[0], rows)
+        for view in self.other_views:
+            found |= view.data(rows)
+        names = {v.name for v in self._cell_variables}
+        return {name: np.asarray(value) for name, value in found.items() if name in names}
+
+    def count_cells(self, frame: pd.DataFrame) -> int:
+        """How many cells the rows have: rows in which all effects and designs are the same."""
+        rows = self.model.parts[0].rows(frame)
+        codes = self.model.group_data(self.model.parts[0], rows)
+        own = codes[f"J_{self.blocks[0].index}"] - 1
+        return int(number_cells(own, self._other_columns(rows)).max(initial=-1)) + 1
 
     def design(self, rows: pd.DataFrame) -> tuple[Array, Array, Array, Array]:
         """Response without offsets, sampled design, design of the effects, codes from 0."""

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from hiermodel.collapse.collapsed import CollapsedModel, constant_sigma
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
 from hiermodel.predictors import Predictor
@@ -67,23 +69,29 @@ def _effects(blocks: tuple[GroupEffects, ...]) -> int:
     return sum(len(g.grouping.levels) * len(g.coefs) for g in blocks)
 
 
-def worth_it(model: Model) -> bool:
+def worth_it(model: Model, rows: pd.DataFrame) -> bool:
     """True when the model can be collapsed and a gradient then costs less.
 
     The cost is counted in numbers touched. As it stands, every row is touched for each
     population-level column, twice for each varying coefficient (its effect, its design) and four
     times by predictor and density, and every effect three times. Collapsed, every level of the
     factor is touched for each rotated row and column, and about ``4 q^2`` times by the algebra of
-    its ``q`` coefficients. Other grouping factors keep a pass over the rows: twice for each of
-    their coefficients and each of the rotated columns, once for each population-level column.
+    its ``q`` coefficients. Where other grouping factors stay, the sums over cells are twice the
+    work of so many rows: then it is worth it for data with several rows in a cell only.
+
+    Parameters
+    ----------
+    model : Model
+    rows : DataFrame
+        The rows to fit.
     """
     if next(_obstacles(model), ""):
         return False
     collapsed = collapsed_model(model)
     columns, q, others = collapsed.columns, collapsed.coefs, collapsed.others
-    rest = sum(len(g.coefs) for g in others)
-    plain = model.nobs * (columns + 2 * (q + rest) + 4) + 3 * collapsed.levels * q
-    cells = model.nobs * (columns + 2 * (q + rest) + 3) if others else 0
+    varying = q + sum(len(g.coefs) for g in others)
+    plain = model.nobs * (columns + 2 * varying + 4) + 3 * collapsed.levels * q
+    cells = collapsed.count_cells(rows) * (2 * columns + 4 * varying + 4) if others else 0
     return cells + collapsed.levels * (q * columns + 4 * q * q + 4) <= plain
 
 

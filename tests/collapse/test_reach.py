@@ -31,7 +31,7 @@ def test_refused_by_name(formula: str, words: str) -> None:
     model = hm.model(formula, study())
     with pytest.raises(HiermodelError, match=f"cannot be collapsed: .*{words}"):
         model.collapsed()
-    assert not worth_it(model)
+    assert not worth_it(model, study())
 
 
 def test_refused_families_and_formulas() -> None:
@@ -114,8 +114,14 @@ def test_auto_asks_what_a_gradient_costs() -> None:
     for k in range(8):
         data[f"x{k}"] = np.random.default_rng(k).normal(size=len(data))
     many = " + ".join(f"x{k}" for k in range(8))
-    assert not worth_it(hm.model(f"y ~ x + ({many} | g)", data))
-    assert worth_it(hm.model("y ~ x + (x | g)", data))
+    assert not worth_it(hm.model(f"y ~ x + ({many} | g)", data), data)
+    assert worth_it(hm.model("y ~ x + (x | g)", data), data)
+
+
+def test_auto_collapses_crossed_factors_where_cells_have_many_rows() -> None:
+    few, many = study(rows=40, levels=20), study(rows=2000, levels=20)
+    made = [hm.model("y ~ x + (1 | g) + (1 | h)", data) for data in (few, many)]
+    assert [worth_it(m, d) for m, d in zip(made, (few, many), strict=True)] == [False, True]
 
 
 def test_recorded_draws_are_of_the_model_as_it_stands() -> None:
