@@ -81,7 +81,7 @@ def _fit_rows(
     facts |= {
         "settings": kept, "algorithm": algorithm, "prior_only": prior_only,
         "collapse": collapse,
-        "warnings": diagnose(draws, posterior, run),
+        "warnings": diagnose(draws, posterior, run, collapsed),
     }
     made = Fit.assemble(model, rows, posterior, draws, facts, labels)
     if model.sample_prior == "yes" and not prior_only:
@@ -179,7 +179,8 @@ def fit(
     exactly, once for each draw. The posterior is the same. ``collapse="auto"`` does so for NUTS
     where a gradient costs less than that of the model as it stands; the summary says so.
     ``True`` insists, and works for the other algorithms as well: with ``"optimize"`` the mode is
-    then that of the marginal posterior, and the effects are their conditional means. On the
+    then that of the marginal posterior, and the effects are their conditional means; the normal
+    approximation of ``"laplace"`` is then one of a few parameters, and often a good one. On the
     embedded engine a collapsed model of at most 50 parameters starts near its mode, with the
     metric of the normal approximation there, and needs 149 iterations of warmup only; give
     `warmup` or `init` to have it otherwise. ``lp`` among the sampler's statistics is then the log

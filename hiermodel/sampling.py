@@ -23,7 +23,7 @@ from hiermodel.engines.diagnose import check_approximation, check_sampling
 from hiermodel.engines.inits import checked_inits
 from hiermodel.errors import EngineError, PriorError, did_you_mean
 from hiermodel.families.custom import Missing
-from hiermodel.flatnames import NOT_MAIN, columns, flat_names, variable_class
+from hiermodel.flatnames import NOT_MAIN, attribute, columns, flat_names, variable_class
 from hiermodel.joint import joint_log_lik, joint_predictions
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
@@ -262,15 +262,21 @@ _MODE_OF_GROUPS = (
 )
 
 
-def diagnose(draws: Draws, posterior: xr.Dataset, run: Run) -> list[str]:
+def diagnose(
+    draws: Draws, posterior: xr.Dataset, run: Run, collapsed: CollapsedModel | None = None
+) -> list[str]:
     """Warn of the sampler's problems, of parameters whose chains disagree, of approximations.
 
     Looks at the parameters that a summary shows. Single group-level effects are not among them:
     they are many, and some of thousands exceed any limit by chance.
     """
-    if run.algorithm == "optimize" and any(
-        variable_class(array) == "sd" for array in posterior.data_vars.values()
-    ):
+    # Effects that are integrated out have no part in the mode.
+    out = "" if collapsed is None else collapsed.name
+    inside = [
+        attribute(array, "group") for array in posterior.data_vars.values()
+        if variable_class(array) == "sd"
+    ]
+    if run.algorithm == "optimize" and any(group != out for group in inside):
         draws = replace(draws, remarks=(*draws.remarks, _MODE_OF_GROUPS))
     if run.algorithm != "nuts":
         return list(check_approximation(draws))

@@ -142,9 +142,24 @@ def test_recorded_draws_are_of_the_model_as_it_stands() -> None:
 def test_mode_of_the_marginal_posterior() -> None:
     """With optimize the effects are conditional means: the same each time, near lme4's."""
     first, second = (fitted(algorithm="optimize", collapse=True, seed=k) for k in (1, 2))
+    # The warning of a mode that effects have a part in does not apply.
+    assert first.provenance["warnings"] == []
+    assert "says little" in fitted(algorithm="optimize").provenance["warnings"][0]
     a, b = first.posterior["r_g"].to_numpy(), second.posterior["r_g"].to_numpy()
     assert a == pytest.approx(b, abs=1e-4)
     assert float(first.posterior["sd_g"].squeeze()) > 0.1
+
+
+def test_laplace_of_few_parameters_is_a_good_approximation() -> None:
+    """Pareto k tells, and the means are those of NUTS."""
+    data = study(rows=200, levels=20)
+    quick = hm.fit("y ~ x + (1 | g)", data, algorithm="laplace", collapse=True, seed=1)
+    assert float(quick.provenance["pareto_k"]) < 0.7
+    sampled = hm.fit("y ~ x + (1 | g)", data, seed=1, progress=False)
+    for name in ("b", "sd_g", "sigma"):
+        a, b = (f.posterior[name].mean(("chain", "draw")).to_numpy() for f in (quick, sampled))
+        spread = sampled.posterior[name].std(("chain", "draw")).to_numpy()
+        assert (np.abs(a - b) < 0.2 * spread).all()
 
 
 def test_program_for_the_user_stays() -> None:
