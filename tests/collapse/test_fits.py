@@ -36,7 +36,8 @@ def compare(one: hm.Fit, other: hm.Fit) -> None:
     names, first = table(one)
     again, second = table(other)
     assert names == again
-    size = [np.asarray(diagnostics(x)["ess_bulk"]) for x in (first, second)]
+    found = [diagnostics(x) for x in (first, second)]
+    size, tail = ([np.asarray(f[kind]) for f in found] for kind in ("ess_bulk", "ess_tail"))
     flat = [x.reshape(-1, len(names)) for x in (first, second)]
     varies = flat[0].std(axis=0) > 0
     sd = np.sqrt((flat[0].var(axis=0) + flat[1].var(axis=0)) / 2)
@@ -48,7 +49,20 @@ def compare(one: hm.Fit, other: hm.Fit) -> None:
     assert (np.abs(np.log(ratio)) < 0.25).all()
     for p in (0.1, 0.5, 0.9):
         quantiles = [np.quantile(x, p, axis=0) for x in flat]
-        assert (np.abs(quantiles[0] - quantiles[1])[varies] < 7 * error[varies]).all(), p
+        spread = [_quantile_error(x, p, np.minimum(*n)) for x, *n in zip(flat, size, tail, strict=True)]
+        gap = np.abs(quantiles[0] - quantiles[1])
+        wrong = varies & (gap > limit * np.hypot(*spread))
+        assert not wrong.any(), (p, np.array(names)[wrong])
+
+
+def _quantile_error(draws: np.ndarray, p: float, size: np.ndarray) -> np.ndarray:
+    """Monte Carlo error of a quantile, from the draws two errors of the share around it."""
+    share = 2 * np.sqrt(p * (1 - p) / size)
+    ends = [
+        [np.quantile(x, np.clip(p + sign * s, 0, 1)) for x, s in zip(draws.T, share, strict=True)]
+        for sign in (1, -1)
+    ]
+    return (np.array(ends[0]) - np.array(ends[1])) / 4
 
 
 CASES = {
@@ -72,6 +86,25 @@ def test_same_posterior(formula: str, name: str | None, more: dict[str, Any]) ->
         assert collapsed.posterior[v].dims == plain.posterior[v].dims
         assert collapsed.posterior[v].attrs == plain.posterior[v].attrs
     compare(collapsed, plain)
+
+
+REAL = {
+    "radon": "log_radon ~ floor + (floor | county)",
+    "Orthodont": "distance ~ age + (age | Subject)",
+    "Oxboys": "height ~ age + (age | Subject)",
+    "Dyestuff": "Yield ~ 1 + (1 | Batch)",
+    "Penicillin": "diameter ~ 1 + (1 | plate) + (1 | sample)",
+    "Pastes": "strength ~ 1 + (1 | batch/cask)",
+    "eight_schools": "y | se(sigma) ~ 1 + (1 | school)",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "formula"), REAL.items(), ids=REAL)
+def test_same_posterior_of_real_data(name: str, formula: str) -> None:
+    data = hm.datasets.load(name)
+    settings = {"adapt_delta": 0.95, "warmup": 1500, "draws": 1500}
+    compare(*(run(formula, data, collapse=c, **settings) for c in (True, False)))
 
 
 @pytest.fixture(scope="module")
