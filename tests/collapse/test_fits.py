@@ -49,7 +49,9 @@ def compare(one: hm.Fit, other: hm.Fit) -> None:
     assert (np.abs(np.log(ratio)) < 0.25).all()
     for p in (0.1, 0.5, 0.9):
         quantiles = [np.quantile(x, p, axis=0) for x in flat]
-        spread = [_quantile_error(x, p, np.minimum(*n)) for x, *n in zip(flat, size, tail, strict=True)]
+        spread = [
+            _quantile_error(x, p, np.minimum(*n)) for x, *n in zip(flat, size, tail, strict=True)
+        ]
         gap = np.abs(quantiles[0] - quantiles[1])
         wrong = varies & (gap > limit * np.hypot(*spread))
         assert not wrong.any(), (p, np.array(names)[wrong])
