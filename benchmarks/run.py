@@ -2,8 +2,9 @@
 
 Usage: ``python benchmarks/run.py [NAME ...] [--quick] [--json FILE]``
 
-Names: import, sleepstudy, overhead, bind, predictions, loo, comparisons; all of them by default. A
-peer that is not installed is left out and named. The exit code is 1 when a limit is exceeded.
+Names: import, sleepstudy, overhead, collapse, bind, predictions, loo, comparisons; all of them by
+default. A peer that is not installed is left out and named. The exit code is 1 when a limit is
+exceeded.
 """
 
 from __future__ import annotations
@@ -151,6 +152,30 @@ def bench_overhead(quick: bool) -> list[Row]:
     ]
 
 
+def bench_collapse(quick: bool) -> list[Row]:
+    """Fit gaussian models whose effects are integrated out."""
+    n = 100_000 if quick else 1_000_000
+    rows = []
+    for levels, limit in ((1000, 4.0), (20_000, 15.0)):
+        made = report("collapse_fit", n, levels)
+        what = f"{n:,} rows, {levels:,} levels"
+        rows += [
+            Row("collapse", f"{what}, fit", made["seconds"], "s", limit),
+            Row("collapse", f"{what}, CPU of the fit", made["cpu"], "s"),
+            Row("collapse", f"{what}, largest R-hat", made["rhat"], "", 1.01),
+            Row("collapse", f"{what}, smallest ESS", made["ess"], ""),
+            Row("collapse", f"{what}, peak memory", made["peak"] / GB, "GB"),
+        ]
+    gain, gradient = report("collapse_gain"), report("collapse_gradient", n // 10)
+    return [
+        *rows,
+        Row("collapse", "gradient, ms", 1e3 * gradient["many"], "ms", None,
+            "a tenth of the rows", 1e3 * gradient["few"]),
+        Row("collapse", "sleepstudy, ESS / CPU second", gain["collapsed"], "", None,
+            "as it stands", gain["plain"]),
+    ]
+
+
 def bench_bind(quick: bool) -> list[Row]:
     """Bind ``x + (x | g)`` with 1000 levels."""
     n = 100_000 if quick else 1_000_000
@@ -221,6 +246,7 @@ BENCHMARKS: dict[str, Callable[[bool], list[Row]]] = {
     "import": bench_import,
     "sleepstudy": bench_sleepstudy,
     "overhead": bench_overhead,
+    "collapse": bench_collapse,
     "bind": bench_bind,
     "predictions": bench_predictions,
     "loo": bench_loo,

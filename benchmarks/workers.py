@@ -12,6 +12,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -104,11 +105,12 @@ def overhead() -> dict[str, Any]:
         formula, data = FORMULA, hm.datasets.load("sleepstudy")
     else:
         formula, data = "y ~ x + (x | g)", _grouped_frame(rows, 50)
+    # The engine gets the same program: that of the model as it stands.
     settings: dict[str, Any] = {"draws": draws, "warmup": draws, "seed": 1, "progress": False}
     engine = get_engine("stanli")
     # A first short run, so that neither side pays for imports.
     str(hm.fit(formula, data.head(200), chains=1, draws=20, warmup=20, seed=1, engine=engine,
-               progress=False))
+               collapse=False, progress=False))
 
     model = hm.model(formula, data)
     code, bound, parameters = model.stan_code, model.bind(data), model.parameters
@@ -116,9 +118,73 @@ def overhead() -> dict[str, Any]:
     total, alone = [], []
     # In turns, and the best of three: whatever else the machine does hits both sides alike.
     for _ in range(3):
-        total.append(_seconds(lambda: str(hm.fit(formula, data, engine=engine, **settings))))
+        total.append(_seconds(
+            lambda: str(hm.fit(formula, data, engine=engine, collapse=False, **settings))
+        ))
         alone.append(_seconds(lambda: engine.sample(code, bound, parameters, checked)))
     return {"total": min(total), "engine": min(alone)}
+
+
+# --------------------------------------------------------------------------------------- collapse
+
+
+def _worst(fit: Any) -> tuple[float, float]:
+    """Largest R-hat and smallest bulk ESS of b, sd, cor and sigma."""
+    import numpy as np
+
+    from hiermodel.engines.diagnose import diagnostics
+    from hiermodel.flatnames import NOT_MAIN, columns, flat_names, variable_class
+
+    main = [v for v in fit.posterior if variable_class(fit.posterior[v]) not in NOT_MAIN]
+    found = diagnostics(columns(fit.posterior, flat_names(fit.posterior, main)))
+    return float(np.max(found["rhat"])), float(np.min(found["ess_bulk"]))
+
+
+def collapse_fit() -> dict[str, Any]:
+    """From a data frame to 4 x 1000 draws, effects included; imports are not counted."""
+    import hiermodel as hm
+
+    data = _grouped_frame(int(sys.argv[2]), int(sys.argv[3]))
+    str(hm.fit("y ~ x + (x | g)", data.head(200), chains=1, draws=20, warmup=20, seed=1,
+               engine="stanli", progress=False))
+    made: list[Any] = []
+    cpu = time.process_time()
+    seconds = _seconds(lambda: made.append(
+        hm.fit("y ~ x + (x | g)", data, seed=1, engine="stanli", progress=False)
+    ))
+    cpu = time.process_time() - cpu
+    rhat, ess = _worst(made[0])
+    return {"seconds": seconds, "cpu": cpu, "rhat": rhat, "ess": ess, "peak": peak_rss()}
+
+
+def collapse_gain() -> dict[str, Any]:
+    """Smallest ESS for each second of CPU on sleepstudy, collapsed and as it stands."""
+    import hiermodel as hm
+
+    data, out = hm.datasets.load("sleepstudy"), {}
+    for name, collapse in (("warm", True), ("collapsed", True), ("plain", False)):
+        cpu = time.process_time()
+        fit = hm.fit(FORMULA, data, seed=1, engine="stanli", collapse=collapse, progress=False)
+        cpu = time.process_time() - cpu
+        out[name] = _worst(fit)[1] / cpu
+    return out
+
+
+def collapse_gradient() -> dict[str, Any]:
+    """Seconds of a gradient with 1000 levels, for so many rows and for ten times as many."""
+    import numpy as np
+
+    import hiermodel as hm
+    from hiermodel.engines import get_engine
+
+    out = {}
+    for name, rows in (("few", int(sys.argv[2])), ("many", 10 * int(sys.argv[2]))):
+        data = _grouped_frame(rows, 1000)
+        form = hm.model("y ~ x + (x | g)", data).collapsed()
+        density = get_engine("stanli").log_density(form.stan_code, form.bind(data))
+        gradient = partial(density.value_and_grad, np.zeros(density.dim))
+        out[name] = min(_seconds(gradient) for _ in range(500))
+    return out
 
 
 # ------------------------------------------------------------------------------------------- bind
@@ -349,7 +415,8 @@ WORKERS: dict[str, Callable[[], dict[str, Any]]] = {
     worker.__name__: worker
     for worker in (
         sleepstudy_hiermodel, sleepstudy_stanli, sleepstudy_statsmodels, sleepstudy_bambi,
-        overhead, bind_hiermodel, bind_formulaic, bind_formulae,
+        overhead, collapse_fit, collapse_gain, collapse_gradient,
+        bind_hiermodel, bind_formulaic, bind_formulae,
         predictions_hiermodel, predictions_numpy, loo_hiermodel, loo_arviz,
         comparisons_hiermodel, comparisons_numpy,
     )

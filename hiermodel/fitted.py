@@ -168,6 +168,7 @@ class Fit(Tables, Criticism, Accuracy, Effects, Marginal, Multilevel, Pictures, 
         settings |= {
             "engine": self.provenance.get("engine"),
             "algorithm": self.provenance.get("algorithm", "nuts"),
+            "collapse": self.provenance.get("collapse", "auto"),
         }
         if settings["engine"] == "recorded":
             settings.pop("engine")

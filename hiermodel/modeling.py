@@ -30,6 +30,7 @@ from hiermodel.terms.labels import group_labels
 from hiermodel.terms.measurement_error import NoiseFree, noise_free_labels
 
 if TYPE_CHECKING:
+    from hiermodel.collapse import CollapsedModel
     from hiermodel.engines import Engine
     from hiermodel.fitted import Fit
 
@@ -355,6 +356,32 @@ class Model:
         from hiermodel.fitting import fit_model
 
         return fit_model(self, data, engine, **settings)
+
+    def collapsed(self) -> CollapsedModel:
+        """The model with the effects of its largest grouping factor integrated out.
+
+        Returns
+        -------
+        CollapsedModel
+            With ``stan_code``, ``parameters`` and ``bind`` of its own. Its posterior is that of
+            this model; `hiermodel.fit` uses it with ``collapse=True``, or ``"auto"``.
+
+        Raises
+        ------
+        HiermodelError
+            When the effects cannot be integrated out; the message says why.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("sleepstudy")
+        >>> model = hm.model("reaction ~ days + (days | subject)", data)
+        >>> [v.name for v in model.collapsed().parameters]
+        ['b', 'Intercept', 'sigma', 'sd_1', 'L_1']
+        """
+        from hiermodel.collapse import collapsed_model
+
+        return collapsed_model(self)
 
     def prior_predictive(self, data: Any, **settings: Any) -> Fit:
         """Draw from the prior and from the prior predictive distribution.

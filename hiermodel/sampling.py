@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hiermodel.collapse import CollapsedModel, worth_it
 from hiermodel.engines import Draws, Engine, LogDensity, SamplingSettings
 from hiermodel.engines.certificate import (
     ADVICE,
@@ -22,14 +23,17 @@ from hiermodel.engines.diagnose import check_approximation, check_sampling
 from hiermodel.engines.inits import checked_inits
 from hiermodel.errors import EngineError, PriorError, did_you_mean
 from hiermodel.families.custom import Missing
-from hiermodel.flatnames import NOT_MAIN, columns, flat_names, variable_class
+from hiermodel.flatnames import NOT_MAIN, attribute, columns, flat_names, variable_class
 from hiermodel.joint import joint_log_lik, joint_predictions
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predict import LIKELIHOOD_ROLES, filled_responses, log_lik, prepare
+from hiermodel.stan.variables import Var
 
 # The certificate looks at a part of larger data: it must stay cheap.
 _CERTIFIED_ROWS = 10_000
+# All of them may be rows of one level, whose covariance matrix is built.
+_CERTIFIED_ROWS_COLLAPSED = 1_500
 
 
 def numpy_log_lik(model: Model, rows: pd.DataFrame, params: Mapping[str, np.ndarray]) -> float:
@@ -56,18 +60,29 @@ def numpy_log_lik(model: Model, rows: pd.DataFrame, params: Mapping[str, np.ndar
 
 
 def certify(
-    model: Model, rows: pd.DataFrame, engine: Engine, settings: SamplingSettings
+    model: Model,
+    rows: pd.DataFrame,
+    engine: Engine,
+    settings: SamplingSettings,
+    collapsed: CollapsedModel | None = None,
 ) -> Certificate:
-    """Check that the engine computes the density that the model states (see `Certificate`)."""
+    """Check that the engine computes the density that the model states (see `Certificate`).
+
+    With `collapsed` its program is checked, against a marginal density that no rotation went into.
+    """
     seed = settings.used_seed
     checked = rows
     # Rows that impute, or read what others impute, belong together.
     whole = any(part.imputed is not None for part in model.parts)
-    if len(rows) > _CERTIFIED_ROWS and not whole:
-        at = np.random.default_rng(seed).choice(len(rows), _CERTIFIED_ROWS, replace=False)
+    most = _CERTIFIED_ROWS if collapsed is None else _CERTIFIED_ROWS_COLLAPSED
+    if len(rows) > most and not whole:
+        at = np.random.default_rng(seed).choice(len(rows), most, replace=False)
         checked = rows.iloc[np.sort(at)].reset_index(drop=True)
-    data = model.bind(checked, prior_only=False)
-    density = engine.log_density(model.stan_code, data)
+    form = collapsed or model
+    data = form.bind(checked, prior_only=False)
+    if collapsed is not None:
+        data = collapsed.present(data)
+    density = engine.log_density(form.stan_code, data)
     uses_cdf = any(
         role in part.response.additions for part in model.parts for role in ("cens", "lb", "ub")
     )
@@ -79,14 +94,17 @@ def certify(
     ]
     return certify_density(
         density,
-        engine.log_density(model.stan_code, data | {"prior_only": 1}),
-        lambda params: numpy_log_lik(model, checked, params),
-        model.parameters,
+        engine.log_density(form.stan_code, data | {"prior_only": 1}),
+        lambda params: (
+            collapsed.log_lik(checked, params) if collapsed is not None
+            else numpy_log_lik(model, checked, params)
+        ),
+        form.parameters,
         data,
         seed=seed,
         subject=" and ".join(f"family {part.family.name!r}" for part in model.parts)
         + f" with {model.formula}",
-        starts=_given_starts(model, density, data, settings),
+        starts=_given_starts(form.parameters, density, data, settings),
         normalized=model.normalize,
         advice=(
             f"No draws were taken. log_lik= of the custom family {own[0]!r} and its density in "
@@ -98,11 +116,14 @@ def certify(
 
 
 def _given_starts(
-    model: Model, density: LogDensity, data: Mapping[str, Any], settings: SamplingSettings
+    parameters: Sequence[Var],
+    density: LogDensity,
+    data: Mapping[str, Any],
+    settings: SamplingSettings,
 ) -> np.ndarray | None:
     """Unconstrained starting values, where the user gives all of them."""
-    given = checked_inits(settings, model.parameters, data)
-    if given is None or any(v.name not in init for v in model.parameters for init in given):
+    given = checked_inits(settings, parameters, data)
+    if given is None or any(v.name not in init for v in parameters for init in given):
         return None
     return np.stack([density.unconstrain(init) for init in given])
 
@@ -122,18 +143,57 @@ def algorithm_named(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How to get draws: which engine, which algorithm, with which settings."""
+    """How to get draws: which engine, which algorithm, with which settings.
+
+    `short_warmup` says that the length of the warmup is not the user's word.
+    """
 
     engine: Engine
     settings: SamplingSettings
     algorithm: str = "nuts"
     certified: bool = True
+    short_warmup: bool = False
+
+
+def to_collapse(
+    model: Model, rows: pd.DataFrame, run: Run, collapse: bool | str, prior_only: bool
+) -> CollapsedModel | None:
+    """Decide which form of the model is sampled: collapsed, or as it stands (None).
+
+    ``"auto"`` collapses for NUTS where it is exact and a gradient costs less (`worth_it`), and
+    leaves a model as it stands where the user said something about the effects themselves.
+
+    Raises
+    ------
+    HiermodelError
+        When the model must be collapsed and cannot be.
+    """
+    if collapse is False or prior_only:
+        return None
+    if collapse is True:
+        if run.engine.name == "recorded":
+            raise EngineError(
+                "engine 'recorded' has draws of the model as it stands; say collapse=False"
+            )
+        return model.collapsed()
+    if run.algorithm != "nuts" or run.engine.name not in ("stanli", "cmdstan"):
+        return None
+    if not worth_it(model, rows):
+        return None
+    collapsed = model.collapsed()
+    known = {var.name for var in collapsed.parameters}
+    given = run.settings.init_dicts() or ()
+    return collapsed if all(name in known for init in given for name in init) else None
 
 
 def checked_draws(
-    model: Model, rows: pd.DataFrame, run: Run, prior_only: bool
+    model: Model,
+    rows: pd.DataFrame,
+    run: Run,
+    prior_only: bool,
+    collapsed: CollapsedModel | None = None,
 ) -> tuple[Draws, dict[str, Any]]:
-    """Certify, then draw.
+    """Certify, then draw; of a collapsed model the effects afterwards.
 
     Returns
     -------
@@ -161,9 +221,25 @@ def checked_draws(
     if run.certified and run.engine.name == "stanli" and not prior_only and unchecked:
         facts["certificate"] = f"skipped: {unchecked}"
     elif run.certified and run.engine.name == "stanli" and not prior_only:
-        facts["certificate"] = str(certify(model, rows, run.engine, run.settings))
-    draws = _draw(model, model.bind(rows, prior_only=prior_only), run)
+        facts["certificate"] = str(certify(model, rows, run.engine, run.settings, collapsed))
+    form = collapsed or model
+    data = form.bind(rows, prior_only=prior_only)
+    draws = _draw(form, data, run)
+    if collapsed is not None:
+        facts["collapsed"] = collapsed.words
+        draws = _with_effects(collapsed, draws, data, run)
     return draws, facts
+
+
+def _with_effects(
+    collapsed: CollapsedModel, draws: Draws, data: Mapping[str, Any], run: Run
+) -> Draws:
+    """The draws with the effects that were integrated out; those of a mode are means."""
+    effects = collapsed.effects(
+        draws.values, data, run.settings.used_seed, run.settings.used_cores,
+        random=run.algorithm != "optimize",
+    )
+    return replace(draws, values={**draws.values, **effects})
 
 
 def not_certifiable(model: Model) -> str:
@@ -190,15 +266,21 @@ _MODE_OF_GROUPS = (
 )
 
 
-def diagnose(draws: Draws, posterior: xr.Dataset, run: Run) -> list[str]:
+def diagnose(
+    draws: Draws, posterior: xr.Dataset, run: Run, collapsed: CollapsedModel | None = None
+) -> list[str]:
     """Warn of the sampler's problems, of parameters whose chains disagree, of approximations.
 
     Looks at the parameters that a summary shows. Single group-level effects are not among them:
     they are many, and some of thousands exceed any limit by chance.
     """
-    if run.algorithm == "optimize" and any(
-        variable_class(array) == "sd" for array in posterior.data_vars.values()
-    ):
+    # Effects that are integrated out have no part in the mode.
+    out = "" if collapsed is None else collapsed.name
+    inside = [
+        attribute(array, "group") for array in posterior.data_vars.values()
+        if variable_class(array) == "sd"
+    ]
+    if run.algorithm == "optimize" and any(group != out for group in inside):
         draws = replace(draws, remarks=(*draws.remarks, _MODE_OF_GROUPS))
     if run.algorithm != "nuts":
         return list(check_approximation(draws))
@@ -219,8 +301,8 @@ def _check_proper(model: Model) -> None:
         )
 
 
-def _draw(model: Model, data: Mapping[str, Any], run: Run) -> Draws:
-    arguments = (model.stan_code, data, model.parameters, run.settings)
+def _draw(form: Model | CollapsedModel, data: Mapping[str, Any], run: Run) -> Draws:
+    arguments = (form.stan_code, data, form.parameters, run.settings)
     if run.algorithm == "optimize":
         mode = run.engine.optimize(*arguments)
         values = {name: np.asarray(v)[None, None] for name, v in mode.values.items()}
@@ -229,5 +311,8 @@ def _draw(model: Model, data: Mapping[str, Any], run: Run) -> Draws:
             mode.seconds, run.settings.used_seed, "optimize", remarks=mode.remarks,
         )
     method = {"nuts": "sample"}.get(run.algorithm, run.algorithm)
-    draws: Draws = getattr(run.engine, method)(*arguments)
+    # Its few parameters have a mode that tells starts and scales.
+    short = isinstance(form, CollapsedModel) and run.short_warmup and run.settings.init is None
+    tuned = {"tuned": True} if short and method == "sample" and run.engine.name == "stanli" else {}
+    draws: Draws = getattr(run.engine, method)(*arguments, **tuned)
     return draws

@@ -121,8 +121,10 @@ def unconstrained(fit: Predictions) -> Unconstrained:
 def _density(fit: Predictions) -> LogDensity:
     """The density of the posterior by the embedded engine, certified if it was not before."""
     engine, model = get_engine("stanli"), fit.model
-    certified = fit.provenance.get("certificate")
-    if fit.provenance.get("engine") == "cmdstan" and not (certified or not_certifiable(model)):
+    # The certificate of a collapsed fit is one of another program.
+    certified = fit.provenance.get("certificate") and not fit.provenance.get("collapsed")
+    another = fit.provenance.get("engine") == "cmdstan" or fit.provenance.get("collapsed")
+    if another and not (certified or not_certifiable(model)):
         certify(model, fit.frame, engine, SamplingSettings.of(seed=1))
     return engine.log_density(model.stan_code, model.bind(fit.frame, prior_only=False),
                               model.parameters)
@@ -133,6 +135,8 @@ def _check_density(fit: Predictions, made: Unconstrained) -> None:
     method = Origin.of(fit.provenance).method
     if "lp" not in fit.sample_stats or method != "nuts" or fit.provenance.get("prior_only"):
         return
+    if fit.provenance.get("collapsed"):
+        return  # the sampler wrote down the density without the effects
     written = np.asarray(fit.sample_stats["lp"].values, dtype=float).ravel()
     at = np.unique(np.linspace(0, len(written) - 1, _CHECKED).astype(int))
     found = made.log_density(made.draws.reshape(len(written), -1)[at])

@@ -56,6 +56,7 @@ ORDER = (
     "new_levels",
     "predict",
     "joint",
+    "collapse",
     "posterior",
     "declared",
     "persistence",
@@ -77,7 +78,12 @@ ORDER = (
 )
 
 # The doors: methods of `Model` and `Fit` that hand over to a module further up, inside the method.
-DOORS = {("modeling", "fitting"), ("fitted", "fitting"), ("verbs", "refits")}
+DOORS = {
+    ("modeling", "collapse"),
+    ("modeling", "fitting"),
+    ("fitted", "fitting"),
+    ("verbs", "refits"),
+}
 
 # Packages that only one place may know.
 OWNERS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from hiermodel.engines.settings import SamplingSettings
 from hiermodel.engines.stan_data import collect, named_stats
 from hiermodel.engines.stanli_density import StanliDensity
 from hiermodel.engines.starts import given_starts, mode_starts, random_starts
+from hiermodel.engines.tuning import TUNED_WARMUP, normal_tuning
 from hiermodel.errors import EngineError
 from hiermodel.importance import resample
 from hiermodel.stan.variables import Var
@@ -55,12 +57,23 @@ class StanliEngine(Engine):
         data: Mapping[str, Any],
         parameters: Sequence[Var],
         settings: SamplingSettings,
+        *,
+        tuned: bool = False,
     ) -> Draws:
-        """Draw with NUTS; see `Engine.sample`."""
+        """Draw with NUTS; see `Engine.sample`.
+
+        With `tuned`, starts and metric come from the normal approximation at the mode, where
+        there is one, and the warmup is short (see `normal_tuning`).
+        """
         started = time.perf_counter()
         density = StanliDensity(code, data, parameters, settings.used_seed)
-        starts = given_starts(density, settings, parameters, data)
-        fit = _run(density.model, settings, starts)
+        tuning = normal_tuning(density, settings, parameters, data) if tuned else None
+        if tuning is not None:
+            settings = replace(settings, warmup=min(settings.warmup, TUNED_WARMUP))
+            metric = {"metric": "dense_e", "inv_metric": tuning.inverse_metric}
+            fit = _run(density.model, settings, tuning.starts, metric)
+        else:
+            fit = _run(density.model, settings, given_starts(density, settings, parameters, data))
         names = wanted_names(parameters, fit.variables)
         found = {name: fit.draws(name) for name in names if name in fit}
         leading = (settings.chains, settings.draws)
@@ -181,7 +194,12 @@ class StanliEngine(Engine):
         )
 
 
-def _run(model: Any, settings: SamplingSettings, starts: np.ndarray | None) -> Any:
+def _run(
+    model: Any,
+    settings: SamplingSettings,
+    starts: np.ndarray | None,
+    metric: Mapping[str, Any] | None = None,
+) -> Any:
     """Call stanli's sampler under the progress bar."""
     refresh = max(1, settings.iterations // 100) if settings.progress else 0
     with ChainProgress(settings.chains, settings.iterations, settings.progress) as bar:
@@ -200,6 +218,7 @@ def _run(model: Any, settings: SamplingSettings, starts: np.ndarray | None) -> A
                     parallel_chains=settings.used_cores,
                     threads_per_chain=settings.threads,
                     refresh=refresh,
+                    **(metric or {}),
                 )
         except (RuntimeError, ValueError, OverflowError) as error:
             raise EngineError(_explain_run(str(error))) from error

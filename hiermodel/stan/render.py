@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from hiermodel.stan.variables import Block, Var
 from hiermodel.stanvars import code_at
 
 if TYPE_CHECKING:
+    from hiermodel.collapse import CollapsedModel
     from hiermodel.modeling import Model
     from hiermodel.submodel import Submodel
 
@@ -141,6 +142,42 @@ def render(model: Model) -> StanProgram:
             ),
         },
     )
+
+
+def render_collapsed(collapsed: CollapsedModel) -> str:
+    """Write the program of a model whose largest grouping factor is integrated out.
+
+    Priors are those of the model; the data and the likelihood are of the collapsed one.
+    """
+    model = collapsed.model
+    closed = collapsed.coefs if collapsed.coefs in (1, 2) else "q"
+    whole = render(model)
+    inside = {block.index for block in collapsed.blocks}
+    program = replace(
+        whole,
+        title=(*whole.title, f"effects of {collapsed.name} integrated out"),
+        functions=(function_text(f"collapsed_{closed}.stan"),),
+        data=collapsed.data_variables,
+        transformed_data=(),
+        parameters=collapsed.parameters,
+        likelihood=_filled(
+            [
+                *(_macro("terms/group.stan.jinja", "effects", model, g) for g in collapsed.others),
+                _macro("collapsed.stan.jinja", "likelihood", model, collapsed),
+            ]
+        ),
+        model_priors=_filled(
+            [
+                *(() if model.normalize else model.resolved_priors.statements),
+                *(
+                    _macro("terms/group.stan.jinja", "priors", model, g)
+                    for g in model.groups
+                    if g.index not in inside
+                ),
+            ]
+        ),
+    )
+    return program.code
 
 
 def _filled(parts: Iterable[str]) -> tuple[str, ...]:

@@ -239,6 +239,7 @@ def _fields(fit: Fit) -> tuple[tuple[str, str], ...]:
         ("Data", data),
         _draws_field(fit),
         ("Engine", _engine_text(facts)),
+        ("Collapsed", str(facts.get("collapsed") or "")),
         ("Certificate", str(facts.get("certificate") or "")),
     ]
     return tuple((name, value) for name, value in fields if value)

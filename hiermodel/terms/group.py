@@ -180,8 +180,14 @@ class GroupEffects:
         return factor @ np.swapaxes(factor, -1, -2)
 
     def effects(self, draws: Mapping[str, Array]) -> Array:
-        """The effects r (chain, draw, levels, coefs): the twin of the template."""
+        """The effects r (chain, draw, levels, coefs): the twin of the template.
+
+        Effects that were drawn after the parameters, by a model that integrates them out, are
+        among the draws already.
+        """
         i = self.index
+        if f"r_{i}" in draws:
+            return draws[f"r_{i}"]
         sd, z = draws[f"sd_{i}"], draws[f"z_{i}"]
         if self.has_cor:
             r = self._correlated(sd, draws[f"L_{i}"], z)

@@ -82,7 +82,9 @@ def _labels(
             Labelled(f"df_{key}", draws[f"df_{blocks[0].df_index}"],
                      attrs={**attrs, "cls": "df", "prefixes": []})
         )
-    r = np.concatenate([block.effects(draws) for block in blocks], axis=-1)
+    effects = [block.effects(draws) for block in blocks]
+    # Effects of many levels are large: those of one block are not copied.
+    r = effects[0] if len(effects) == 1 else np.concatenate(effects, axis=-1)
     levels = blocks[0].grouping.levels
     out.append(
         Labelled(f"r_{key}", r, (dims.level, dim), {dims.level: levels, dim: coefs},

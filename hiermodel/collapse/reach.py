@@ -1,0 +1,161 @@
+"""Which models can be collapsed, and for which it is worth it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from hiermodel.collapse.collapsed import CollapsedModel, constant_sigma
+from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
+from hiermodel.predictors import Predictor
+from hiermodel.terms.group import GroupEffects, GroupView
+from hiermodel.terms.offset import OffsetTerm
+from hiermodel.terms.population import PopulationTerm
+
+if TYPE_CHECKING:
+    from hiermodel.modeling import Model
+
+
+def collapse_named(value: Any) -> bool | str:
+    """Check the argument ``collapse``.
+
+    Examples
+    --------
+    >>> collapse_named("auto")
+    'auto'
+    """
+    if value is True or value is False or value == "auto":
+        return value
+    hint = did_you_mean(value, ["auto"]) if isinstance(value, str) else ""
+    raise ArgumentError(f'collapse takes "auto", True or False, got {value!r}{hint}')
+
+
+def collapsed_model(model: Model) -> CollapsedModel:
+    """Integrate the effects of the largest grouping factor out of a model.
+
+    Raises
+    ------
+    HiermodelError
+        When that is not possible; the message names what stands in the way.
+    """
+    reason = next(_obstacles(model), "")
+    if reason:
+        raise HiermodelError(
+            f"the model cannot be collapsed: {reason}; leave collapse to 'auto', or say False"
+        )
+    return CollapsedModel(model, max(_plain(model), key=_effects))
+
+
+def factors(model: Model) -> tuple[tuple[GroupEffects, ...], ...]:
+    """The blocks of effects of each grouping factor."""
+    by_name: dict[str, list[GroupEffects]] = {}
+    for group in model.groups:
+        by_name.setdefault(group.name, []).append(group)
+    return tuple(tuple(blocks) for blocks in by_name.values())
+
+
+def _plain(model: Model) -> tuple[tuple[GroupEffects, ...], ...]:
+    """The factors whose effects can be integrated out."""
+    return tuple(
+        blocks for blocks in factors(model)
+        if not any(reason for group in blocks for reason in _group_obstacles(group))
+    )
+
+
+def _effects(blocks: tuple[GroupEffects, ...]) -> int:
+    return sum(len(g.grouping.levels) * len(g.coefs) for g in blocks)
+
+
+def worth_it(model: Model, rows: pd.DataFrame) -> bool:
+    """True when the model can be collapsed and a gradient then costs less.
+
+    The cost is counted in numbers touched. As it stands, every row is touched for each
+    population-level column, twice for each varying coefficient (its effect, its design) and four
+    times by predictor and density, and every effect three times. Collapsed, every level of the
+    factor is touched for each rotated row and column, and about ``4 q^2`` times by the algebra of
+    its ``q`` coefficients. Where other grouping factors stay, the sums over cells are twice the
+    work of so many rows: then it is worth it for data with several rows in a cell only.
+
+    Parameters
+    ----------
+    model : Model
+    rows : DataFrame
+        The rows to fit.
+    """
+    if next(_obstacles(model), ""):
+        return False
+    collapsed = collapsed_model(model)
+    columns, q, others = collapsed.columns, collapsed.coefs, collapsed.others
+    varying = q + sum(len(g.coefs) for g in others)
+    plain = model.nobs * (columns + 2 * varying + 4) + 3 * collapsed.levels * q
+    cells = collapsed.count_cells(rows) * (2 * columns + 4 * varying + 4) if others else 0
+    return cells + collapsed.levels * (q * columns + 4 * q * q + 4) <= plain
+
+
+def _obstacles(model: Model) -> Iterator[str]:
+    """What stands in the way, in words."""
+    if model.is_multivariate:
+        yield "it has several responses"
+        return
+    part = model.parts[0]
+    family = part.family
+    if family.custom or family.components or family.distribution.name != "normal":
+        yield f"family {family.name!r} is not gaussian"
+        return
+    if family.link("mu") != "identity":
+        yield f"the link of mu is {family.link('mu')!r}, not identity"
+    for role in part.response.additions.values:
+        if role not in ("weights", "se"):
+            yield f"of addition terms only weights() and se() allow it, not {role}"
+    if "se" in part.response.additions and part.response.additions.se_with_sigma:
+        yield "with se(sigma = TRUE) the residual standard deviation differs between rows"
+    yield from _predictor_obstacles(model)
+    if model.stanvars:
+        yield "stanvars may refer to rows or effects"
+    if model.threads > 1:
+        yield "threads within a chain share out rows, of which none is left"
+    if not model.groups:
+        yield "it has no group-level effects"
+    names = [f"{kind}_{g.index}" for g in model.groups for kind in "rzJN"]
+    for text in model.resolved_priors.raw:
+        if re.search(rf"\b({'|'.join([*names, 'mu', 'Y', 'X', 'Xc'])})\b", text):
+            yield f"the prior statement {text!r} refers to rows or effects"
+    if model.groups and not _plain(model):
+        # Nothing is left to choose from: tell of the largest one.
+        for group in max(factors(model), key=_effects):
+            yield from _group_obstacles(group)
+
+
+def _predictor_obstacles(model: Model) -> Iterator[str]:
+    part = model.parts[0]
+    for predictor in part.predictors:
+        if not isinstance(predictor, Predictor):
+            yield f"the formula of {predictor.name} is not linear"
+    for predictor in part.predictors:
+        if not isinstance(predictor, Predictor):
+            continue
+        if predictor.name != "mu":
+            yield f"{predictor.name} has a formula"
+        else:
+            for term in predictor.terms:
+                if not isinstance(term, (PopulationTerm, OffsetTerm, GroupView)):
+                    yield f"of a term it is not known how to rotate it ({type(term).__name__})"
+    if "se" not in part.response.additions and constant_sigma(part) is None:
+        yield "sigma is not one number"
+
+
+def _group_obstacles(group: GroupEffects) -> Iterator[str]:
+    of = f"the effects of {group.name!r}"
+    if group.student:
+        yield f"{of} follow a Student distribution"
+    if group.known_covariance:
+        yield f"{of} have a known covariance between levels, gr(cov = )"
+    if group.by is not None:
+        yield f"{of} have a covariance for each level of {group.by.name}, gr(by = )"
+    if group.prior_weight:
+        yield f"{of} have weights of their prior, gr(pw = )"
+    if group.grouping.multi:
+        yield f"{of} belong to several members of each row, mm()"

@@ -1,0 +1,1 @@
+"""Tests of collapsed models: their density, their posterior, their reach."""
