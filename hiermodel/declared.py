@@ -46,6 +46,8 @@ def kept_draws(
     solvable = {f"z_{g.index}" for g in model.groups if _can_solve(g, full)}
     out = {}
     for var in model.parameters:
+        if var.name not in values:
+            continue  # effects that were drawn themselves, of a collapsed model
         array = np.asarray(values[var.name])
         if var.name in solvable or array.size == 0:
             continue
