@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
+from hiermodel.errors import HiermodelError
 from hiermodel.marginal.groups import Clusters, Factor, by_of_members, member_slots
 from hiermodel.marginal.quadrature import Rule, mixing, nodes, student
 from hiermodel.predict import Prediction, etas
@@ -112,6 +113,11 @@ def _add_design(
                 m = positions[column - 1]
                 for k in range(count):
                     member = owner.grouping.member_indices[k]
+                    if view.z_name(column, member) not in data:
+                        raise HiermodelError(
+                            "groups='integrated' is not built for group-level terms with special "
+                            f"effects, such as {view.text}; groups='new' draws a new cluster"
+                        )
                     z = data[view.z_name(column, member)] * weights[k]
                     designs[slots[:, k], p, rows, m] += z
 

@@ -269,11 +269,10 @@ class Criticism(Verbs):
         Examples
         --------
         >>> import hiermodel as hm
-        >>> data = hm.datasets.load("sleepstudy")
-        >>> fit = hm.fit("reaction ~ days + (1 | subject)", data, chains=2, draws=200,
-        ...              warmup=200, seed=1, progress=False)
-        >>> fit.logo("subject").pointwise.sizes["subject"]
-        18
+        >>> fit = hm.fit("incidence | trials(size) ~ period + (1 | herd)", hm.datasets.load("cbpp"),
+        ...              family="binomial", chains=2, draws=1000, seed=1, progress=False)
+        >>> fit.logo("herd").pointwise.sizes["herd"]
+        15
         """
         from hiermodel.criticism import logo
 
