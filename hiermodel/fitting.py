@@ -131,7 +131,8 @@ def fit(
         Contrasts per factor: ``"treatment"``, ``"sum"``, ``"helmert"``, ``"poly"``, or a matrix.
     stanvars : list of StanVar, optional
         Stan variables and code of your own; see `hiermodel.stanvar`.
-    engine : {"auto", "stanli", "cmdstan"} or Engine, optional
+    engine : {"auto", "stanli", "nutpie", "cmdstan"} or Engine, optional
+        ``"nutpie"`` is another sampler of the embedded Stan: ``pip install hiermodel[nutpie]``.
     algorithm : {"sampling", "laplace", "pathfinder", "optimize"}
         ``"sampling"`` (or ``"nuts"``) draws from the posterior. The others are quick looks, see
         the notes.

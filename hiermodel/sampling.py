@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.engines import Draws, Engine, LogDensity, SamplingSettings
+from hiermodel.engines.base import CAPABILITIES
 from hiermodel.engines.certificate import (
     ADVICE,
     CDF_GRADIENT_TOLERANCE,
@@ -154,9 +155,10 @@ def checked_draws(
         _check_proper(model)
     facts: dict[str, Any] = {}
     unchecked = _not_certifiable(model)
-    if run.certified and run.engine.name == "stanli" and not prior_only and unchecked:
+    certifiable = run.certified and run.engine.name in CAPABILITIES["log_density"]
+    if certifiable and not prior_only and unchecked:
         facts["certificate"] = f"skipped: {unchecked}"
-    elif run.certified and run.engine.name == "stanli" and not prior_only:
+    elif certifiable and not prior_only:
         facts["certificate"] = str(certify(model, rows, run.engine, run.settings))
     draws = _draw(model, model.bind(rows, prior_only=prior_only), run)
     return draws, facts

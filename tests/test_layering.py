@@ -76,6 +76,7 @@ OWNERS = {
     "jinja2": {"stan/render"},
     "cmdstanpy": {"engines"},
     "stanli": {"engines"},
+    "nutpie": {"engines"},
     "narwhals": {"frames"},
 }
 FORBIDDEN_MODULES = {"pickle", "shelve", "marshal", "dill", "cloudpickle"}
