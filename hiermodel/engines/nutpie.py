@@ -154,7 +154,7 @@ def _library() -> Any:
     """Find nutpie's compiled part, where the class is that samples what is not nutpie's own."""
     try:
         from nutpie import _lib
-    except ImportError as error:
+    except Exception as error:  # nutpie imports ArviZ, and that matplotlib: any of them may fail
         raise EngineError(
             f"nutpie {nutpie_version()} cannot be imported ({error}); install it again: {INSTALL}"
         ) from error
