@@ -106,7 +106,7 @@ def of_hiermodel(engine: str) -> Callable[[Case, Any, int], dict[str, Any]]:
         posterior = made.datasets["posterior"]
         wanted = ("b", "threshold", "sd", "dpar")
         return {
-            name: array.to_numpy() for name, array in posterior.data_vars.items()
+            str(name): array.to_numpy() for name, array in posterior.data_vars.items()
             if array.attrs["cls"] in wanted
         }  # fmt: skip
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import xarray as xr
 
 from hiermodel import inference_data, persistence
 from hiermodel.arguments import file_path, flag
 from hiermodel.building import model as make_model
-from hiermodel.engines import Engine, SamplingSettings, get_engine
+from hiermodel.engines import Draws, Engine, SamplingSettings, get_engine
+from hiermodel.engines.parallel import checked_executor
 from hiermodel.errors import HiermodelError
 from hiermodel.fitted import Fit
 from hiermodel.formula import Formula
@@ -36,17 +39,54 @@ def fit_model(
     algorithm: str = "nuts",
     prior_only: bool | None = None,
     certify: bool = True,
+    executor: Executor | None = None,
     **settings: Any,
 ) -> Fit:
     """Fit a model to data; see `fit` for the arguments."""
     rows, labels = model.rows(data), row_labels(data, model.columns)
-    return _fit_rows(
+    return plan(
         model, rows, labels, engine, algorithm=algorithm, prior_only=prior_only, certify=certify,
-        **settings,
-    )
+        executor=executor, **settings,
+    ).fit()
 
 
-def _fit_rows(
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A run with everything chosen and checked, ready to start."""
+
+    model: Model
+    rows: pd.DataFrame
+    labels: Any
+    run: Run
+    prior_only: bool
+    settings: Mapping[str, Any]
+
+    def fit(self) -> Fit:
+        """Draw, and make a fit of the draws."""
+        draws, facts = checked_draws(self.model, self.rows, self.run, self.prior_only)
+        made = self.fit_of(draws, facts)
+        if self.model.sample_prior == "yes" and not self.prior_only:
+            made = made.with_group("prior", self.prior())
+        return made
+
+    def fit_of(self, draws: Draws, facts: Mapping[str, Any]) -> Fit:
+        """Make a fit of draws that were taken by this plan."""
+        posterior = posterior_dataset(self.model, draws.values, self.rows)
+        kept = {k: v for k, v in self.settings.items() if isinstance(v, (int, float, str, bool))}
+        told = {
+            **facts, "settings": kept, "algorithm": self.run.algorithm,
+            "prior_only": self.prior_only, "warnings": diagnose(draws, posterior, self.run),
+        }
+        return Fit.assemble(self.model, self.rows, posterior, draws, told, self.labels)
+
+    def prior(self) -> xr.Dataset:
+        """Draws of the prior, which there always are, whatever is made of the posterior."""
+        run = replace(self.run, algorithm="nuts")
+        draws, _ = checked_draws(self.model, self.rows, run, prior_only=True)
+        return posterior_dataset(self.model, draws.values, self.rows)
+
+
+def plan(
     model: Model,
     rows: pd.DataFrame,
     labels: Any,
@@ -56,9 +96,10 @@ def _fit_rows(
     algorithm: str,
     prior_only: bool | None,
     certify: bool,
+    executor: Executor | None = None,
     **settings: Any,
-) -> Fit:
-    """Fit a model to complete rows."""
+) -> Plan:
+    """Choose and check how to fit a model to complete rows."""
     algorithm = algorithm_named(algorithm)
     chosen = get_engine(engine)
     sampling = SamplingSettings.of(**{"threads": model.threads, **settings})
@@ -70,20 +111,8 @@ def _fit_rows(
     if sampling.threads != model.threads:
         # The program is written for threads, or without.
         model = replace(model, threads=sampling.threads)
-    run = Run(chosen, sampling, algorithm, certify)
-    draws, facts = checked_draws(model, rows, run, prior_only)
-    posterior = posterior_dataset(model, draws.values, rows)
-    kept = {k: v for k, v in settings.items() if isinstance(v, (int, float, str, bool))}
-    facts |= {
-        "settings": kept, "algorithm": algorithm, "prior_only": prior_only,
-        "warnings": diagnose(draws, posterior, run),
-    }
-    made = Fit.assemble(model, rows, posterior, draws, facts, labels)
-    if model.sample_prior == "yes" and not prior_only:
-        # Of the prior there are always draws, whatever is made of the posterior.
-        prior, _ = checked_draws(model, rows, replace(run, algorithm="nuts"), prior_only=True)
-        made = made.with_group("prior", posterior_dataset(model, prior.values, rows))
-    return made
+    run = Run(chosen, sampling, algorithm, certify, checked_executor(executor))
+    return Plan(model, rows, labels, run, prior_only, settings)
 
 
 def fit(
@@ -101,6 +130,7 @@ def fit(
     engine: str | Engine | None = None,
     algorithm: str = "nuts",
     certify: bool = True,
+    executor: Executor | None = None,
     **settings: Any,
 ) -> Fit:
     """Fit a Bayesian multilevel model.
@@ -138,6 +168,11 @@ def fit(
         the notes.
     certify : bool
         Check the embedded engine's density against NumPy before sampling.
+    executor : concurrent.futures.Executor, optional
+        Runs the chains, each as a task of its own: a ``ProcessPoolExecutor``, or
+        ``client.get_executor()`` of a Dask cluster. When a worker dies, its chains are done again.
+        The draws depend on `seed`, not on the executor or the number of its workers; they are
+        other ones than without an executor.
     **settings
         Settings of the sampler: ``chains`` (4), ``draws`` kept per chain (1000), ``warmup``
         (1000), ``seed``, ``adapt_delta`` (0.8), ``max_treedepth`` (10), ``thin`` (1), ``init``,
@@ -181,10 +216,10 @@ def fit(
     # The model has told already which rows are left out.
     rows, labels = made.rows(data, tell=False), row_labels(data, made.columns)
     prior_only = settings.pop("prior_only", None)
-    return _fit_rows(
+    return plan(
         made, rows, labels, engine, algorithm=algorithm, prior_only=prior_only, certify=certify,
-        **settings,
-    )
+        executor=executor, **settings,
+    ).fit()
 
 
 def load(path: str | Path) -> Fit:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +22,7 @@ from hiermodel.engines.certificate import (
 )
 from hiermodel.engines.diagnose import check_approximation, check_sampling
 from hiermodel.engines.inits import checked_inits
+from hiermodel.engines.parallel import sample_with
 from hiermodel.errors import EngineError, PriorError, did_you_mean
 from hiermodel.families.custom import Missing
 from hiermodel.flatnames import NOT_MAIN, columns, flat_names, variable_class
@@ -119,12 +121,20 @@ def algorithm_named(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How to get draws: which engine, which algorithm, with which settings."""
+    """How to get draws: which engine, which algorithm, with which settings, where."""
 
     engine: Engine
     settings: SamplingSettings
     algorithm: str = "nuts"
     certified: bool = True
+    executor: Executor | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse an executor where there are no chains for it."""
+        if self.executor is not None and self.algorithm != "nuts":
+            raise EngineError(
+                f"executor= runs chains, and algorithm={self.algorithm!r} has none: leave it out"
+            )
 
 
 def checked_draws(
@@ -147,6 +157,15 @@ def checked_draws(
     PriorError
         When the prior alone is asked for and is improper.
     """
+    facts = checked_model(model, rows, run, prior_only)
+    draws = _draw(model, model.bind(rows, prior_only=prior_only), run)
+    return draws, facts
+
+
+def checked_model(
+    model: Model, rows: pd.DataFrame, run: Run, prior_only: bool
+) -> dict[str, Any]:
+    """All that `checked_draws` does before it draws: what it raises, the facts that it finds."""
     if not model.parameters:
         raise EngineError(
             f"the model {model.formula} has no parameter to estimate: everything in it is known"
@@ -160,8 +179,7 @@ def checked_draws(
         facts["certificate"] = f"skipped: {unchecked}"
     elif certifiable and not prior_only:
         facts["certificate"] = str(certify(model, rows, run.engine, run.settings))
-    draws = _draw(model, model.bind(rows, prior_only=prior_only), run)
-    return draws, facts
+    return facts
 
 
 def _not_certifiable(model: Model) -> str:
@@ -219,6 +237,8 @@ def _check_proper(model: Model) -> None:
 
 def _draw(model: Model, data: Mapping[str, Any], run: Run) -> Draws:
     arguments = (model.stan_code, data, model.parameters, run.settings)
+    if run.executor is not None:
+        return sample_with(run.executor, run.engine, *arguments)
     if run.algorithm == "optimize":
         mode = run.engine.optimize(*arguments)
         values = {name: np.asarray(v)[None, None] for name, v in mode.values.items()}

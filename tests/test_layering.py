@@ -66,6 +66,7 @@ ORDER = (
     "verbs",
     "fitted",
     "fitting",
+    "multiple",
 )
 
 # The doors: methods of `Model` and `Fit` that hand over to a module further up, inside the method.

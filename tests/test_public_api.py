@@ -22,8 +22,8 @@ HEAVY = {
 EXPECTED = """
     CertificateError DataError EngineError FamilyError Fit FormulaError HiermodelError
     HiermodelWarning Model PriorError SamplingWarning __version__ bf compare custom_family datasets
-    default_priors family fit install_cmdstan lf load mixture model mvbf nlf prior register_family
-    set_rescor stanvar
+    default_priors family fit fit_multiple install_cmdstan lf load mixture model mvbf nlf prior
+    register_family set_rescor stanvar
 """.split()
 NAMES = [name for name in EXPECTED if name != "__version__"]
 CALLABLES = [
