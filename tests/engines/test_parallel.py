@@ -211,7 +211,7 @@ def test_a_dask_client_is_told_apart() -> None:
 def test_an_executor_that_is_shut_down() -> None:
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
-    with pytest.raises(EngineError, match="the executor takes no work: .*shutdown"):
+    with pytest.raises(EngineError, match=r"the executor takes no work: .*shutdown"):
         fit(pool)
 
 
