@@ -2,7 +2,7 @@
 
 stanli's library has the functions of BridgeStan's interface, which nutpie calls without Python in
 between: one library, one density, another adaptation of metric and step size (nutpie's metric comes
-from draws and gradients, and needs a shorter warmup).
+from draws and gradients).
 """
 
 from __future__ import annotations
