@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from hiermodel.fitting import fit, load
     from hiermodel.formula import bf, lf, mvbf, nlf, set_mecor, set_rescor
     from hiermodel.modeling import Model
+    from hiermodel.multiple import fit_multiple
     from hiermodel.priors import prior
     from hiermodel.stanvars import stanvar
 
@@ -68,6 +69,7 @@ __all__ = [
     "default_priors",
     "family",
     "fit",
+    "fit_multiple",
     "install_cmdstan",
     "lf",
     "load",
@@ -106,6 +108,7 @@ _HOMES = {
     "default_priors": "building",
     "family": "families",
     "fit": "fitting",
+    "fit_multiple": "multiple",
     "install_cmdstan": "engines",
     "lf": "formula",
     "load": "fitting",

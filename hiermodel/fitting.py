@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import xarray as xr
 
 from hiermodel import inference_data, persistence
 from hiermodel.arguments import file_path, flag
 from hiermodel.building import model as make_model
-from hiermodel.collapse import collapse_named
-from hiermodel.engines import Engine, SamplingSettings, get_engine
+from hiermodel.collapse import CollapsedModel, collapse_named
+from hiermodel.engines import Draws, Engine, SamplingSettings, get_engine
+from hiermodel.engines.parallel import checked_executor
 from hiermodel.errors import HiermodelError
 from hiermodel.fitted import Fit
 from hiermodel.formula import Formula
@@ -38,17 +41,59 @@ def fit_model(
     prior_only: bool | None = None,
     certify: bool = True,
     collapse: bool | str = "auto",
+    executor: Executor | None = None,
     **settings: Any,
 ) -> Fit:
     """Fit a model to data; see `fit` for the arguments."""
     rows, labels = model.rows(data), row_labels(data, model.columns)
-    return _fit_rows(
+    return plan(
         model, rows, labels, engine, algorithm=algorithm, prior_only=prior_only, certify=certify,
-        collapse=collapse, **settings,
-    )
+        collapse=collapse, executor=executor, **settings,
+    ).fit()
 
 
-def _fit_rows(
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A run with everything chosen and checked, ready to start."""
+
+    model: Model
+    rows: pd.DataFrame
+    labels: Any
+    run: Run
+    prior_only: bool
+    settings: Mapping[str, Any]
+    collapse: bool | str = False
+
+    def fit(self) -> Fit:
+        """Draw, and make a fit of the draws."""
+        collapsed = to_collapse(self.model, self.rows, self.run, self.collapse, self.prior_only)
+        draws, facts = checked_draws(self.model, self.rows, self.run, self.prior_only, collapsed)
+        made = self.fit_of(draws, facts, collapsed)
+        if self.model.sample_prior == "yes" and not self.prior_only:
+            made = made.with_group("prior", self.prior())
+        return made
+
+    def fit_of(
+        self, draws: Draws, facts: Mapping[str, Any], collapsed: CollapsedModel | None = None
+    ) -> Fit:
+        """Make a fit of draws that were taken by this plan."""
+        posterior = posterior_dataset(self.model, draws.values, self.rows)
+        kept = {k: v for k, v in self.settings.items() if isinstance(v, (int, float, str, bool))}
+        told = {
+            **facts, "settings": kept, "algorithm": self.run.algorithm,
+            "prior_only": self.prior_only, "collapse": self.collapse,
+            "warnings": diagnose(draws, posterior, self.run, collapsed),
+        }
+        return Fit.assemble(self.model, self.rows, posterior, draws, told, self.labels)
+
+    def prior(self) -> xr.Dataset:
+        """Draws of the prior, which there always are, whatever is made of the posterior."""
+        run = replace(self.run, algorithm="nuts")
+        draws, _ = checked_draws(self.model, self.rows, run, prior_only=True)
+        return posterior_dataset(self.model, draws.values, self.rows)
+
+
+def plan(
     model: Model,
     rows: pd.DataFrame,
     labels: Any,
@@ -58,10 +103,11 @@ def _fit_rows(
     algorithm: str,
     prior_only: bool | None,
     certify: bool,
-    collapse: bool | str,
+    collapse: bool | str = False,
+    executor: Executor | None = None,
     **settings: Any,
-) -> Fit:
-    """Fit a model to complete rows."""
+) -> Plan:
+    """Choose and check how to fit a model to complete rows."""
     algorithm, collapse = algorithm_named(algorithm), collapse_named(collapse)
     chosen = get_engine(engine)
     sampling = SamplingSettings.of(**{"threads": model.threads, **settings})
@@ -73,22 +119,11 @@ def _fit_rows(
     if sampling.threads != model.threads:
         # The program is written for threads, or without.
         model = replace(model, threads=sampling.threads)
-    run = Run(chosen, sampling, algorithm, certify, short_warmup="warmup" not in settings)
-    collapsed = to_collapse(model, rows, run, collapse, prior_only)
-    draws, facts = checked_draws(model, rows, run, prior_only, collapsed)
-    posterior = posterior_dataset(model, draws.values, rows)
-    kept = {k: v for k, v in settings.items() if isinstance(v, (int, float, str, bool))}
-    facts |= {
-        "settings": kept, "algorithm": algorithm, "prior_only": prior_only,
-        "collapse": collapse,
-        "warnings": diagnose(draws, posterior, run, collapsed),
-    }
-    made = Fit.assemble(model, rows, posterior, draws, facts, labels)
-    if model.sample_prior == "yes" and not prior_only:
-        # Of the prior there are always draws, whatever is made of the posterior.
-        prior, _ = checked_draws(model, rows, replace(run, algorithm="nuts"), prior_only=True)
-        made = made.with_group("prior", posterior_dataset(model, prior.values, rows))
-    return made
+    run = Run(
+        chosen, sampling, algorithm, certify, checked_executor(executor),
+        short_warmup="warmup" not in settings,
+    )
+    return Plan(model, rows, labels, run, prior_only, settings, collapse)
 
 
 def fit(
@@ -108,6 +143,7 @@ def fit(
     algorithm: str = "nuts",
     certify: bool = True,
     collapse: bool | str = "auto",
+    executor: Executor | None = None,
     **settings: Any,
 ) -> Fit:
     """Fit a Bayesian multilevel model.
@@ -140,7 +176,8 @@ def fit(
         Knots of smooths, by covariate.
     stanvars : list of StanVar, optional
         Stan variables and code of your own; see `hiermodel.stanvar`.
-    engine : {"auto", "stanli", "cmdstan"} or Engine, optional
+    engine : {"auto", "stanli", "nutpie", "cmdstan"} or Engine, optional
+        ``"nutpie"`` is another sampler of the embedded Stan: ``pip install hiermodel[nutpie]``.
     algorithm : {"sampling", "laplace", "pathfinder", "optimize"}
         ``"sampling"`` (or ``"nuts"``) draws from the posterior. The others are quick looks, see
         the notes.
@@ -149,6 +186,11 @@ def fit(
     collapse : {"auto", True, False}
         Integrate the effects of the largest grouping factor out of a gaussian model, and draw
         them afterwards from their conditional posterior, see the notes.
+    executor : concurrent.futures.Executor, optional
+        Runs the chains, each as a task of its own: a ``ProcessPoolExecutor``, or
+        ``client.get_executor()`` of a Dask cluster. When a worker dies, its chains are done again.
+        The draws depend on `seed`, not on the executor or the number of its workers; they are
+        other ones than without an executor.
     **settings
         Settings of the sampler: ``chains`` (4), ``draws`` kept per chain (1000), ``warmup``
         (1000), ``seed``, ``adapt_delta`` (0.8), ``max_treedepth`` (10), ``thin`` (1), ``init``,
@@ -206,10 +248,10 @@ def fit(
     # The model has told already which rows are left out.
     rows, labels = made.rows(data, tell=False), row_labels(data, made.columns)
     prior_only = settings.pop("prior_only", None)
-    return _fit_rows(
+    return plan(
         made, rows, labels, engine, algorithm=algorithm, prior_only=prior_only, certify=certify,
-        collapse=collapse, **settings,
-    )
+        collapse=collapse, executor=executor, **settings,
+    ).fit()
 
 
 def load(path: str | Path) -> Fit:

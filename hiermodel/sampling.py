@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ import xarray as xr
 
 from hiermodel.collapse import CollapsedModel, worth_it
 from hiermodel.engines import Draws, Engine, LogDensity, SamplingSettings
+from hiermodel.engines.base import CAPABILITIES
 from hiermodel.engines.certificate import (
     ADVICE,
     CDF_GRADIENT_TOLERANCE,
@@ -21,6 +23,7 @@ from hiermodel.engines.certificate import (
 )
 from hiermodel.engines.diagnose import check_approximation, check_sampling
 from hiermodel.engines.inits import checked_inits
+from hiermodel.engines.parallel import sample_with
 from hiermodel.errors import EngineError, PriorError, did_you_mean
 from hiermodel.families.custom import Missing
 from hiermodel.flatnames import NOT_MAIN, attribute, columns, flat_names, variable_class
@@ -143,7 +146,7 @@ def algorithm_named(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How to get draws: which engine, which algorithm, with which settings.
+    """How to get draws: which engine, which algorithm, with which settings, where.
 
     `short_warmup` says that the length of the warmup is not the user's word.
     """
@@ -152,7 +155,15 @@ class Run:
     settings: SamplingSettings
     algorithm: str = "nuts"
     certified: bool = True
+    executor: Executor | None = None
     short_warmup: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an executor where there are no chains for it."""
+        if self.executor is not None and self.algorithm != "nuts":
+            raise EngineError(
+                f"executor= runs chains, and algorithm={self.algorithm!r} has none: leave it out"
+            )
 
 
 def to_collapse(
@@ -210,6 +221,24 @@ def checked_draws(
     PriorError
         When the prior alone is asked for and is improper.
     """
+    facts = checked_model(model, rows, run, prior_only, collapsed)
+    form = collapsed or model
+    data = form.bind(rows, prior_only=prior_only)
+    draws = _draw(form, data, run)
+    if collapsed is not None:
+        facts["collapsed"] = collapsed.words
+        draws = _with_effects(collapsed, draws, data, run)
+    return draws, facts
+
+
+def checked_model(
+    model: Model,
+    rows: pd.DataFrame,
+    run: Run,
+    prior_only: bool,
+    collapsed: CollapsedModel | None = None,
+) -> dict[str, Any]:
+    """All that `checked_draws` does before it draws: what it raises, the facts that it finds."""
     if not model.parameters:
         raise EngineError(
             f"the model {model.formula} has no parameter to estimate: everything in it is known"
@@ -218,17 +247,12 @@ def checked_draws(
         _check_proper(model)
     facts: dict[str, Any] = {}
     unchecked = not_certifiable(model)
-    if run.certified and run.engine.name == "stanli" and not prior_only and unchecked:
+    certifiable = run.certified and run.engine.name in CAPABILITIES["log_density"]
+    if certifiable and not prior_only and unchecked:
         facts["certificate"] = f"skipped: {unchecked}"
-    elif run.certified and run.engine.name == "stanli" and not prior_only:
+    elif certifiable and not prior_only:
         facts["certificate"] = str(certify(model, rows, run.engine, run.settings, collapsed))
-    form = collapsed or model
-    data = form.bind(rows, prior_only=prior_only)
-    draws = _draw(form, data, run)
-    if collapsed is not None:
-        facts["collapsed"] = collapsed.words
-        draws = _with_effects(collapsed, draws, data, run)
-    return draws, facts
+    return facts
 
 
 def _with_effects(
@@ -303,6 +327,8 @@ def _check_proper(model: Model) -> None:
 
 def _draw(form: Model | CollapsedModel, data: Mapping[str, Any], run: Run) -> Draws:
     arguments = (form.stan_code, data, form.parameters, run.settings)
+    if run.executor is not None:
+        return sample_with(run.executor, run.engine, *arguments)
     if run.algorithm == "optimize":
         mode = run.engine.optimize(*arguments)
         values = {name: np.asarray(v)[None, None] for name, v in mode.values.items()}

@@ -75,6 +75,7 @@ ORDER = (
     "fitted",
     "fitting",
     "refits",
+    "multiple",
 )
 
 # The doors: methods of `Model` and `Fit` that hand over to a module further up, inside the method.
@@ -90,6 +91,7 @@ OWNERS = {
     "jinja2": {"stan/render"},
     "cmdstanpy": {"engines"},
     "stanli": {"engines"},
+    "nutpie": {"engines"},
     "narwhals": {"frames"},
 }
 FORBIDDEN_MODULES = {"pickle", "shelve", "marshal", "dill", "cloudpickle"}

@@ -103,10 +103,14 @@ def test_source_archive_can_build_and_test(built: Path) -> None:
 
 def test_every_imported_package_is_a_dependency(root: Path) -> None:
     """What the package imports is what it declares, in both directions."""
-    declared = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
-    names = {text.split(">")[0].lower() for text in declared}
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    names = {text.split(">")[0].lower() for text in project["dependencies"]}
+    # The engine that is an extra imports what the extra declares, and nothing else does.
+    extra = {text.split(">")[0].lower() for text in project["optional-dependencies"]["nutpie"]}
     imported = set()
     for path in (root / "hiermodel").rglob("*.py"):
+        if path.name == "nutpie.py":
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.split(".")[0] for alias in node.names}
@@ -116,4 +120,14 @@ def test_every_imported_package_is_a_dependency(root: Path) -> None:
     ours = {"hiermodel", "arviz_base", "arviz_stats", "arviz_plots"}
     third_party = imported - set(sys.stdlib_module_names) - ours
     assert third_party <= names
+    engine = ast.parse((root / "hiermodel/engines/nutpie.py").read_text(encoding="utf-8"))
+    optional = {
+        name.split(".")[0]
+        for node in ast.walk(engine)
+        for name in (
+            [alias.name for alias in node.names] if isinstance(node, ast.Import)
+            else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        )
+    } - set(sys.stdlib_module_names) - ours
+    assert extra <= optional <= extra | names
     assert names - third_party <= {"h5netcdf", "h5py"}

@@ -36,7 +36,7 @@ _LAZY = {
 }
 
 ENVIRONMENT_VARIABLE = "HIERMODEL_ENGINE"
-_NAMES = ("auto", "stanli", "cmdstan")
+_NAMES = ("auto", "stanli", "nutpie", "cmdstan")
 
 
 def get_engine(engine: str | Engine | None = None) -> Engine:
@@ -45,9 +45,9 @@ def get_engine(engine: str | Engine | None = None) -> Engine:
     Parameters
     ----------
     engine : str or Engine, optional
-        ``"stanli"``, ``"cmdstan"``, ``"auto"`` (CmdStan when an installation is found, else
-        stanli) or an engine. None takes the environment variable ``HIERMODEL_ENGINE``, and
-        ``"auto"`` without one.
+        ``"stanli"``, ``"nutpie"``, ``"cmdstan"``, ``"auto"`` (CmdStan when an installation is
+        found, else stanli) or an engine. None takes the environment variable
+        ``HIERMODEL_ENGINE``, and ``"auto"`` without one.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def get_engine(engine: str | Engine | None = None) -> Engine:
     Raises
     ------
     EngineError
-        If there is no engine of that name, or CmdStan is asked for and not installed.
+        If there is no engine of that name, or CmdStan or nutpie is asked for and not installed.
 
     Examples
     --------
@@ -83,6 +83,10 @@ def get_engine(engine: str | Engine | None = None) -> Engine:
 
 
 def _make(key: str) -> Engine:
+    if key == "nutpie":
+        from hiermodel.engines.nutpie import NutpieEngine
+
+        return NutpieEngine()
     if key != "stanli":
         from hiermodel.engines.cmdstan import CmdStanEngine, find_cmdstan
 

@@ -31,11 +31,11 @@ __all__ = [
 
 #: Which of the built-in engines can do what (shown when another engine is asked).
 CAPABILITIES: Mapping[str, tuple[str, ...]] = {
-    "sample": ("stanli", "cmdstan", "recorded"),
-    "log_density": ("stanli",),
-    "optimize": ("stanli", "cmdstan"),
-    "laplace": ("stanli", "cmdstan"),
-    "pathfinder": ("stanli", "cmdstan"),
+    "sample": ("stanli", "nutpie", "cmdstan", "recorded"),
+    "log_density": ("stanli", "nutpie"),
+    "optimize": ("stanli", "nutpie", "cmdstan"),
+    "laplace": ("stanli", "nutpie", "cmdstan"),
+    "pathfinder": ("stanli", "nutpie", "cmdstan"),
 }
 
 

@@ -73,6 +73,32 @@ def _given(
     )
 
 
+def chain_starts(density: LogDensity, settings: SamplingSettings) -> np.ndarray:
+    """Random points of finite density ``(chain, dim)`` within the radius of `settings`.
+
+    Raises
+    ------
+    EngineError
+        If none is found for a chain.
+    """
+    radius = settings.init_radius
+    points = []
+    for chain in range(settings.chains):
+        rng = np.random.default_rng([settings.used_seed, chain])
+        for _ in range(_ATTEMPTS if radius > 0 else 1):
+            q = rng.uniform(-radius, radius, density.dim)
+            if is_finite_at(density, q):
+                points.append(q)
+                break
+        else:
+            where = f"within {radius:g} of the origin" if radius > 0 else "at the origin"
+            raise EngineError(
+                f"no starting point of finite log density was found {where} (of the unconstrained "
+                "scale): try another radius, or give starting values as a dict with init="
+            )
+    return np.stack(points)
+
+
 def random_starts(
     density: LogDensity, settings: SamplingSettings, count: int
 ) -> Iterator[np.ndarray]:

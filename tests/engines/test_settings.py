@@ -209,7 +209,7 @@ def test_recorded_draws_that_do_not_fit(values: dict[str, np.ndarray], words: st
 
 def test_missing_capability_names_the_engines_that_have_it() -> None:
     engine = RecordedEngine(Draws({"mu": np.zeros((1, 4))}))
-    with pytest.raises(EngineError, match=r"'recorded' has no optimize\(\).*'stanli' or 'cmdstan'"):
+    with pytest.raises(EngineError, match=r"no optimize\(\).*'stanli' or 'nutpie' or 'cmdstan'"):
         engine.optimize("", {}, (), SamplingSettings())
     with pytest.raises(EngineError, match=r"no log_density\(\); use engine='stanli'"):
         engine.log_density("", {})
