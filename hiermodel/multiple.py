@@ -185,7 +185,8 @@ def fit_multiple(
     seed : int, optional
         Each data set gets a seed of its own from it.
     **settings
-        Settings of the sampler, as in `hiermodel.fit`; of each data set.
+        Settings of the sampler, as in `hiermodel.fit`; of each data set. Models are sampled as they
+        stand, not collapsed.
 
     Returns
     -------

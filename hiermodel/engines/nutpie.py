@@ -92,7 +92,7 @@ class NutpieEngine(StanliEngine):
         *,
         tuned: bool = False,
     ) -> Draws:
-        """Draw with NUTS; see `Engine.sample`. Its adaptation needs no help: `tuned` is not used."""
+        """Draw with NUTS; see `Engine.sample`. Its own adaptation is not `tuned`."""
         started = time.perf_counter()
         if settings.threads > 1:
             raise EngineError(

@@ -61,7 +61,7 @@ def test_each_data_set_is_fitted_to_its_own_rows(pooled: Any) -> None:
     assert len(set(seeds)) == 3
     # The same as the first one's model, fitted alone.
     model = hm.model(FORMULA, imputed()[0])
-    alone = model.fit(imputed()[1], **(SMALL | {"seed": seeds[1]}))
+    alone = model.fit(imputed()[1], **(SMALL | {"seed": seeds[1], "collapse": False}))
     np.testing.assert_array_equal(alone.posterior["b"], pooled.fits[1].posterior["b"])
 
 
@@ -148,7 +148,9 @@ def test_executor_draws_the_chains_of_all_data_sets() -> None:
     with ThreadPoolExecutor(1) as pool:
         other = hm.fit_multiple(FORMULA, imputed(), executor=pool, **SMALL)
         alone = hm.model(FORMULA, imputed()[0]).fit(
-            imputed()[2], executor=pool, **(SMALL | {"seed": one.fits[2].provenance["seed"]})
+            imputed()[2], executor=pool, **(
+                SMALL | {"seed": one.fits[2].provenance["seed"], "collapse": False}
+            )
         )
     np.testing.assert_array_equal(one.posterior["b"], other.posterior["b"])
     np.testing.assert_array_equal(one.fits[2].posterior["b"], alone.posterior["b"])
