@@ -68,6 +68,7 @@ ORDER = (
     "marginal",
     "plots",
     "multilevel",
+    "prior_work",
     "reporting",
     "verbs",
     "fitted",
