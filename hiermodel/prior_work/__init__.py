@@ -1,5 +1,7 @@
 """What the priors do: draws of them, priors against posteriors, sensitivity to them."""
 
+from hiermodel.prior_work.draws import prior_draws
 from hiermodel.prior_work.sensitivity import PriorSensitivity, prior_sensitivity
+from hiermodel.prior_work.table import prior_summary
 
-__all__ = ["PriorSensitivity", "prior_sensitivity"]
+__all__ = ["PriorSensitivity", "prior_draws", "prior_sensitivity", "prior_summary"]

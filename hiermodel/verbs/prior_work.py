@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from hiermodel.verbs.base import Verbs
 
@@ -13,6 +15,59 @@ if TYPE_CHECKING:
 
 class PriorWork(Verbs):
     """What the priors do."""
+
+    def prior_summary(self, all: bool = True) -> pd.DataFrame:
+        """The priors in force, with those that rows inherit written out.
+
+        Parameters
+        ----------
+        all : bool
+            All parameters that may have a prior; False for those with a prior that is not flat.
+
+        Returns
+        -------
+        DataFrame
+            As `priors`, but ``(flat)`` where there is no prior, and rows of source
+            ``(vectorized)`` show what they inherit.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> fit = hm.fit("mpg ~ wt", hm.datasets.load("mtcars"), chains=2, draws=500, seed=1,
+        ...              progress=False)
+        >>> fit.prior_summary(all=False)["class"].tolist()
+        ['Intercept', 'sigma']
+        """
+        from hiermodel.prior_work import prior_summary
+
+        return prior_summary(self.model, all)
+
+    def prior_draws(
+        self, variables: str | Sequence[str] | None = None, **settings: Any
+    ) -> pd.DataFrame:
+        """Draw from the prior of the parameters that have one.
+
+        Parameters
+        ----------
+        variables : str or sequence of str, optional
+            Variables, flat names or patterns with ``*``; by default what the summary shows.
+        **settings
+            Of the sampler, by default those of the fit. Fits with ``sample_prior="yes"`` and fits
+            of the prior alone hold the draws, and take none.
+
+        Returns
+        -------
+        DataFrame
+            A row per draw, a column per flat name. Parameters with flat priors are left out, with
+            a warning; see `hiermodel.prior_work.prior_draws`.
+
+        Examples
+        --------
+        >>> fit.prior_draws("sd_*", seed=1).describe()  # doctest: +SKIP
+        """
+        from hiermodel.prior_work import prior_draws
+
+        return prior_draws(self._one(), variables, **settings)
 
     def prior_sensitivity(
         self,
