@@ -1,7 +1,15 @@
 """What the priors do: draws of them, priors against posteriors, sensitivity to them."""
 
+from hiermodel.prior_work.compare import plot_prior_posterior, prior_posterior_data
 from hiermodel.prior_work.draws import prior_draws
 from hiermodel.prior_work.sensitivity import PriorSensitivity, prior_sensitivity
 from hiermodel.prior_work.table import prior_summary
 
-__all__ = ["PriorSensitivity", "prior_draws", "prior_sensitivity", "prior_summary"]
+__all__ = [
+    "PriorSensitivity",
+    "plot_prior_posterior",
+    "prior_draws",
+    "prior_posterior_data",
+    "prior_sensitivity",
+    "prior_summary",
+]

@@ -10,6 +10,8 @@ import pandas as pd
 from hiermodel.verbs.base import Verbs
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from hiermodel.prior_work import PriorSensitivity
 
 
@@ -68,6 +70,26 @@ class PriorWork(Verbs):
         from hiermodel.prior_work import prior_draws
 
         return prior_draws(self._one(), variables, **settings)
+
+    def plot_prior_posterior(
+        self, variables: str | Sequence[str] | None = None, **options: Any
+    ) -> list[Axes]:
+        """Density of the prior against that of the posterior, a panel per parameter.
+
+        See `hiermodel.prior_work.plot_prior_posterior` for the options: ``ax``, ``figsize`` and
+        settings of the sampler of the prior. `prior_posterior_data` has the numbers.
+        """
+        from hiermodel.prior_work import plot_prior_posterior
+
+        return plot_prior_posterior(self._one(), variables, **options)
+
+    def prior_posterior_data(
+        self, variables: str | Sequence[str] | None = None, **settings: Any
+    ) -> pd.DataFrame:
+        """Densities of prior and posterior: what `plot_prior_posterior` draws."""
+        from hiermodel.prior_work import prior_posterior_data
+
+        return prior_posterior_data(self._one(), variables, **settings)
 
     def prior_sensitivity(
         self,
