@@ -183,13 +183,7 @@ def prior_sensitivity(
     threshold = _positive("threshold", threshold)
     check_draws(fit, what)
     tags = tags_of(fit, prior_tags)
-    chosen = selected(fit.posterior, variables)
-    names = [str(name) for name in chosen.data_vars]
-    if variables is None:
-        names = [name for name in names if np.ptp(chosen[name].values) > 0.0]
-        if not names:
-            raise DataError(f"{what}: all parameters of the model are constants")
-    draws = np.stack([chosen[name].values.reshape(-1) for name in names], axis=1)
+    names, draws = chosen_draws(fit, variables, what)
     values, shapes = {}, {}
     parts = {"prior": log_prior(fit, tags, what), "likelihood": log_likelihood(fit)}
     for name, log_part in parts.items():
@@ -203,6 +197,25 @@ def prior_sensitivity(
     warn_of_k(pareto_k, len(draws), what)
     origin = "" if fit.origin.is_plain else f"From draws of {fit.origin.phrase}."
     return PriorSensitivity(table, pareto_k, tags, alphas, threshold, origin)
+
+
+def chosen_draws(
+    fit: Fit, variables: str | Sequence[str] | None, what: str
+) -> tuple[list[str], np.ndarray]:
+    """Flat names and draws ``(S, P)``; constants are left out unless they are asked for.
+
+    Raises
+    ------
+    DataError
+        A name that nothing matches, or nothing but constants.
+    """
+    chosen = selected(fit.posterior, variables)
+    names = [str(name) for name in chosen.data_vars]
+    if variables is None:
+        names = [name for name in names if np.ptp(chosen[name].values) > 0.0]
+        if not names:
+            raise DataError(f"{what}: all parameters of the model are constants")
+    return names, np.stack([chosen[name].values.reshape(-1) for name in names], axis=1)
 
 
 def diagnose(prior: float, likelihood: float, threshold: float) -> str:

@@ -12,7 +12,7 @@ from hiermodel.verbs.base import Verbs
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from hiermodel.prior_work import PriorSensitivity
+    from hiermodel.prior_work import PriorSensitivity, PriorSensitivitySequence
 
 
 class PriorWork(Verbs):
@@ -129,3 +129,15 @@ class PriorWork(Verbs):
             self._one(), prior_tags, lower_alpha=lower_alpha, upper_alpha=upper_alpha,
             threshold=threshold, variables=variables,
         )
+
+    def prior_sensitivity_sequence(
+        self, prior_tags: str | Sequence[str] | None = None, **options: Any
+    ) -> PriorSensitivitySequence:
+        """Posterior summaries along powers of prior and likelihood; ``.plot()`` draws them.
+
+        See `hiermodel.prior_work.prior_sensitivity_sequence` for the options: ``lower_alpha``
+        (0.8), ``upper_alpha`` (1.25), ``length`` (9), ``variables``.
+        """
+        from hiermodel.prior_work import prior_sensitivity_sequence
+
+        return prior_sensitivity_sequence(self._one(), prior_tags, **options)
