@@ -96,6 +96,8 @@ ENTRIES: list[Entry] = [
           'cars.plot_trace(["b_wt", "b_hp", "sigma"], figsize=(7, 4.5))'),
     Entry("pairs", DRAWS, "Pairs",
           'sleep.plot_pairs(["sd_*", "sigma"], figsize=(5.5, 5.5))'),
+    Entry("prior_posterior", DRAWS, "Prior (dashed) against posterior",
+          'sleep.plot_prior_posterior(seed=1)'),
 ]  # fmt: skip
 
 # The fit and the options that show a kind of check best; others are of the sleep study.

@@ -34,13 +34,16 @@ from hiermodel.verbs import (
     Marginal,
     Multilevel,
     Pictures,
+    PriorWork,
     Reports,
     Tables,
 )
 
 
 @dataclass(frozen=True, eq=False)
-class Fit(Tables, Criticism, Accuracy, Effects, Marginal, Multilevel, Pictures, Reports):
+class Fit(
+    Tables, Criticism, Accuracy, Effects, Marginal, Multilevel, Pictures, PriorWork, Reports
+):
     """The posterior of a model: draws with labels, and everything that people do with them.
 
     Made by `hiermodel.fit`, `Model.fit`, `Fit.from_draws` or `hiermodel.load`.

@@ -70,6 +70,7 @@ ORDER = (
     "marginal",
     "plots",
     "multilevel",
+    "prior_work",
     "reporting",
     "verbs",
     "fitted",

@@ -170,7 +170,9 @@ def pp_check(
 ) -> Axes | list[Axes]:
     """Compare the data with replications drawn from the posterior predictive distribution.
 
-    Censored responses are left out, with a warning.
+    Censored responses are left out, with a warning. Of draws of the prior
+    (`Model.prior_predictive`, ``sample_prior="only"``) it is a prior predictive check, and the
+    title says so.
 
     Parameters
     ----------
@@ -212,8 +214,17 @@ def pp_check(
     from hiermodel.criticism.ppc_draw import draw_check
 
     drawn = draw_check(pp_check_data(fit, type, ndraws, group, stat, x, seed), ax)
-    if ax is None and not fit.origin.is_plain:
-        _arviz.title(drawn, f"from draws of {fit.origin.phrase}")
+    if not fit.origin.is_plain:
+        told = f"from draws of {fit.origin.phrase}"
+        if fit.origin.prior_only:
+            told = f"prior predictive check, {told}"
+        if ax is None:
+            _arviz.title(drawn, told)
+        else:
+            # The figure is the user's: the first of the axes given says it.
+            first = drawn[0] if isinstance(drawn, list) else drawn
+            first.set_title("\n".join(text for text in (told, first.get_title()) if text),
+                            fontsize="medium")
     return drawn
 
 

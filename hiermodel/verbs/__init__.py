@@ -11,6 +11,7 @@ from hiermodel.verbs.effects import Effects
 from hiermodel.verbs.marginal import Marginal
 from hiermodel.verbs.multilevel import Multilevel
 from hiermodel.verbs.pictures import Pictures
+from hiermodel.verbs.prior_work import PriorWork
 from hiermodel.verbs.reports import Reports
 from hiermodel.verbs.tables import Tables
 
@@ -21,6 +22,7 @@ __all__ = [
     "Marginal",
     "Multilevel",
     "Pictures",
+    "PriorWork",
     "Reports",
     "Tables",
 ]

@@ -137,7 +137,8 @@ def test_draws_of_the_prior(prior: hm.Fit) -> None:
             method()
     told = repr(prior.hypothesis("x > 0"))
     assert "prior probability" in told and "From draws of the prior." in told
-    assert prior.pp_check(seed=1).figure.get_suptitle() == "from draws of the prior"
+    told_above = "prior predictive check, from draws of the prior"
+    assert prior.pp_check(seed=1).figure.get_suptitle() == told_above
 
 
 def test_the_prior_beside_a_mode_is_sampled() -> None:

@@ -1,0 +1,179 @@
+"""Draws from the prior of the parameters that have one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from hiermodel import declared
+from hiermodel.errors import DataError, HiermodelWarning, PriorError, warn
+from hiermodel.flatnames import columns, flat_names, to_frame, variable_class
+from hiermodel.plots.draws import selected
+from hiermodel.posterior import posterior_dataset
+
+if TYPE_CHECKING:
+    from hiermodel.fitted import Fit
+    from hiermodel.modeling import Model
+
+# Code of the user in these blocks may tie parameters together.
+_COUPLING = ("tparameters", "model", "likelihood")
+
+
+def prior_draws(
+    fit: Fit, variables: str | Sequence[str] | None = None, **settings: Any
+) -> pd.DataFrame:
+    """Draw from the prior of the parameters that have one.
+
+    Parameters
+    ----------
+    fit : Fit
+    variables : str or sequence of str, optional
+        Variables, flat names or patterns with ``*``; by default what the summary shows.
+    **settings
+        Of the sampler (``chains``, ``draws``, ``warmup``, ``seed``, ...); by default those of the
+        fit. Not for fits that hold draws of the prior, which are given back.
+
+    Returns
+    -------
+    DataFrame
+        A row per draw (index ``.chain``, ``.draw``), a column per flat name.
+
+    Raises
+    ------
+    DataError
+        A name that nothing matches, or one whose prior is flat; settings of the sampler when the
+        fit holds draws already.
+    PriorError
+        When no parameter that is asked for has a proper prior, or the user's own Stan code keeps
+        flat priors from being left out.
+
+    Warns
+    -----
+    HiermodelWarning
+        When parameters are left out because they, or others that they are computed from, have a
+        flat prior: by default those on population-level coefficients, and with them the
+        intercept on the uncentred scale.
+
+    Notes
+    -----
+    Fits with ``sample_prior="yes"`` and those of the prior alone hold the draws. Otherwise the
+    prior is sampled without the likelihood. Parameters with a flat prior get a normal one
+    meanwhile: priors of single parameters are independent, so that those of the others stay.
+
+    Examples
+    --------
+    >>> import hiermodel as hm
+    >>> fit = hm.fit("mpg ~ wt", hm.datasets.load("mtcars"), priors={"b": "normal(0, 2)"},
+    ...              chains=2, draws=500, seed=1, progress=False)
+    >>> list(prior_draws(fit, "b_wt"))
+    ['b_wt']
+    """
+    names = [str(v) for v in selected(fit.posterior, variables).data_vars]
+    prior, flat = prior_dataset(fit, settings)
+    left_out = [name for name in names if name in flat]
+    kept = [name for name in names if name not in flat]
+    shown = ", ".join(left_out[:5]) + (", ..." if len(left_out) > 5 else "")
+    if not kept:
+        raise PriorError(
+            f"the prior of {shown} is flat: there are no draws of it. Give a proper prior, such "
+            "as priors={'b': 'normal(0, 5)'}, or take priors='weak'"
+        )
+    asked = [v for v in variables if v in left_out] if variables is not None else []
+    if asked:
+        raise DataError(f"the prior of {asked[0]!r} is flat: leave it out of variables=")
+    if left_out:
+        warn(
+            f"without draws of {shown}: a flat prior, or computed from a parameter with one",
+            HiermodelWarning,
+        )
+    return to_frame(prior)[kept]
+
+
+def prior_dataset(fit: Fit, settings: dict[str, Any]) -> tuple[xr.Dataset, frozenset[str]]:
+    """Labelled draws of the prior, and the flat names in it that have no proper prior.
+
+    Raises
+    ------
+    DataError
+        For settings of the sampler when draws are there.
+    """
+    held = fit.posterior if fit.origin.prior_only else fit.datasets.get("prior")
+    if held is not None:
+        if settings:
+            raise DataError(
+                f"the fit holds draws of the prior, so that {next(iter(settings))}= says nothing; "
+                "leave it out"
+            )
+        fit.origin.refuse_point("prior_draws()")
+        return held, frozenset()
+    model, flat = _proper(fit.model)
+    facts = dict(fit.provenance.get("settings", {}))
+    engine = fit.provenance.get("engine")
+    given = {"progress": False, **facts, **settings}
+    if "engine" not in given and engine != "recorded":
+        given["engine"] = engine
+    made = model.fit(fit.frame, prior_only=True, **given)
+    return made.posterior, _dependents(made, flat) if flat else frozenset()
+
+
+def _proper(model: Model) -> tuple[Model, dict[str, list[int] | None]]:
+    """The model with normal priors in place of flat ones, and where these are.
+
+    The places are positions in a variable, None for all of it.
+    """
+    priors = model.resolved_priors
+    if not priors.improper:
+        return model, {}
+    coupled = priors.raw or any(one.block in _COUPLING for one in model.stanvars)
+    names, flat, lines = set(priors.improper), {}, []
+    for var in priors.parameters:
+        if var.prior is None:
+            continue
+        labels = [
+            f"{var.name}[{e.coef}]" if e.coef else var.name for e in var.prior.elements
+        ]
+        places = [k for k, label in enumerate(labels) if label in names]
+        if not places or (var.lower and var.upper):
+            continue
+        names -= set(labels)
+        whole = len(places) == len(labels)
+        flat[var.name] = None if whole else places
+        targets = [var.name] if whole else [f"{var.name}[{k + 1}]" for k in places]
+        sums = "lprior" if model.normalize else "target"
+        lines += [f"{sums} += std_normal_lpdf({target});" for target in targets]
+    if coupled or names:
+        why = "and Stan code of the model may tie it to others" if coupled else "in part"
+        raise PriorError(
+            f"the prior of {', '.join(priors.improper[:5])} is flat, {why}: give it a proper "
+            "prior, such as priors={'b': 'normal(0, 5)'}, or take priors='weak'"
+        )
+    proper = replace(priors, statements=(*priors.statements, *lines), improper=())
+    return replace(model, resolved_priors=proper), flat
+
+
+def _dependents(made: Fit, flat: dict[str, list[int] | None]) -> frozenset[str]:
+    """The flat names whose draws change when the parameters with flat priors do."""
+    kept = made.datasets.get(declared.GROUP, xr.Dataset())
+    values = declared.declared_draws(made.model, made.posterior, kept)
+    changed = dict(values)
+    for name, places in flat.items():
+        # Twice as large: inside of bounds at 0, and in the same order.
+        moved = np.array(values[name])
+        at = (slice(None), slice(None)) if places is None else (slice(None), slice(None), places)
+        moved[at] = 2.0 * moved[at]
+        changed[name] = moved
+    other = posterior_dataset(made.model, changed, made.frame)
+    names = [
+        e for e in flat_names(made.posterior)
+        if variable_class(made.posterior[e.variable]) != "lprior"
+    ]  # fmt: skip
+    before, after = (columns(ds, names) for ds in (made.posterior, other))
+    same = np.isclose(before, after, rtol=1e-9, atol=0.0, equal_nan=True).all(axis=(0, 1))
+    out = {entry.name for entry, kept in zip(names, same, strict=True) if not kept}
+    # Draws of the log prior hold the normal priors.
+    return frozenset(out | {"lprior", *(f"lprior_{t}" for t in made.model.resolved_priors.tags)})

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import expon, kstest, norm
+
+import hiermodel as hm
+from hiermodel.errors import DataError, HiermodelWarning, PriorError
+
+from .conjugate import conjugate_fit
+
+SMALL = {"chains": 2, "draws": 500, "warmup": 500, "seed": 3, "progress": False}
+
+
+def p_of(draws, cdf) -> float:
+    """Of the test that thinned draws have a distribution."""
+    return float(kstest(np.asarray(draws)[::4], cdf).pvalue)
+
+
+@pytest.fixture(scope="module")
+def cars() -> hm.Fit:
+    """A coefficient with a prior, one without, and a prior on sigma."""
+    return hm.fit(
+        "mpg ~ wt + hp", hm.datasets.load("mtcars"),
+        priors=[hm.prior("normal(-3, 1)", coef="wt"), hm.prior("exponential(0.2)", cls="sigma"),
+                hm.prior("normal(20, 5)", cls="Intercept")],
+        **SMALL,
+    )
+
+
+def test_draws_have_the_distribution_of_the_prior(cars) -> None:
+    found = cars.prior_draws(["b_wt", "sigma", "Intercept"])
+    assert found.index.names == [".chain", ".draw"]
+    assert len(found) == 1000
+    assert p_of(found["b_wt"], norm(-3, 1).cdf) > 0.001
+    assert p_of(found["sigma"], expon(scale=5).cdf) > 0.001
+    assert p_of(found["Intercept"], norm(20, 5).cdf) > 0.001
+    assert p_of(found["sigma"], norm(-3, 1).cdf) < 1e-6
+
+
+def test_flat_priors_are_left_out_and_told(cars) -> None:
+    # b_Intercept is computed from b_hp.
+    with pytest.warns(HiermodelWarning, match="without draws of b_Intercept, b_hp: a flat prior"):
+        found = cars.prior_draws()
+    assert list(found) == ["b_wt", "sigma"]
+    with pytest.raises(DataError, match="the prior of 'b_hp' is flat: leave it out"):
+        cars.prior_draws(["b_hp", "b_wt"])
+    with pytest.raises(PriorError, match="the prior of b_hp is flat: there are no draws"):
+        cars.prior_draws("b_hp")
+
+
+def test_groups_of_default_priors() -> None:
+    fit = hm.fit("reaction ~ days + (days | subject)", hm.datasets.load("sleepstudy"),
+                 priors={"sd": "exponential(0.05)"}, **SMALL)
+    found = fit.prior_draws(["sd_*", "r_subject[308,days]", "cor_*"])
+    assert list(found) == [
+        "sd_subject__Intercept", "sd_subject__days", "r_subject[308,days]",
+        "cor_subject__Intercept__days",
+    ]
+    assert p_of(found["sd_subject__days"], expon(scale=20).cdf) > 0.001
+    # lkj(1) of two: the correlation is uniform.
+    assert p_of((found["cor_subject__Intercept__days"] + 1) / 2, "uniform") > 0.001
+
+
+def test_a_fit_that_holds_them_gives_them_back() -> None:
+    data = hm.datasets.load("mtcars")
+    fit = hm.fit("mpg ~ wt", data, priors="weak", sample_prior="yes", **SMALL)
+    found = fit.prior_draws("b_wt")
+    np.testing.assert_array_equal(
+        found["b_wt"], fit.datasets["prior"]["b"].sel(coef="wt").values.reshape(-1)
+    )
+    with pytest.raises(DataError, match="holds draws of the prior, so that seed= says nothing"):
+        fit.prior_draws(seed=1)
+    prior = fit.model.prior_predictive(data, **SMALL)
+    np.testing.assert_array_equal(
+        prior.prior_draws("b_wt")["b_wt"], prior.posterior["b"].sel(coef="wt").values.reshape(-1)
+    )
+
+
+def test_flat_priors_beside_own_code() -> None:
+    data = hm.datasets.load("mtcars")
+    own = hm.stanvar(scode="target += normal_lpdf(b[1] | sigma, 1);", block="model")
+    fit = hm.fit("mpg ~ wt", data, stanvars=[own], **SMALL)
+    with pytest.raises(PriorError, match=r"flat, and Stan code of the model may tie it to others"):
+        fit.prior_draws("sigma")
+
+
+def test_unknown_names_come_before_sampling() -> None:
+    with pytest.raises(DataError, match="no parameter 'b_wt'"):
+        conjugate_fit(0, 1).prior_draws("b_wt")
