@@ -156,7 +156,8 @@ def bayes_r2(post: PostCase, key: str) -> list[str]:
         return []
     if any(part.family.response in ("ordinal", "nominal") for part in post.model.parts):
         raise Declined("R-squared of ordinal responses is refused, not computed from codes")
-    if not np.isfinite(stored(reference)).all():
+    recorded = stored(reference)
+    if recorded is not None and not np.isfinite(recorded).all():
         raise Declined("the recorded R-squared of responses with missing values is missing")
     ours = method(post.fit, "bayes_r2")(method="residual", summary=False)
     columns = list(ours.data_vars.values()) if isinstance(ours, xr.Dataset) else [ours]
