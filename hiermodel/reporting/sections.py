@@ -119,9 +119,9 @@ def levels(fit: Fit) -> Section:
         paragraph(f"{name} has {n} levels, more than a picture can show: see fit.ranef().")
         if n > _MOST_LEVELS
         else _drawn(
-            lambda name=name: fit.plot_forest(f"r_{name}"),  # type: ignore[misc]
+            lambda name=name: fit.plot_ranef(name),  # type: ignore[misc]
             f"group-level effects of {name}",
-            f"Effects of the {n} levels of {name}, as deviations from the population.",
+            f"The {n} levels of {name} as deviations from the population, sorted; 50 % and 95 %.",
         )
         for name, n in fit.ngroups().items()
     ]
