@@ -70,17 +70,18 @@ def log_prior(fit: Fit, tags: tuple[str, ...], what: str) -> np.ndarray:
     HiermodelError
         When the posterior does not hold it.
     """
+    if not fit.model.normalize:
+        # The program then declares a log prior, and leaves it at 0.
+        raise HiermodelError(
+            f"{what} needs the log prior of each draw, which a model made with normalize=False "
+            "does not keep; fit again with normalize=True"
+        )
     names = [f"lprior_{tag}" for tag in tags] or ["lprior"]
     missing = [name for name in names if name not in fit.posterior]
     if missing:
-        why = (
-            "the model was made with normalize=False, which does not keep it; fit again with "
-            "normalize=True"
-            if not fit.model.normalize
-            else "fits made of given draws have it when it is among the draws"
-        )
         raise HiermodelError(
-            f"{what} needs the log prior {missing[0]!r}, which the posterior does not hold: {why}"
+            f"{what} needs the log prior {missing[0]!r}, which the posterior does not hold: fits "
+            "made of given draws have it when it is among the draws"
         )
     parts = [_flat(fit.posterior[name].transpose("chain", "draw").values) for name in names]
     return np.sum(parts, axis=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -80,12 +81,15 @@ def prior_draws(
     shown = ", ".join(left_out[:5]) + (", ..." if len(left_out) > 5 else "")
     if not kept:
         raise PriorError(
-            f"the prior of {shown} is flat: there are no draws of it. Give a proper prior, such "
-            "as priors={'b': 'normal(0, 5)'}, or take priors='weak'"
+            f"there are no draws of {shown}: a flat prior, or computed from a parameter with one. "
+            "Give a proper prior, such as priors={'b': 'normal(0, 5)'}, or take priors='weak'"
         )
     asked = [v for v in variables if v in left_out] if variables is not None else []
     if asked:
-        raise DataError(f"the prior of {asked[0]!r} is flat: leave it out of variables=")
+        raise DataError(
+            f"there are no draws of {asked[0]!r}: its prior is flat, or that of a parameter from "
+            "which it is computed; leave it out of variables="
+        )
     if left_out:
         warn(
             f"without draws of {shown}: a flat prior, or computed from a parameter with one",
@@ -130,13 +134,24 @@ def _proper(model: Model) -> tuple[Model, dict[str, list[int] | None]]:
     if not priors.improper:
         return model, {}
     coupled = priors.raw or any(one.block in _COUPLING for one in model.stanvars)
-    names, flat, lines = set(priors.improper), {}, []
+    sums = "lprior" if model.normalize else "target"
+    flat: dict[str, list[int] | None] = {}
+    names, lines = set(priors.improper), []
     for var in priors.parameters:
         if var.prior is None:
+            # Free elements beside constants are variables of their own, par_b_3 for b[3].
+            split = re.fullmatch(r"par_(.+)_(\d+)", var.name)
+            if split and not var.size and not (var.lower and var.upper):
+                base, place = split.groups()
+                said = f"{base}[{place}]"
+                if not any(said in statement for statement in priors.statements):
+                    found = [v for v in priors.improper if v.split("[")[0] == base]
+                    names -= set(found)
+                    if found:
+                        flat[var.name] = None
+                        lines.append(f"{sums} += std_normal_lpdf({var.name});")
             continue
-        labels = [
-            f"{var.name}[{e.coef}]" if e.coef else var.name for e in var.prior.elements
-        ]
+        labels = [f"{var.name}[{e.coef}]" if e.coef else var.name for e in var.prior.elements]
         places = [k for k, label in enumerate(labels) if label in names]
         if not places or (var.lower and var.upper):
             continue
@@ -144,7 +159,6 @@ def _proper(model: Model) -> tuple[Model, dict[str, list[int] | None]]:
         whole = len(places) == len(labels)
         flat[var.name] = None if whole else places
         targets = [var.name] if whole else [f"{var.name}[{k + 1}]" for k in places]
-        sums = "lprior" if model.normalize else "target"
         lines += [f"{sums} += std_normal_lpdf({target});" for target in targets]
     if coupled or names:
         why = "and Stan code of the model may tie it to others" if coupled else "in part"

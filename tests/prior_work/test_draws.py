@@ -43,9 +43,9 @@ def test_flat_priors_are_left_out_and_told(cars) -> None:
     with pytest.warns(HiermodelWarning, match="without draws of b_Intercept, b_hp: a flat prior"):
         found = cars.prior_draws()
     assert list(found) == ["b_wt", "sigma"]
-    with pytest.raises(DataError, match="the prior of 'b_hp' is flat: leave it out"):
+    with pytest.raises(DataError, match="no draws of 'b_hp': its prior is flat"):
         cars.prior_draws(["b_hp", "b_wt"])
-    with pytest.raises(PriorError, match="the prior of b_hp is flat: there are no draws"):
+    with pytest.raises(PriorError, match="no draws of b_hp: a flat prior, or computed"):
         cars.prior_draws("b_hp")
 
 
@@ -88,3 +88,12 @@ def test_flat_priors_beside_own_code() -> None:
 def test_unknown_names_come_before_sampling() -> None:
     with pytest.raises(DataError, match="no parameter 'b_wt'"):
         conjugate_fit(0, 1).prior_draws("b_wt")
+
+
+def test_free_elements_beside_constants() -> None:
+    data = hm.datasets.load("mtcars")
+    fit = hm.fit("mpg ~ wt + hp", data, priors=[hm.prior("constant(0)", coef="hp")], **SMALL)
+    with pytest.warns(HiermodelWarning, match="without draws of b_Intercept, b_wt"):
+        found = fit.prior_draws()
+    assert list(found) == ["b_hp", "sigma"]
+    assert (found["b_hp"] == 0).all()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.integrate import quad
 from scipy.special import xlogy
 from scipy.stats import norm
@@ -176,3 +177,45 @@ def test_likelihood_is_that_of_all_rows() -> None:
     fit = conjugate_fit(0, 1)
     mu = fit.posterior["Intercept"].values.reshape(-1, 1)
     np.testing.assert_allclose(log_likelihood(fit), norm.logpdf(Y, mu, 1).sum(1), rtol=1e-10)
+
+
+SMALL = {"chains": 2, "draws": 500, "warmup": 500, "seed": 1, "progress": False}
+
+
+def test_whole_result_against_arviz() -> None:
+    fit = hm.fit("mpg ~ wt + hp", hm.datasets.load("mtcars"),
+                 priors=[hm.prior("normal(0, 0.5)", coef="wt")], **SMALL)
+    names = ["b_wt", "b_hp", "sigma"]
+    draws = fit.to_frame(names)
+    posterior = xr.Dataset(
+        {n: (("chain", "draw"), draws[n].to_numpy().reshape(2, 500)) for n in names}
+    )
+    given = fit.with_groups("log_likelihood").with_group("log_prior", fit.posterior[["lprior"]])
+    idata = given.with_group("posterior", posterior).idata
+    table = fit.prior_sensitivity(variables=names).table
+    for part in ("prior", "likelihood"):
+        if is_modern():
+            from arviz_stats import psense
+
+            theirs = psense(idata, group=part)
+        else:
+            theirs = legacy().psens(idata, component=part)
+        want = [float(theirs[n]) for n in names]
+        np.testing.assert_allclose(table[part], want, rtol=0.01)
+
+
+def test_groups_and_several_responses() -> None:
+    data = hm.datasets.load("sleepstudy").assign(other=lambda d: np.log(d["reaction"]))
+    formula = hm.mvbf(hm.bf("reaction ~ days + (1 | subject)"), hm.bf("other ~ days"))
+    fit = hm.fit(formula + hm.set_rescor(False), data, **SMALL)
+    table = fit.prior_sensitivity().table
+    assert {"b_reaction_days", "b_other_days", "sd_subject__reaction_Intercept"} <= set(table.index)
+    # Flat priors, and default priors as wide as the data.
+    assert (table["diagnosis"] == NOTHING).all()
+    assert table.loc["b_other_days", "likelihood"] > 0.05
+
+
+def test_models_that_do_not_keep_the_log_prior() -> None:
+    fit = hm.fit("mpg ~ wt", hm.datasets.load("mtcars"), priors="weak", normalize=False, **SMALL)
+    with pytest.raises(HiermodelError, match="a model made with normalize=False does not keep"):
+        fit.prior_sensitivity()
