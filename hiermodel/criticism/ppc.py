@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hiermodel.criticism import _arviz, ppc_data, ppc_simple
+from hiermodel.criticism import _arviz, ppc_data, ppc_pit, ppc_simple
 from hiermodel.criticism.ppc_data import Replications, Stat
 from hiermodel.errors import DataError, did_you_mean, warn
 
@@ -56,6 +56,7 @@ KINDS: Mapping[str, Kind] = {
     "dens": Kind(ppc_data.dens_overlay, "areas", 7, False),
     "freqpoly": Kind(ppc_simple.freqpoly, "curves", 8, True),
     "stat_freqpoly": Kind(ppc_simple.stat_freqpoly, "stat_line", None, True),
+    "pit_ecdf": Kind(ppc_pit.pit_ecdf, "envelope", None, True),
 }
 
 
@@ -188,8 +189,8 @@ def pp_check(
         ``dens_overlay``, ``ecdf_overlay``, ``hist``, ``error_hist``, ``bars``, ``rootogram``,
         ``stat``, ``stat_2d``, ``stat_freqpoly``, ``intervals``, ``ribbon``, ``scatter``,
         ``scatter_avg``, ``error_scatter``, ``error_scatter_avg``, ``error_scatter_avg_vs_x``,
-        ``error_binned``, ``boxplot``, ``dens`` or ``freqpoly``; most also with ``_grouped``. By
-        default bars for responses with few values and overlaid densities else.
+        ``error_binned``, ``boxplot``, ``dens``, ``freqpoly`` or ``pit_ecdf`` (randomised for
+        ties, with a simultaneous 95 % envelope); most also with ``_grouped``. By default bars for responses with few values and overlaid densities else.
     ndraws : int, optional
         Number of replications; 50 for overlays, 7 or 8 for histograms, else all draws.
     group : str, optional
@@ -323,6 +324,7 @@ def _axis_labels(
         "boxplot": ("", response),
         "dens": (response, "density"),
         "freqpoly": (response, "count"),
+        "pit_ecdf": (f"PIT of {response}", "ECDF - uniform"),
         "stat_freqpoly": (f"{texts[0]}({response})", "replications"),
     }
     return labels.get(name, (x or "row", response))

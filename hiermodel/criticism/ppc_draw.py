@@ -205,6 +205,15 @@ def _stat_line(ax: Axes, table: pd.DataFrame, first: bool) -> None:
         ax.legend(frameon=False)
 
 
+def _envelope(ax: Axes, table: pd.DataFrame, first: bool) -> None:
+    ax.fill_between(table["x"], table["lower"], table["upper"], color=_REP, alpha=0.3, lw=0,
+                    step="post", label="95 % envelope")  # fmt: skip
+    ax.axhline(0.0, color=_DATA, lw=0.8, ls="--")
+    ax.plot(table["x"], table["value"], color=_DATA, drawstyle="steps-post", label="data")
+    if first:
+        ax.legend(frameon=False)
+
+
 # Styles with a panel for each replication.
 _PANELS = frozenset({"hists", "areas", "scatter_panels", "error_panels"})
 
@@ -226,4 +235,5 @@ _STYLES: dict[str, Callable[[Axes, pd.DataFrame, bool], None]] = {
     "boxes": _boxes,
     "areas": _areas,
     "stat_line": _stat_line,
+    "envelope": _envelope,
 }
