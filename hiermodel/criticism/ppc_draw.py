@@ -210,8 +210,9 @@ def _envelope(ax: Axes, table: pd.DataFrame, first: bool) -> None:
                     step="post", label="95 % envelope")  # fmt: skip
     ax.axhline(0.0, color=_DATA, lw=0.8, ls="--")
     ax.plot(table["x"], table["value"], color=_DATA, drawstyle="steps-post", label="data")
+    ax.margins(y=0.2)
     if first:
-        ax.legend(frameon=False)
+        ax.legend(frameon=False, loc="upper center", ncols=2)
 
 
 # Styles with a panel for each replication.
