@@ -190,7 +190,8 @@ def pp_check(
         ``stat``, ``stat_2d``, ``stat_freqpoly``, ``intervals``, ``ribbon``, ``scatter``,
         ``scatter_avg``, ``error_scatter``, ``error_scatter_avg``, ``error_scatter_avg_vs_x``,
         ``error_binned``, ``boxplot``, ``dens``, ``freqpoly`` or ``pit_ecdf`` (randomised for
-        ties, with a simultaneous 95 % envelope); most also with ``_grouped``. By default bars for responses with few values and overlaid densities else.
+        ties, with a simultaneous 95 % envelope); most also with ``_grouped``. By default
+        bars for responses with few values and overlaid densities else.
     ndraws : int, optional
         Number of replications; 50 for overlays, 7 or 8 for histograms, else all draws.
     group : str, optional
