@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hiermodel.criticism import _arviz, ppc_data
+from hiermodel.criticism import _arviz, ppc_data, ppc_pit, ppc_simple
 from hiermodel.criticism.ppc_data import Replications, Stat
 from hiermodel.errors import DataError, did_you_mean, warn
 
@@ -47,8 +47,21 @@ KINDS: Mapping[str, Kind] = {
     "intervals": Kind(ppc_data.intervals, "intervals", None, True),
     "ribbon": Kind(ppc_data.intervals, "ribbon", None, True),
     "scatter_avg": Kind(ppc_data.scatter_avg, "scatter", None, True),
-    "error_scatter_avg": Kind(ppc_data.error_scatter_avg, "errors", None, False),
+    "error_scatter_avg": Kind(ppc_data.error_scatter_avg, "errors", None, True),
+    "error_scatter_avg_vs_x": Kind(ppc_simple.error_scatter_avg_vs_x, "errors_of_x", None, True),
+    "error_scatter": Kind(ppc_simple.error_scatter, "error_panels", 8, False),
+    "error_binned": Kind(ppc_simple.error_binned, "binned", None, True),
+    "scatter": Kind(ppc_simple.scatter, "scatter_panels", 8, False),
+    "boxplot": Kind(ppc_simple.boxplot, "boxes", 8, True),
+    "dens": Kind(ppc_data.dens_overlay, "areas", 7, False),
+    "freqpoly": Kind(ppc_simple.freqpoly, "curves", 8, True),
+    "stat_freqpoly": Kind(ppc_simple.stat_freqpoly, "stat_line", None, True),
+    "pit_ecdf": Kind(ppc_pit.pit_ecdf, "envelope", None, True),
 }
+
+
+# What can be shown of categories without an order: how often each comes.
+_OF_CODES = ("bars", "rootogram", "hist", "stat", "stat_2d")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +146,11 @@ def pp_check_data(
     if not (type is None or isinstance(type, str)):
         raise DataError(f"type must be text such as 'dens_overlay', not {type!r}")
     name, by_group = _resolve(type or default_type(fit), group)
+    if fit.model.family.response == "nominal" and name not in _OF_CODES:
+        raise DataError(
+            f"{name} is for numbers, and the categories of {fit.response_name!r} have no order: "
+            "take type='bars'"
+        )
     kind = KINDS[name]
     labels = _group_labels(fit, group) if by_group and group is not None else None
     if ndraws is None:
@@ -167,6 +185,7 @@ def pp_check(
     x: str | None = None,
     ax: Axes | Sequence[Axes] | None = None,
     seed: int | None = None,
+    figsize: tuple[float, float] | None = None,
 ) -> Axes | list[Axes]:
     """Compare the data with replications drawn from the posterior predictive distribution.
 
@@ -179,9 +198,11 @@ def pp_check(
     fit : Fit
     type : str, optional
         ``dens_overlay``, ``ecdf_overlay``, ``hist``, ``error_hist``, ``bars``, ``rootogram``,
-        ``stat``, ``stat_2d``, ``intervals``, ``ribbon``, ``scatter_avg`` or
-        ``error_scatter_avg``; most also with ``_grouped``. By default bars for responses with
-        few values and overlaid densities else.
+        ``stat``, ``stat_2d``, ``stat_freqpoly``, ``intervals``, ``ribbon``, ``scatter``,
+        ``scatter_avg``, ``error_scatter``, ``error_scatter_avg``, ``error_scatter_avg_vs_x``,
+        ``error_binned``, ``boxplot``, ``dens``, ``freqpoly`` or ``pit_ecdf`` (randomised for
+        ties, with a simultaneous 95 % envelope); most also with ``_grouped``. By default
+        bars for responses with few values and overlaid densities else.
     ndraws : int, optional
         Number of replications; 50 for overlays, 7 or 8 for histograms, else all draws.
     group : str, optional
@@ -195,6 +216,8 @@ def pp_check(
         Where to draw; a new figure by default.
     seed : int, optional
         Makes the replications reproducible.
+    figsize : (float, float), optional
+        Inches of a new figure.
 
     Returns
     -------
@@ -213,7 +236,7 @@ def pp_check(
     """
     from hiermodel.criticism.ppc_draw import draw_check
 
-    drawn = draw_check(pp_check_data(fit, type, ndraws, group, stat, x, seed), ax)
+    drawn = draw_check(pp_check_data(fit, type, ndraws, group, stat, x, seed), ax, figsize)
     if not fit.origin.is_plain:
         told = f"from draws of {fit.origin.phrase}"
         if fit.origin.prior_only:
@@ -325,5 +348,14 @@ def _axis_labels(
         "stat_2d": (f"{texts[0]}({response})", f"{texts[-1]}({response})"),
         "scatter_avg": ("mean replication", response),
         "error_scatter_avg": ("mean error", response),
+        "error_scatter_avg_vs_x": (x or "row", "mean error"),
+        "error_scatter": (f"{response} - replication", response),
+        "error_binned": ("mean replication", "mean error"),
+        "scatter": ("replication", response),
+        "boxplot": ("", response),
+        "dens": (response, "density"),
+        "freqpoly": (response, "count"),
+        "pit_ecdf": (f"PIT of {response}", "ECDF - uniform"),
+        "stat_freqpoly": (f"{texts[0]}({response})", "replications"),
     }
     return labels.get(name, (x or "row", response))

@@ -18,17 +18,21 @@ _DATA, _REP = "#0b2a4a", "#6fa8d6"
 _COLUMNS = 4
 
 
-def draw_check(check: PPCheck, ax: Axes | Sequence[Axes] | None) -> Axes | list[Axes]:
+def draw_check(
+    check: PPCheck,
+    ax: Axes | Sequence[Axes] | None,
+    figsize: tuple[float, float] | None = None,
+) -> Axes | list[Axes]:
     """Draw a check on `ax`, or on a new figure."""
     style = KINDS[check.type].style
     draw = _STYLES[style]
-    if style == "hists":
+    if style in _PANELS:
         parts = [(_source(d), t) for d, t in _histograms(check.table)]
     elif check.groups:
         parts = [(g, t) for g, t in check.table.groupby("group", sort=False)]
     else:
         parts = [("", check.table)]
-    axes = _axes(len(parts), ax)
+    axes = _axes(len(parts), ax, figsize)
     for k, (one, (title, table)) in enumerate(zip(axes, parts, strict=True)):
         draw(one, table, k == 0)
         one.set_title(title)
@@ -40,7 +44,9 @@ def draw_check(check: PPCheck, ax: Axes | Sequence[Axes] | None) -> Axes | list[
     return axes[0] if len(parts) == 1 else axes
 
 
-def _axes(n: int, ax: Axes | Sequence[Axes] | None) -> list[Axes]:
+def _axes(
+    n: int, ax: Axes | Sequence[Axes] | None, figsize: tuple[float, float] | None
+) -> list[Axes]:
     if ax is not None:
         axes = list(np.ravel(np.asarray(ax, dtype=object)))
         if len(axes) != n:
@@ -51,7 +57,7 @@ def _axes(n: int, ax: Axes | Sequence[Axes] | None) -> list[Axes]:
     columns = min(_COLUMNS, n)
     rows = -(-n // columns)
     size = (6.0, 4.0) if n == 1 else (3.0 * columns, 2.4 * rows)
-    figure = plt.figure(figsize=size, layout="constrained")
+    figure = plt.figure(figsize=figsize or size, layout="constrained")
     return [figure.add_subplot(rows, columns, k + 1) for k in range(n)]
 
 
@@ -156,6 +162,62 @@ def _points(ax: Axes, table: pd.DataFrame) -> None:
     ax.scatter(table["x"], table["value"], s=12, color=_REP, alpha=0.8, edgecolors="none")
 
 
+def _errors_of_x(ax: Axes, table: pd.DataFrame, first: bool) -> None:
+    _points(ax, table)
+    ax.axhline(0.0, color=_DATA, lw=1, ls="--")
+
+
+def _binned(ax: Axes, table: pd.DataFrame, first: bool) -> None:
+    ax.fill_between(table["x"], table["lower"], table["upper"], color=_REP, alpha=0.3, lw=0,
+                    label="2 standard errors")  # fmt: skip
+    ax.axhline(0.0, color=_DATA, lw=1, ls="--")
+    ax.scatter(table["x"], table["value"], s=16, color=_DATA)
+    if first:
+        ax.legend(frameon=False)
+
+
+def _boxes(ax: Axes, table: pd.DataFrame, first: bool) -> None:
+    names = {"whislo": "lowest", "q1": "lower", "med": "median", "q3": "upper",
+             "whishi": "highest"}  # fmt: skip
+    rows = table.sort_values("draw").to_dict("records")
+    drawn = ax.bxp(
+        [{key: row[column] for key, column in names.items()} for row in rows],
+        positions=[int(row["draw"]) for row in rows], showfliers=False, patch_artist=True,
+        medianprops={"color": "black"},
+    )  # fmt: skip
+    for row, box in zip(rows, drawn["boxes"], strict=True):
+        box.set_facecolor(_DATA if row["draw"] == 0 else _REP)
+        if row["draw"] == 0:
+            drawn["medians"][0].set_color("white")
+    ax.set_xticks([int(row["draw"]) for row in rows],
+                  ["data" if row["draw"] == 0 else str(int(row["draw"])) for row in rows])
+
+
+def _areas(ax: Axes, table: pd.DataFrame, first: bool) -> None:
+    colour = _DATA if int(table["draw"].iloc[0]) == 0 else _REP
+    ax.fill_between(table["x"], table["value"], color=colour, lw=0)
+
+
+def _stat_line(ax: Axes, table: pd.DataFrame, first: bool) -> None:
+    ax.plot(table["x"], table["value"], color=_REP, label="replications")
+    ax.axvline(float(table["observed"].iloc[0]), color=_DATA, lw=2, ls="--", label="data")
+    if first:
+        ax.legend(frameon=False)
+
+
+def _envelope(ax: Axes, table: pd.DataFrame, first: bool) -> None:
+    ax.fill_between(table["x"], table["lower"], table["upper"], color=_REP, alpha=0.3, lw=0,
+                    step="post", label="95 % envelope")  # fmt: skip
+    ax.axhline(0.0, color=_DATA, lw=0.8, ls="--")
+    ax.plot(table["x"], table["value"], color=_DATA, drawstyle="steps-post", label="data")
+    ax.margins(y=0.2)
+    if first:
+        ax.legend(frameon=False, loc="upper center", ncols=2)
+
+
+# Styles with a panel for each replication.
+_PANELS = frozenset({"hists", "areas", "scatter_panels", "error_panels"})
+
 _STYLES: dict[str, Callable[[Axes, pd.DataFrame, bool], None]] = {
     "curves": _curves,
     "steps": _steps,
@@ -167,4 +229,12 @@ _STYLES: dict[str, Callable[[Axes, pd.DataFrame, bool], None]] = {
     "ribbon": _ribbon,
     "scatter": _scatter,
     "errors": _errors,
+    "errors_of_x": _errors_of_x,
+    "error_panels": _errors,
+    "scatter_panels": _scatter,
+    "binned": _binned,
+    "boxes": _boxes,
+    "areas": _areas,
+    "stat_line": _stat_line,
+    "envelope": _envelope,
 }

@@ -331,7 +331,7 @@ class Criticism(Verbs):
         resp : str, optional
             Which of several responses.
         **options
-            ``ndraws``, ``group``, ``stat``, ``ax``, ``seed``, ...
+            ``ndraws``, ``group``, ``stat``, ``x``, ``ax``, ``seed``, ``figsize``.
 
         Returns
         -------
