@@ -38,7 +38,6 @@ from hiermodel.submodel_building import (
 )
 from hiermodel.terms.build_groups import GroupContext, build_groups
 from hiermodel.terms.group import GroupView
-from hiermodel.terms.smooths import SmoothTerm
 
 
 def model(
@@ -98,17 +97,18 @@ def model(
     )
     user, default_set = _prior_argument(priors)
     several = len(parts) > 1
+    own_knots = _checked_knots(knots)
     names_of = [response_suffix(part) if several else "" for part in parts]
     latents = find_latents(
         parts, names_of, families, needed, frame, schema, whole.mecor, default_set
     )
     drafts = [
         draft_submodel(
-            part, name, chosen, frame, schema, own, default_set, latents, _checked_knots(knots)
+            part, name, chosen, frame, schema, own, default_set, latents, own_knots
         )
         for part, name, chosen, own in zip(parts, names_of, families, needed, strict=True)
     ]
-    _check_knots_used(knots, drafts)
+    _check_knots_used(own_knots, drafts)
     requests = [request for draft in drafts for request in draft.group_requests()]
     shared = {cls: drafts[0].defaults.of(cls, "") for cls in ("cor", "df")}
     groups, views = build_groups(requests, GroupContext(frame, schema, data2 or {}, shared))
@@ -134,7 +134,7 @@ def model(
         sample_prior=sample_prior, noise_free=latents.noise_free,
         threads=_checked_threads(threads), stanvars=own_code,
         call={"family": outside, "priors": priors, "data2": data2, "contrasts": contrasts,
-              "drop_unused_levels": drop_unused_levels, "knots": dict(knots or {})},
+              "drop_unused_levels": drop_unused_levels, "knots": own_knots},
     )
     own_names = {var.name for one in own_code for var in one.declared}
     taken = [v.name for v in replace(draft_model, stanvars=()).declared]
@@ -157,18 +157,12 @@ def model(
     return replace(draft_model, resolved_priors=resolved)
 
 
-def _check_knots_used(knots: Mapping[str, Any] | None, drafts: Sequence[Draft]) -> None:
+def _check_knots_used(knots: Mapping[str, Any], drafts: Sequence[Draft]) -> None:
     """Knots for a covariate that no smooth has would do nothing."""
     predictors = (p for draft in drafts for p in draft.predictors if isinstance(p, Predictor))
-    known = {
-        expression.text
-        for predictor in predictors
-        for term in predictor.terms
-        if isinstance(term, SmoothTerm)
-        for one in term.smooths
-        for expression in one.covariates.expressions
-    }
-    for name in knots or {}:
+    smooths = (one for p in predictors if p.smooths is not None for one in p.smooths.smooths)
+    known = {expression.text for one in smooths for expression in one.covariates.expressions}
+    for name in knots:
         if name not in known:
             listed = ", ".join(sorted(known)) or "none"
             raise ArgumentError(

@@ -109,9 +109,8 @@ def _columns_of_terms(predictor: AnyPredictor) -> list[tuple[str, ...]]:
         return [tuple(term.text for term in predictor.terms)]
     terms = predictor.population.design.terms
     columns = [tuple(dict.fromkeys(v for f in t.factors for v in names(f))) for t in terms]
-    for term in predictor.terms:
-        if isinstance(term, SmoothTerm):
-            columns += [one.variables for one in term.smooths]
-        elif isinstance(term, SpecialEffectsTerm):
-            columns += term.effect_columns
+    if predictor.smooths is not None:
+        columns += [one.variables for one in predictor.smooths.smooths]
+    if predictor.special_effects is not None:
+        columns += predictor.special_effects.effect_columns
     return list(dict.fromkeys(columns))

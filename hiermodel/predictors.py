@@ -91,6 +91,11 @@ class Predictor:
         return () if self.on_link_scale else link_named(self.link).functions
 
     @property
+    def smooths(self) -> SmoothTerm | None:
+        """The smooths, if there are any."""
+        return next((t for t in self.terms if isinstance(t, SmoothTerm)), None)
+
+    @property
     def special_effects(self) -> SpecialEffectsTerm | None:
         """The effects of ``mo()``, ``me()`` and ``mi()``, if there are any."""
         return next((t for t in self.terms if isinstance(t, SpecialEffectsTerm)), None)

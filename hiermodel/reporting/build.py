@@ -64,12 +64,13 @@ def report(
     target = file_path(path)
     if compare is not None:
         _check_others(name, compare)
+    summary = fit.summary(prob=prob)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", HiermodelWarning)
         parts = [
-            sections.estimates(fit, prob),
+            sections.estimates(summary),
             sections.model(fit),
-            sections.convergence(fit),
+            sections.convergence(fit, summary),
             sections.checks(fit, seed),
             sections.effects(fit, prob, seed),
         ]
@@ -77,7 +78,7 @@ def report(
             parts.append(sections.levels(fit))
         if compare:
             parts.append(sections.comparison(name, fit, compare))
-    heading = title or fit.summary().title
+    heading = title or summary.title
     lead = f"{fit.formula}".replace("\n", "; ")
     # The page is where they belong: whoever reads it has not seen the session.
     notes = list(dict.fromkeys(

@@ -14,6 +14,7 @@ from hiermodel.criticism._arviz import figure_of
 from hiermodel.engines.diagnose import ebfmi
 from hiermodel.errors import HiermodelError
 from hiermodel.reporting.document import Section, folded, heading, paragraph, picture
+from hiermodel.summary import Summary, main_names
 from hiermodel.summary.html import frame_html, page
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ _MOST_TRACES = 12
 _MOST_LEVELS = 60
 
 
-def estimates(fit: Fit, prob: float) -> Section:
+def estimates(summary: Summary) -> Section:
     """The summary: what was fitted, estimates and intervals."""
-    return Section("Estimates", (fit.summary(prob=prob)._repr_html_(),))
+    return Section("Estimates", (summary._repr_html_(),))
 
 
 def model(fit: Fit) -> Section:
@@ -47,14 +48,14 @@ def model(fit: Fit) -> Section:
     )
 
 
-def convergence(fit: Fit) -> Section:
+def convergence(fit: Fit, summary: Summary) -> Section:
     """Diagnostics of the sampler, and traces."""
     if fit.origin.is_point or fit.origin.is_approximation:
         return Section(
             "Convergence", (paragraph(f"These are draws of {fit.origin.phrase}: no chains."),)
         )
     stats = fit.sample_stats
-    table = fit.summary().to_frame()
+    table = summary.to_frame()
     facts: dict[str, str] = {}
     if len(table):
         worst = table["R-hat"].idxmax()
@@ -67,7 +68,7 @@ def convergence(fit: Fit) -> Section:
     if "energy" in stats:
         facts["lowest E-BFMI"] = f"{np.min(ebfmi(np.asarray(stats['energy'].values))):.2f}"
     parts = [page("", [_words_html(pd.DataFrame({"": facts}), index=True)])] if facts else []
-    names = [v for v in _main_variables(fit)][:_MOST_TRACES]
+    names = list(main_names(fit.posterior))[:_MOST_TRACES]
     parts.append(
         _drawn(
             lambda: fit.plot_trace(names),
@@ -149,12 +150,6 @@ def _each(fit: Fit) -> Iterator[tuple[str, Fit]]:
         return
     for name in fit.model.responses:
         yield name, fit.only(name)
-
-
-def _main_variables(fit: Fit) -> list[str]:
-    from hiermodel.summary import main_names
-
-    return list(main_names(fit.posterior))
 
 
 def _tried(make: Callable[[], str]) -> str:
