@@ -10,14 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.modeling import Model
-from hiermodel.predict import (
-    LIKELIHOOD_ROLES,
-    Prediction,
-    PredictionOptions,
-    filled_responses,
-    parameters,
-    prepare,
-)
+from hiermodel.predict import filled_responses, parameters
+from hiermodel.prepare import LIKELIHOOD_ROLES, Prediction, PredictionOptions, prepare
 from hiermodel.terms.base import Array
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.modeling import Model
-from hiermodel.predict import parameters, prepare
+from hiermodel.predict import parameters
+from hiermodel.prepare import prepare
 from hiermodel.terms.scalars import dpar_attrs
 
 

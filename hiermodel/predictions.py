@@ -12,11 +12,12 @@ from hiermodel.arguments import flag
 from hiermodel.errors import HiermodelError
 from hiermodel.frames import as_frame, row_labels
 from hiermodel.modeling import Model
-from hiermodel.predict import (
+from hiermodel.prepare import (
     EXPECTATION_ROLES,
     LIKELIHOOD_ROLES,
     Prediction,
     PredictionOptions,
+    prepare,
 )
 from hiermodel.record import Record
 from hiermodel.response import Response
@@ -46,7 +47,7 @@ class Predictions(Record):
         ndraws: int | None,
     ) -> Prediction:
         posterior = thinned(self.posterior, ndraws)
-        return predict.prepare(self.model, posterior, self.frame, newdata, options, needs)
+        return prepare(self.model, posterior, self.frame, newdata, options, needs)
 
     def _predictions(
         self, newdata: Any, options: PredictionOptions, ndraws: int | None

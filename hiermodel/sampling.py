@@ -30,7 +30,8 @@ from hiermodel.flatnames import NOT_MAIN, attribute, columns, flat_names, variab
 from hiermodel.joint import joint_log_lik, joint_predictions
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
-from hiermodel.predict import LIKELIHOOD_ROLES, filled_responses, log_lik, prepare
+from hiermodel.predict import filled_responses, log_lik
+from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
 from hiermodel.stan.variables import Var
 
 # The certificate looks at a part of larger data: it must stay cheap.

@@ -54,6 +54,7 @@ ORDER = (
     "submodel_building",
     "building",
     "new_levels",
+    "prepare",
     "predict",
     "joint",
     "collapse",

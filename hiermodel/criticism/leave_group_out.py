@@ -23,8 +23,8 @@ from hiermodel.criticism.integrate import GroupLikelihood, integrate
 from hiermodel.criticism.leave_one_out import weigh
 from hiermodel.errors import ArgumentError, DataError, HiermodelError, did_you_mean, warn
 from hiermodel.modeling import Model
-from hiermodel.predict import LIKELIHOOD_ROLES, prepare
 from hiermodel.predictions import thinned
+from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
 from hiermodel.terms.base import Array
 from hiermodel.terms.group import GroupEffects
 

@@ -18,8 +18,9 @@ import pandas as pd
 from hiermodel.errors import HiermodelError
 from hiermodel.marginal.groups import Clusters, Factor, by_of_members, member_slots
 from hiermodel.marginal.quadrature import Rule, mixing, nodes, student
-from hiermodel.predict import Prediction, etas
+from hiermodel.predict import etas
 from hiermodel.predictors import Predictor
+from hiermodel.prepare import Prediction
 from hiermodel.terms.base import Array
 from hiermodel.terms.group import GroupView
 

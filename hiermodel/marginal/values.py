@@ -17,8 +17,8 @@ from hiermodel.links import link_named
 from hiermodel.marginal import integrate
 from hiermodel.marginal.groups import Clusters, factors
 from hiermodel.marginal.quadrature import Rule, choose_rule
-from hiermodel.predict import EXPECTATION_ROLES, Prediction, PredictionOptions
 from hiermodel.predictions import thinned
+from hiermodel.prepare import EXPECTATION_ROLES, Prediction, PredictionOptions, prepare
 from hiermodel.terms.base import Array
 from hiermodel.terms.group import GroupView
 
@@ -285,7 +285,7 @@ class Values:
         needs = tuple(
             role for role in self.quantity.needs if not (role == "trials" and self.one_trial)
         )
-        prediction = predict.prepare(
+        prediction = prepare(
             model, self.posterior, self.fit.frame, frame, self._options, needs
         )
         draws, data = self.clusters.bind(frame)

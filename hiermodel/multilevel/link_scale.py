@@ -20,7 +20,7 @@ from scipy import special
 from hiermodel.describe import family_words
 from hiermodel.errors import ArgumentError, DataError, HiermodelError, did_you_mean
 from hiermodel.multilevel.factors import Factor, flat, views
-from hiermodel.predict import PredictionOptions, prepare
+from hiermodel.prepare import PredictionOptions, prepare
 from hiermodel.terms.base import Array
 from hiermodel.terms.group import GroupView
 from hiermodel.terms.offset import OffsetTerm

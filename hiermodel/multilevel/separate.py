@@ -20,7 +20,8 @@ from hiermodel.families import evaluate
 from hiermodel.links import link_named
 from hiermodel.multilevel.arrow import Arrow
 from hiermodel.multilevel.factors import Factor, linear_predictor, views
-from hiermodel.predict import LIKELIHOOD_ROLES, Prediction, parameters, prepare
+from hiermodel.predict import parameters
+from hiermodel.prepare import LIKELIHOOD_ROLES, Prediction, prepare
 from hiermodel.terms.base import Array
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from hiermodel.errors import HiermodelError
 from hiermodel.families import evaluate
 from hiermodel.multilevel.factors import Factor, factors, flat
 from hiermodel.multilevel.link_scale import student_df, student_nu
-from hiermodel.predict import EXPECTATION_ROLES, Prediction, parameters, prepare
+from hiermodel.predict import parameters
+from hiermodel.prepare import EXPECTATION_ROLES, Prediction, prepare
 from hiermodel.terms.base import Array
 from hiermodel.terms.grouping import index_name
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import hiermodel as hm
-from hiermodel import predict
+from hiermodel import prepare
 
 from . import cases
 from .draws import fit_of, permuted, random_fit, same_values
@@ -56,7 +56,7 @@ def test_columns_that_are_not_needed_may_miss(name: str) -> None:
     for group in fit.model.groups:
         needed |= set(group.columns_needed)
     additions = fit.model.response.additions
-    for role in predict.EXPECTATION_ROLES:
+    for role in prepare.EXPECTATION_ROLES:
         if role in additions:
             needed |= set(additions.values[role].variables)
     if any(t.grouped for t in fit.model.part.thresholds):
@@ -109,7 +109,7 @@ def test_size_of_chunks_is_invisible(
 ) -> None:
     fit = fit_of(name)
     expected = values(fit, verb)
-    monkeypatch.setattr(predict, "_CHUNK_BYTES", 8 * 60 * 3)
+    monkeypatch.setattr(prepare, "_CHUNK_BYTES", 8 * 60 * 3)
     same_values(values(fit, verb), expected)
 
 
@@ -122,7 +122,7 @@ def test_chunks_do_not_change_predictions_of_new_levels(monkeypatch: pytest.Monk
         }
         expected = fit.posterior_predict(rows, **options).values
         with monkeypatch.context() as patch:
-            patch.setattr(predict, "_CHUNK_BYTES", 8 * 9 * 2)
+            patch.setattr(prepare, "_CHUNK_BYTES", 8 * 9 * 2)
             same_values(fit.posterior_predict(rows, **options).values, expected)
 
 
