@@ -104,7 +104,7 @@ def model(
     )
     drafts = [
         draft_submodel(
-            part, name, chosen, frame, schema, own, default_set, latents, own_knots
+            part, name, chosen, frame, schema, own, default_set, latents, own_knots, data2
         )
         for part, name, chosen, own in zip(parts, names_of, families, needed, strict=True)
     ]

@@ -203,8 +203,8 @@ class Model:
         needed: list[str | FunctionTemplate | FunctionText] = []
         for part in self.parts:
             for predictor in part.predictors:
-                if isinstance(predictor, Predictor) and predictor.special_effects is not None:
-                    needed += predictor.special_effects.functions
+                for term in predictor.terms:
+                    needed += getattr(term, "functions", ())
                 if not part.likelihood.on_link_scale(predictor.param):
                     needed += predictor.functions
             needed += part.likelihood.functions

@@ -170,6 +170,11 @@ def check_threads(parts: Iterable[Submodel]) -> None:
                 f"threads cannot be used with mi(): missing values of {part.response.name!r} "
                 "belong to rows of other responses too"
             )
+        if part.autocor is not None or part.latent_residuals:
+            raise EngineError(
+                "threads cannot be used with autocorrelation terms: rows of a series cannot be "
+                "shared out"
+            )
         if part.derived:
             names = ", ".join(param.name for param in part.derived)
             raise EngineError(
