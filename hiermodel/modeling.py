@@ -14,7 +14,6 @@ from hiermodel.errors import DataError, FormulaError, HiermodelError, did_you_me
 from hiermodel.families.base import Family, FunctionTemplate, FunctionText
 from hiermodel.formula import Formula
 from hiermodel.frames import NeededColumns, as_frame, drop_missing
-from hiermodel.predictors import Predictor
 from hiermodel.priors import ResolvedPriors
 from hiermodel.rescor import ResidualCorrelation
 from hiermodel.response import Response

@@ -194,8 +194,9 @@ def prepare(
         if isinstance(predictor, Predictor) and predictor.special_effects is not None:
             training_rows = newdata is None
             draws |= predictor.special_effects.latent(draws, frame, training_rows, rng)
-    if newdata is not None:
-        draws |= {term.name: term.new(draws, frame, rng) for term in part.latent_residuals}
+    if newdata is not None and part.latent_residuals:
+        if not _are_the_fitted_rows(part, frame, part.rows(training)):
+            draws |= {term.name: term.new(draws, frame, rng) for term in part.latent_residuals}
     observed = _observed(part, draws, frame, newdata is None, rng)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     codes = part.threshold_codes(frame)
@@ -215,6 +216,18 @@ def without_autocor(part: Submodel) -> Submodel:
         for p in part.predictors
     )
     return replace(part, predictors=predictors, autocor=None)
+
+
+def _are_the_fitted_rows(part: Submodel, frame: pd.DataFrame, fitted: pd.DataFrame) -> bool:
+    """Whether new rows are those that were fitted, all of them in their order."""
+    if len(frame) != len(fitted):
+        return False
+    terms = (term for predictor in part.predictors for term in predictor.terms)
+    names = {name for term in terms for name in term.columns_needed if name in frame.columns}
+    return all(
+        np.array_equal(frame[name].to_numpy(dtype=object), fitted[name].to_numpy(dtype=object))
+        for name in names
+    )
 
 
 def _observed(

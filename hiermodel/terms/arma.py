@@ -60,7 +60,7 @@ class Arma:
         """Orders, lags and coefficients."""
         s, n = self.suffix, self.scope.rows
         return (
-            *order_variables(s),
+            *order_variables(s, 1, 1),
             Var(f"J_lag{s}", "int", array=(n,), lower="0",
                 comment="in order_tg: earlier rows that the next row can look back to"),
             Var(f"order_tg{s}", "int", array=(n,), lower="1", upper=n,
@@ -137,11 +137,12 @@ def _weighted(weights: Array, residuals: Array, lags: Array) -> Array:
 # --------------------------------------------------------------------------- coefficients
 
 
-def order_variables(suffix: str) -> tuple[Var, ...]:
-    """The orders ``Kar`` and ``Kma``."""
-    return (
-        Var(f"Kar{suffix}", "int", lower="0", comment="autoregressive order"),
-        Var(f"Kma{suffix}", "int", lower="0", comment="moving average order"),
+def order_variables(suffix: str, p: int, q: int) -> tuple[Var, ...]:
+    """The orders ``Kar`` and ``Kma``, as far as they are not zero."""
+    what = {"Kar": (p, "autoregressive order"), "Kma": (q, "moving average order")}
+    return tuple(
+        Var(f"{name}{suffix}", "int", lower="0", comment=note)
+        for name, (order, note) in what.items() if order
     )
 
 

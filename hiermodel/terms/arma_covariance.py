@@ -36,14 +36,15 @@ class ArmaCovariance:
     def variables(self) -> tuple[Var, ...]:
         """Orders and coefficients."""
         return (
-            *order_variables(self.scope.suffix),
+            *order_variables(self.scope.suffix, self.p, self.q),
             *coefficient_variables(self.scope, self.p, self.q, True, self.default),
         )
 
     def constants(self) -> dict[str, Any]:
         """The orders."""
         s = self.scope.suffix
-        return {f"Kar{s}": self.p, f"Kma{s}": self.q}
+        found = {f"Kar{s}": self.p, f"Kma{s}": self.q}
+        return {name: order for name, order in found.items() if order}
 
     def stan(self, n: str) -> str:
         """The matrix of n steps."""

@@ -282,7 +282,8 @@ def _structure(term: Term, found: Mapping[str, Node], context: AutocorContext) -
                 "cov = FALSE, which is for gaussian and student responses"
             )
         times = ArmaCovariance(scope, p, q, text, context.default("ar"))
-    return TimeStructure(scope, series, times)
+    natural = context.family.name in NATURAL
+    return TimeStructure(scope, series, times, not (natural and "se" in context.additions))
 
 
 def _time_covariance(
@@ -291,7 +292,7 @@ def _time_covariance(
     _check_additions(term, context)
     structure = _structure(term, found, context)
     sizes = structure.series.rows(context.frame).sizes
-    return TimeCovariance(structure, "se" in context.additions, int(sizes.max()))
+    return TimeCovariance(structure, int(sizes.max()))
 
 
 def _latent(term: Term, found: Mapping[str, Node], context: AutocorContext) -> LatentResiduals:

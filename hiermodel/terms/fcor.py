@@ -129,8 +129,8 @@ def check_rows(text: str, name: str, matrix: Array, frame: pd.DataFrame) -> None
     n, rows = matrix.shape[0], len(frame)
     if n != rows:
         raise DataError(
-            f"{text}: data2[{name!r}] is {n} x {n}, and there are {rows} rows; it needs a row and a "
-            "column for each row, in their order. Where rows with missing values were dropped, "
+            f"{text}: data2[{name!r}] is {n} x {n}, and there are {rows} rows; it needs a row and "
+            "a column for each row, in their order. Where rows with missing values were dropped, "
             "drop them from the matrix too; for predictions of the mean of other rows, say "
             "incl_autocor=False"
         )

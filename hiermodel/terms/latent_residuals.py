@@ -125,7 +125,7 @@ class LatentResiduals:
     ) -> Array:
         """Residuals of new rows, drawn from their distribution: (S, N).
 
-        The rows are new, also where their series and times are those of rows that were fitted.
+        The rows are new, also where some have the series and times of rows that were fitted.
         """
         sd = draws[f"sderr{self.suffix}"]
         out = np.empty((len(sd), len(frame)))

@@ -191,7 +191,7 @@ def sorted_eigenvalues(matrix: Array) -> Array:
 
 
 def bounds(eigenvalues: Array) -> tuple[float, float]:
-    """Where the correlation lies: within the range of the eigenvalues, as far as that is stationary.
+    """Where the correlation lies: in the range of the eigenvalues, as far as it is stationary.
 
     brms takes the range of the eigenvalues. It is right for weights whose rows sum to one; where
     some are beyond one in absolute value, the density has poles in it, and their inverses count.

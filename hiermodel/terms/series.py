@@ -240,7 +240,7 @@ class Series:
 def _most_frequent(steps: Array) -> tuple[float, int]:
     """The commonest of some numbers, up to rounding, and how often it comes."""
     scale = np.median(steps) * _SAME_STEP or 1.0
-    values, first, counts = np.unique(
+    _, first, counts = np.unique(
         np.round(steps / scale), return_index=True, return_counts=True
     )
     best = int(np.argmax(counts))

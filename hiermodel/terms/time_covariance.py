@@ -21,7 +21,7 @@ from hiermodel.terms.time_structure import TimeStructure
 class TimeCovariance:
     """``y = mu + sigma * e`` with e of the covariance of the times.
 
-    With `se` known errors come on top. `widest` is the number of rows of the longest series.
+    Known errors may come on top. `widest` is the number of rows of the longest series.
     """
 
     template: ClassVar[str] = "time_covariance.stan.jinja"
@@ -29,8 +29,12 @@ class TimeCovariance:
     needs_all_rows: ClassVar[bool] = False
 
     structure: TimeStructure
-    se: bool
     widest: int
+
+    @property
+    def se(self) -> bool:
+        """Whether known errors come on top."""
+        return not self.structure.together
 
     @property
     def text(self) -> str:

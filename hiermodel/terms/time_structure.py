@@ -54,11 +54,15 @@ class TimeMatrix(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class TimeStructure:
-    """The series of a response and how their times covary."""
+    """The series of a response and how their times covary.
+
+    Series with the same times are solved for `together`, unless rows have errors of their own.
+    """
 
     scope: Scope
     series: Series
     times: TimeMatrix
+    together: bool = True
 
     @property
     def suffix(self) -> str:
@@ -80,8 +84,10 @@ class TimeStructure:
             whole("end_tg", groups, "in order_tg: last row of each series", n),
             whole("nobs_tg", groups, "rows of each series"),
             whole("order_tg", n, "rows by series and time", n),
-            whole("like_tg", groups, "of each series the first with the same times", groups),
         ]
+        if self.together:
+            note = "of each series the first with the same times"
+            out.append(whole("like_tg", groups, note, groups))
         if self.times.tells_times_apart:
             out.append(
                 Var(f"Jtime_tg{s}", "int", array=(groups, f"max(nobs_tg{s})"), lower="0",
@@ -99,8 +105,9 @@ class TimeStructure:
             f"end_tg{s}": rows.starts + rows.sizes,
             f"nobs_tg{s}": rows.sizes,
             f"order_tg{s}": rows.order + 1,
-            f"like_tg{s}": rows.alike + 1,
         }
+        if self.together:
+            out[f"like_tg{s}"] = rows.alike + 1
         if self.times.tells_times_apart:
             table = np.zeros((len(rows.sizes), int(rows.sizes.max())), dtype=np.int64)
             table[np.arange(table.shape[1]) < rows.sizes[:, None]] = rows.times + 1
@@ -124,12 +131,12 @@ class TimeStructure:
         """Arguments of the Stan functions that go through the series one by one."""
         s = self.suffix
         times = f", Jtime_tg{s}" if self.times.tells_times_apart else ""
-        return f"order_tg{s}, begin_tg{s}, nobs_tg{s}{times}"
+        return f"order_tg{s}, begin_tg{s}, end_tg{s}, nobs_tg{s}{times}"
 
-    def matrices(self, draws: Mapping[str, Array], frame: pd.DataFrame
-                 ) -> tuple[tuple[Array, Array], ...]:
-        """Per set of times the rows (G, n) of the series that have them, and the matrix (S, n, n).
-        """
+    def matrices(
+        self, draws: Mapping[str, Array], frame: pd.DataFrame
+    ) -> tuple[tuple[Array, Array], ...]:
+        """Per set of times the rows (G, n) of its series, and the matrix (S, n, n)."""
         rows = self.series.rows(frame)
         longest = int(rows.sizes.max()) if len(rows.sizes) else 0
         whole = self.times.matrix(draws, longest)

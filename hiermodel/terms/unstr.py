@@ -40,16 +40,14 @@ class Unstructured:
         element = PriorElement(resp=self.scope.resp, default=self.default)
         return (
             Var(self.size, "int", lower="1", comment="times that there are"),
-            Var(f"n_unique_cortime{self.scope.suffix}", "int", lower="0", comment="pairs of them"),
             Var(self.name, "cholesky_factor_corr", (self.size,), block=Block.PARAMETERS,
                 prior=PriorTarget("cortime", (element,)),
                 comment="Cholesky factor of the correlations of times"),
         )
 
     def constants(self) -> dict[str, Any]:
-        """How many times and pairs there are."""
-        n = len(self.labels)
-        return {self.size: n, f"n_unique_cortime{self.scope.suffix}": n * (n - 1) // 2}
+        """How many times there are."""
+        return {self.size: len(self.labels)}
 
     def stan(self, n: str) -> str:
         """The matrix of all times."""

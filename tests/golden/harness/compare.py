@@ -19,7 +19,7 @@ REAL_TOLERANCE = 1e-10
 # data, or values that brms puts in the list without declaring them.
 _BOOKKEEPING = re.compile(
     r"(K|Kc|NC|M|ncat|disc|sigma|theta\d+|nu|shape|phi|quantile|nbasis|knots|nb|ngrthres|grainsize|prior_only|nresp|nrescor|Ks|Ksp"
-    r"|Imo|Jmo|Kgp|nJ|Nme|Mme|NCme|Kma|Kar|max_lag)(_.*)?$"
+    r"|Imo|Jmo|Kgp|nJ|Nme|Mme|NCme|Kma|Kar|max_lag|n_unique_cortime)(_.*)?$"
 )
 # Eigenvalues come in the order of a linear algebra library.
 _EIGENVALUES = re.compile(r"eigenMsar(_.*)?$")
