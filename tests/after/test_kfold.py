@@ -357,7 +357,7 @@ def test_comparisons_of_joint_densities(slope: hm.Fit) -> None:
 
 
 def test_joint_and_ksub_that_cannot_be(slope: hm.Fit) -> None:
-    with pytest.raises(ArgumentError, match="'obs', 'fold', 'group', not 'folds' .did you mean 'fold'"):
+    with pytest.raises(ArgumentError, match=r"not 'folds'.*did you mean 'fold'"):
         slope.kfold(2, joint="folds")
     with pytest.raises(ArgumentError, match="joint='group' needs group="):
         slope.kfold(2, joint="group")
