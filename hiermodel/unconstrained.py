@@ -121,9 +121,10 @@ def unconstrained(fit: Predictions) -> Unconstrained:
 def _density(fit: Predictions) -> LogDensity:
     """The density of the posterior by the embedded engine, certified if it was not before."""
     engine, model = get_engine("stanli"), fit.model
-    # The certificate of a collapsed fit is one of another program.
-    certified = fit.provenance.get("certificate") and not fit.provenance.get("collapsed")
-    another = fit.provenance.get("engine") == "cmdstan" or fit.provenance.get("collapsed")
+    # The certificate of a collapsed or aggregated fit is one of another program.
+    reduced = fit.provenance.get("collapsed") or fit.provenance.get("aggregated")
+    certified = fit.provenance.get("certificate") and not reduced
+    another = fit.provenance.get("engine") == "cmdstan" or reduced
     if another and not (certified or not_certifiable(model)):
         certify(model, fit.frame, engine, SamplingSettings.of(seed=1))
     return engine.log_density(model.stan_code, model.bind(fit.frame, prior_only=False),
