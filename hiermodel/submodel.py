@@ -100,6 +100,12 @@ class Submodel:
         return tuple(term for term in terms if isinstance(term, LatentResiduals))
 
     @property
+    def dependence(self) -> str:
+        """The terms through which rows need each other; empty where they do not."""
+        parts = [one.text for one in (self.autocor, *self.latent_residuals) if one is not None]
+        return " + ".join(parts)
+
+    @property
     def variables(self) -> tuple[Var, ...]:
         """All Stan variables that it declares."""
         out = [Var(self.scope.rows, "int", lower="0", comment="rows"), *self.response.variables]

@@ -170,10 +170,10 @@ def check_threads(parts: Iterable[Submodel]) -> None:
                 f"threads cannot be used with mi(): missing values of {part.response.name!r} "
                 "belong to rows of other responses too"
             )
-        if part.autocor is not None or part.latent_residuals:
+        if part.dependence:
             raise EngineError(
-                "threads cannot be used with autocorrelation terms: rows of a series cannot be "
-                "shared out"
+                f"threads cannot be used with {part.dependence}: rows that depend on each other "
+                "cannot be shared out"
             )
         if part.derived:
             names = ", ".join(param.name for param in part.derived)
