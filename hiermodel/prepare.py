@@ -279,6 +279,8 @@ def _check_columns(
     for group in groups:
         if included[group.index]:
             wanted += group.columns_needed
+    if part.autocor is not None and part.autocor.arma is not None:
+        wanted += part.autocor.arma.series.columns_needed
     additions = part.response.additions.values
     roles = (*needs, *(("thres_gr",) if any(t.grouped for t in part.thresholds) else ()))
     for role in roles:
