@@ -52,13 +52,17 @@ _CHUNK_BYTES = 32 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class PredictionOptions:
-    """How group-level effects and autocorrelation enter a prediction."""
+    """How group-level effects and autocorrelation enter a prediction.
+
+    With `unseen` the responses of the rows are not looked at: later rows look back to drawn ones.
+    """
 
     re_formula: str | None = None
     allow_new_levels: bool = False
     sample_new_levels: str = "uncertainty"
     seed: int | None = None
     incl_autocor: bool = True
+    unseen: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a seed that is no seed, and a flag that is none."""
@@ -197,7 +201,7 @@ def prepare(
     if newdata is not None and part.latent_residuals:
         if not _are_the_fitted_rows(part, frame, part.rows(training)):
             draws |= {term.name: term.new(draws, frame, rng) for term in part.latent_residuals}
-    observed = _observed(part, draws, frame, newdata is None, rng)
+    observed = _observed(part, draws, frame, newdata is None, rng, options.unseen)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     codes = part.threshold_codes(frame)
     grouped = part.baseline is not None and "bhaz_gr" in needs
@@ -232,7 +236,7 @@ def _are_the_fitted_rows(part: Submodel, frame: pd.DataFrame, fitted: pd.DataFra
 
 def _observed(
     part: Submodel, draws: dict[str, Array], frame: pd.DataFrame, training: bool,
-    rng: np.random.Generator,
+    rng: np.random.Generator, unseen: bool,
 ) -> Array | None:
     """The responses that later rows look back to.
 
@@ -250,8 +254,10 @@ def _observed(
         )
     value = expression.value(frame, missing="pass")
     y: Array = np.broadcast_to(np.asarray(value, dtype=float), (len(frame),))
+    if unseen:
+        y = np.full(len(frame), np.nan)
     missing = np.isnan(y)
-    if part.imputed is not None and training:
+    if part.imputed is not None and training and not unseen:
         draws[OBSERVED] = part.imputed.filled(y, draws)
     elif missing.any():
         size = len(next(iter(draws.values())))

@@ -158,6 +158,18 @@ def test_effects_are_those_of_the_formula_alone() -> None:
     np.testing.assert_allclose(found.ravel(), plain.mean(axis=1), rtol=1e-8)
 
 
+def test_draws_of_the_prior_do_not_look_at_responses() -> None:
+    data = series()
+    priors = {"b": "normal(0, 1)", "ar": "normal(0, 0.3)"}
+    settings = {"chains": 1, "draws": 200, "warmup": 200, "seed": 1, "progress": False}
+    model = hm.model("y ~ x + ar(t, s)", data, priors=priors)
+    one, other = (
+        model.prior_predictive(frame, **settings).datasets["prior_predictive"]["Y"]
+        for frame in (data, data.assign(y=data["y"] + 1000))
+    )
+    np.testing.assert_array_equal(one, other)
+
+
 # --------------------------------------------------------------------------- what cannot be
 
 
