@@ -206,6 +206,8 @@ class Model:
             for predictor in part.predictors:
                 if isinstance(predictor, Predictor) and predictor.special_effects is not None:
                     needed += predictor.special_effects.functions
+                if isinstance(predictor, Predictor) and predictor.processes is not None:
+                    needed += predictor.processes.functions
                 if not part.likelihood.on_link_scale(predictor.param):
                     needed += predictor.functions
             needed += part.likelihood.functions

@@ -142,8 +142,9 @@ def prepare(
     options = options or PredictionOptions()
     part = model.part
     places = None
+    fitted = part.rows(training)
     if newdata is None:
-        frame = part.rows(training)
+        frame = fitted
     else:
         whole = as_frame(newdata)
         places = part.new_places(whole)
@@ -177,6 +178,8 @@ def prepare(
         if isinstance(predictor, Predictor) and predictor.special_effects is not None:
             training_rows = newdata is None
             draws |= predictor.special_effects.latent(draws, frame, training_rows, rng)
+        if isinstance(predictor, Predictor) and predictor.processes is not None:
+            draws |= predictor.processes.drawn(draws, frame, fitted, rng)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     codes = part.threshold_codes(frame)
     grouped = part.baseline is not None and "bhaz_gr" in needs

@@ -88,7 +88,7 @@ def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns
         else:
             expansion = expand(parsed, columns=tuple(map(str, frame.columns)))
             for special in expansion.specials:
-                if special.kind not in SMOOTHS and not is_special(special):
+                if special.kind not in (*SMOOTHS, "gp") and not is_special(special):
                     # Not built is told before a column.
                     special_term_factory(special, parsed.source)
             if parsed is part.main:

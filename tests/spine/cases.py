@@ -88,6 +88,11 @@ CASES = (
          options={"sigma2": "sigma1", "theta1": 1, "theta2": 3}),
     Case("smooths", "y ~ f + s(x, k = 6) + s(z, by = f, k = 5) + (1 | g)",
          ("sigma ~ s(z, k = 5)",)),
+    Case("processes", "y ~ f + gp(x, z, by = f, iso = FALSE, k = 3) + gp(x1, k = 5)",
+         ("sigma ~ gp(z, by = x, k = 4, gr = FALSE, cov = \"matern52\")",)),
+    Case("exact_processes", "count ~ gp(x, by = f, cmc = FALSE, cov = \"exponential\")"
+         " + gp(z, x1, iso = FALSE, cov = \"matern32\")",
+         ("shape ~ gp(x, by = z, cov = \"matern32\", gr = FALSE)",), family="negbinomial"),
     Case("tensor", "count ~ t2(x, z, k = 4) + s(g, bs = \"re\")", family="poisson"),
     Case("factor_smooth", "y ~ s(x, h, bs = \"fs\", k = 5) + s(z, k = 4, fx = TRUE)"),
     Case("monotonic", 'y ~ mo(rating) * f + mo(score, id = "q") + (mo(rating) | g)',

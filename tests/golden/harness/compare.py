@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,19 @@ _BOOKKEEPING = re.compile(
 )
 # The basis of a smooth is known up to the sign of each column.
 _SIGN_FREE = re.compile(r"(Zs|Xs)(_.*)?$")
+
+
+_LOOSEST: ContextVar[float] = ContextVar("loosest", default=0.0)
+
+
+@contextmanager
+def no_closer_than(relative: float) -> Iterator[None]:
+    """Inside, no comparison of `difference` asks for more than this."""
+    token = _LOOSEST.set(relative)
+    try:
+        yield
+    finally:
+        _LOOSEST.reset(token)
 
 
 def number(value: Any) -> float:
@@ -58,6 +73,7 @@ def close(ours: Any, recorded: Any, relative: float, scale: float = 1.0) -> np.n
 
 def difference(name: str, ours: Any, recorded: Any, relative: float, scale: float = 1.0) -> str:
     """One line that shows the worst element, or an empty string when all are close."""
+    relative = max(relative, _LOOSEST.get())
     a, b = np.asarray(ours, dtype=float), np.asarray(recorded, dtype=float)
     if a.shape != b.shape:
         return f"{name}: shape {a.shape}, recorded {b.shape}"
