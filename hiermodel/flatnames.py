@@ -31,7 +31,9 @@ _CLASS_ORDER = (
 )  # fmt: skip
 _LAST = ("prior", "lprior", "lp")
 #: Classes that a summary leaves out: single group-level effects, and what other variables imply.
-NOT_MAIN = ("r", "s", "zgp", "rcar", "Ymi", "Yl", "Xme", "lprior", "prior", "lp", "Intercept")
+NOT_MAIN = (
+    "r", "s", "zgp", "rcar", "err", "Ymi", "Yl", "Xme", "lprior", "prior", "lp", "Intercept"
+)
 
 
 class FlatName(NamedTuple):
@@ -225,6 +227,7 @@ _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]
     "df": _degrees,
     "sbhaz": _baseline_weights,
     "rescor": _residual_correlations,
+    "cortime": _residual_correlations,
     "lncor": _residual_correlations,
 }
 

@@ -198,7 +198,6 @@ CASES = (
     Bad("unknown addition", F, lambda: model("y | wieghts(w) ~ x")),
     Bad("unknown argument of gr", F, lambda: model("y ~ (1 | gr(g, bye = side))")),
     Bad("group-level term without a coefficient", F, lambda: model("y ~ x + (0 | g)")),
-    Bad("term that is not built yet", F, lambda: model("y ~ x + ar(p = 1)")),
     Bad("process of a factor", F, lambda: model("y ~ gp(f)")),
     Bad("process without a covariate", F, lambda: model("y ~ gp(k = 5)")),
     Bad("process times a column", F, lambda: model("y ~ gp(x):z")),
