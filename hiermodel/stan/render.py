@@ -12,9 +12,11 @@ import jinja2
 
 from hiermodel.families.base import FunctionTemplate, FunctionText
 from hiermodel.nonlinear import NonlinearPredictor
+from hiermodel.predictors import Predictor
 from hiermodel.stan.threads import PartialSum, arguments_of, check_threads, partial_sum
 from hiermodel.stan.variables import Block, Var
 from hiermodel.stanvars import code_at
+from hiermodel.terms.group import GroupView
 
 if TYPE_CHECKING:
     from hiermodel.collapse import CollapsedModel
@@ -97,7 +99,7 @@ def render(model: Model) -> StanProgram:
         sums = tuple(_partial_sums(model))
         functions += tuple(one.function for one in sums)
         transformed += [one.sequence for one in sums]
-        effects = _filled(_group_effects(model))
+        effects = _filled(_effects(model))
         likelihood = (*effects, *(one.call for one in sums))
     return StanProgram(
         title=model.title,
@@ -222,9 +224,14 @@ def _latent_variables(model: Model) -> Iterable[str]:
         yield _macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor)
 
 
-def _group_effects(model: Model) -> Iterable[str]:
+def _effects(model: Model) -> Iterable[str]:
+    """What predictors read by level, or by point: computed once."""
     for block in model.groups:
         yield _macro("terms/group.stan.jinja", "effects", model, block)
+    for predictor in model.predictors:
+        for term in predictor.terms:
+            if isinstance(predictor, Predictor) and not isinstance(term, GroupView):
+                yield _macro(f"terms/{term.template}", "effects", model, term)
 
 
 def _partial_sums(model: Model) -> Iterable[PartialSum]:
@@ -244,7 +251,7 @@ def _partial_sums(model: Model) -> Iterable[PartialSum]:
 
 
 def _likelihood_parts(model: Model) -> Iterable[str]:
-    yield from _group_effects(model)
+    yield from _effects(model)
     for sub in model.parts:
         yield from _submodel_parts(model, sub)
     if model.rescor is not None:
