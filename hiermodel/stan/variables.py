@@ -82,12 +82,14 @@ class PriorTarget:
     `elements` has one entry per element of a vector (per row of a matrix: ``sd_1`` with a
     `by` factor), or exactly one entry when one prior serves the whole variable (scalars,
     ``L_1``, ``udf``-free containers). `length` is the number of entries of a simplex, whose
-    one prior has a concentration for each.
+    one prior has a concentration for each. `labels` are what users call the entries of a variable
+    whose one element stands for all of them.
     """
 
     cls: str
     elements: tuple[PriorElement, ...]
     length: int = 0
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

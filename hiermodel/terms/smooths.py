@@ -189,12 +189,13 @@ class SmoothTerm:
                     comment="standardised coefficients")
                 for j in range(1, count + 1)
             ]  # fmt: skip
+            labels = tuple(f"{one.short}_{j}" for j in range(1, count + 1))
             element = PriorElement(
                 one.text, "", scope.resp, scope.dpar, scope.nlpar, self.default_sds
             )
             out.append(
                 Var(f"sds{tail}", "vector", (f"nb{tail}",), block=Block.PARAMETERS, lower="0",
-                    prior=PriorTarget("sds", (element,)),
+                    prior=PriorTarget("sds", (element,), labels=labels),
                     comment=f"standard deviations of {one.text}")
             )  # fmt: skip
         return tuple(out)
