@@ -139,7 +139,7 @@ def conditional_smooths(
         In surfaces: leave out grid points that are farther than this from all observed rows, on
         the unit square; none by default.
     ndraws : int, optional
-        Use fewer draws, evenly spread.
+        Use fewer draws, evenly spread; with `spaghetti` so many lines.
 
     Returns
     -------
@@ -182,7 +182,9 @@ def conditional_smooths(
         over = axes[one.name]
         assert over is not None
         points = resolution or (SURFACE_POINTS if over.surface else LINE_POINTS)
-        effect = _effect(fit, one, over, given, points, probs, robust, ndraws)
+        # Single lines are some of the draws; what they lie around is of all.
+        used = None if spaghetti else ndraws
+        effect = _effect(fit, one, over, given, points, probs, robust, used)
         frame, draws = effect[0].frame, effect[1]
         lines = None
         if spaghetti and not over.surface and not over.variables[0].is_factor:
