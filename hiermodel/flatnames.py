@@ -26,13 +26,13 @@ SAMPLE_DIMS = ("chain", "draw")
 _CLASS_ORDER = (
     "b_Intercept", "b", "bs", "bsp", "bcs", "ar", "ma", "sderr", "lagsar", "errorsar", "car",
     "rhocar", "sdcar", "cosy", "cortime", "sd", "cor", "df", "sds", "sdgp", "lscale", "dpar",
-    "hs", "R2D2", "sdb", "lncor", "Intercept", "rescor", "delta", "simo", "r", "s", "zgp",
-    "sbhaz", "Ymi", "Yl", "meanme", "sdme", "corme", "Xme", "hs_local", "R2D2_phi",
+    "hs", "R2D2", "sdb", "sdar", "sdma", "lncor", "Intercept", "rescor", "delta", "simo", "r",
+    "s", "zgp", "sbhaz", "Ymi", "Yl", "meanme", "sdme", "corme", "Xme", "hs_local", "R2D2_phi",
 )  # fmt: skip
 _LAST = ("prior", "lprior", "lp")
 #: Classes that a summary leaves out: single group-level effects, and what other variables imply.
-NOT_MAIN = ("r", "s", "Ymi", "Yl", "Xme", "sdb", "hs_local", "R2D2_phi", "lprior", "prior", "lp",
-            "Intercept")  # fmt: skip
+NOT_MAIN = ("r", "s", "Ymi", "Yl", "Xme", "sdb", "sdar", "sdma", "hs_local", "R2D2_phi",
+            "lprior", "prior", "lp", "Intercept")  # fmt: skip
 
 
 class FlatName(NamedTuple):

@@ -346,7 +346,7 @@ class Model:
         for one in self.resolved_priors.shown:
             attrs = {"cls": one.cls, "group": "", "dpar": one.key.dpar, "resp": one.key.resp,
                      "nlpar": one.key.nlpar}  # fmt: skip
-            dim = f"{one.name}_{'coef' if one.cls == 'sdb' else 'scale'}"
+            dim = f"{one.name}_{'coef' if one.cls.startswith('sd') else 'scale'}"
             named = {} if one.labels is None else {dim: one.labels}
             out.append(Labelled(one.name, full[one.name], tuple(named), named, attrs))
         # The log prior, then its parts with a tag.

@@ -186,12 +186,12 @@ def _shared(
     labels: list[str] = []
     for var in members:
         assert var.prior is not None
-        shape = tuple(facts.sizes[name] for name in var.size)
+        shape = tuple(int(n) if n.isdigit() else facts.sizes[n] for n in var.size)
         names = _labels(var, int(np.prod(shape)))
         share, size = _slice(f"scales{suffix}", before, var)
         declared = replace(var, block=Block.TRANSFORMED_PARAMETERS, prior=None)
         first = len(labels)
-        labels += [f"{_shown_stem(var)}_{label}" if label else var.name for label in names]
+        labels += [_flat_name(var, label) for label in names]
         before += [size]
         if var.prior.cls not in _COEFFICIENTS:
             line = f"{var.name} = {share};"
@@ -211,7 +211,8 @@ def _shared(
         ]
         unscaled.append(f"target += std_normal_{lpdf}({z.name} |);")
         replaced[var.name] = z
-        shown.append(Shown(sd.name, "sdb", key, tuple(names)))
+        cls = "sdb" if var.prior.cls == "b" else f"sd{var.prior.cls}"
+        shown.append(Shown(sd.name, cls, key, tuple(names)))
     if isinstance(prior, Horseshoe):
         rows = facts.rows.get(resp, 0)
         parts = horseshoe_program(prior, suffix, sigma, lpdf, rows, labels, key, found[key])
@@ -257,15 +258,22 @@ def _labels(var: Var, count: int) -> list[str]:
         ]
     if len(coefs) == count and all(coefs):
         return coefs
+    if not any(coefs):
+        return [str(k) for k in range(1, count + 1)]
+    # Of a matrix the rows have a coefficient, and the columns are levels.
     each = count // len(coefs)
-    return [f"{coef or var.name}{k}" for k in range(1, each + 1) for coef in coefs]
+    return [f"{coef}[{k}]" for k in range(1, each + 1) for coef in coefs]
 
 
-def _shown_stem(var: Var) -> str:
-    """``b``, ``bsp_sigma``, ``sd_subject_``: what stands before the labels."""
+def _flat_name(var: Var, label: str) -> str:
+    """``b_x``, ``bsp_sigma_mox``, ``sd_subject__days``, ``ar[1]``."""
     assert var.prior is not None
     first = var.prior.elements[0]
+    if not label:
+        return var.name
+    if not first.coef:
+        return f"{var.name}[{label}]"
     if var.prior.cls == "sd":
-        return f"sd_{first.group}_"
+        return f"sd_{first.group}__{label}"
     scope = [p for p in (first.dpar, first.resp, first.nlpar) if p]
-    return "_".join([_stem(var).replace("bQ", "b"), *scope])
+    return "_".join([_stem(var).replace("bQ", "b"), *scope, label])

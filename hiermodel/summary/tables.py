@@ -398,7 +398,8 @@ def main_names(posterior: xr.Dataset) -> list[str]:
     Left out are group-level effects, the log prior, the scales of horseshoe and R2D2 priors, and
     the intercepts of centred designs where the intercept on the original scale is there.
     """
-    hidden = ("r", "lprior", "prior", "lp", "Intercept", "sdb", "hs_local", "R2D2_phi")
+    hidden = ("r", "lprior", "prior", "lp", "Intercept", "sdb", "sdar", "sdma", "hs_local",
+              "R2D2_phi")
     shown = [
         str(v)
         for v in posterior.data_vars
