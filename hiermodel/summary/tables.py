@@ -395,12 +395,14 @@ def ngroups(posterior: xr.Dataset) -> dict[str, int]:
 def main_names(posterior: xr.Dataset) -> list[str]:
     """Return the flat names that a summary or a default plot shows.
 
-    Left out are group-level effects, the log prior, and the intercepts of centred designs
-    where the intercept on the original scale is there.
+    Left out are group-level effects, the log prior, the scales of horseshoe and R2D2 priors, and
+    the intercepts of centred designs where the intercept on the original scale is there.
     """
+    hidden = ("r", "lprior", "prior", "lp", "Intercept", "sdb", "sdar", "sdma", "hs_local",
+              "R2D2_phi")
     shown = [
         str(v)
         for v in posterior.data_vars
-        if variable_class(posterior[v]) not in ("r", "lprior", "prior", "lp", "Intercept")
+        if variable_class(posterior[v]) not in hidden
     ]
     return [entry.name for entry in flat_names(posterior, shown)]
