@@ -42,6 +42,7 @@ class Quantity:
 
     type: str = "response"
     dpar: str | None = None
+    nlpar: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what there is not."""
@@ -50,16 +51,23 @@ class Quantity:
                 f"type must be one of {', '.join(TYPES)}, not {self.type!r}"
                 f"{did_you_mean(str(self.type), TYPES)}"
             )
-        if self.type == "predict" and self.dpar is not None:
+        if self.dpar is not None and self.nlpar is not None:
             raise ArgumentError(
-                "type='predict' draws responses; leave out dpar=, or ask for its expectation "
+                "dpar= and nlpar= are different parameters: a parameter of a non-linear formula is "
+                "nlpar= alone"
+            )
+        given = "dpar" if self.dpar is not None else "nlpar" if self.nlpar is not None else ""
+        if self.type == "predict" and given:
+            raise ArgumentError(
+                f"type='predict' draws responses; leave out {given}=, or ask for its expectation "
                 "with type='response'"
             )
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Roles of addition terms that it reads."""
-        return EXPECTATION_ROLES if self.type != "link" and self.dpar is None else ()
+        of_response = self.dpar is None and self.nlpar is None
+        return EXPECTATION_ROLES if self.type != "link" and of_response else ()
 
 
 @dataclass(eq=False)
@@ -300,7 +308,10 @@ class Values:
         )
 
     def _evaluate(self, prediction: Prediction) -> Array:
-        kind, dpar = self.quantity.type, self.quantity.dpar
+        kind, dpar, nlpar = self.quantity.type, self.quantity.dpar, self.quantity.nlpar
+        if nlpar is not None:
+            # Its formula has no link.
+            return predict.linpred(prediction, nlpar=nlpar)
         if kind == "link":
             return predict.linpred(prediction, dpar)
         if kind == "predict":
@@ -325,6 +336,10 @@ class Values:
     def inverse_link(self) -> Callable[[Array], Array]:
         """The inverse link of the parameter that ``type="link"`` is about."""
         part, dpar = self.fit.model.part, self.quantity.dpar
+        if self.quantity.nlpar is not None:
+            raise ArgumentError(
+                f"transform='inverse_link': the formula of {self.quantity.nlpar!r} has no link"
+            )
         for predictor in part.predictors:
             own = predictor.param and dpar in (None, predictor.scope.dpar or predictor.param)
             if own and not predictor.on_link_scale:
