@@ -12,7 +12,7 @@ from hiermodel.verbs.base import Verbs
 if TYPE_CHECKING:
     import xarray as xr
 
-    from hiermodel.criticism import Elpd, GroupElpd, MarginalLikelihood
+    from hiermodel.criticism import Elpd, GroupElpd, MarginalLikelihood, PPCheck
 
 
 class Criticism(Verbs):
@@ -333,24 +333,62 @@ class Criticism(Verbs):
         return bridge_sampler(self._one(), maxiter=maxiter, seed=seed)
 
     def pp_check(
-        self, type: str | None = None, *, resp: str | None = None, **options: Any
+        self,
+        type: str | None = None,
+        ndraws: int | None = None,
+        *,
+        resp: str | None = None,
+        **options: Any,
     ) -> Any:
         """Compare the data with draws from the posterior predictive distribution.
 
         Parameters
         ----------
         type : str, optional
-            ``"dens_overlay"``, ``"bars"``, ``"stat"``, ``"intervals"``, ...; chosen by the
-            family when not given. See `hiermodel.criticism.pp_check`.
+            ``"dens_overlay"``, ``"bars"``, ``"stat"``, ``"loo_pit_ecdf"``, ``"km_overlay"``, ...;
+            chosen by the response when not given. See `hiermodel.criticism.pp_check`.
+        ndraws : int, optional
+            Number of replications.
         resp : str, optional
             Which of several responses.
         **options
-            ``ndraws``, ``group``, ``stat``, ``x``, ``ax``, ``seed``, ``figsize``.
+            ``prefix``, ``group``, ``x``, ``stat``, ``newdata``, ``re_formula``,
+            ``allow_new_levels``, ``sample_new_levels``, ``seed``, ``ax``, ``figsize``.
 
         Returns
         -------
-        Axes
+        Axes, or list of Axes
+            A list for groups and for panels of single replications.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> fit = hm.fit("mpg ~ wt", hm.datasets.load("mtcars"), chains=2, draws=500, seed=1,
+        ...              progress=False)
+        >>> fit.pp_check("stat", stat="sd", seed=1).get_xlabel()
+        'sd(mpg)'
         """
         from hiermodel.criticism import pp_check
 
-        return pp_check(self._one(resp), type, **options)
+        return pp_check(self._one(resp), type, ndraws, **options)
+
+    def pp_check_data(
+        self,
+        type: str | None = None,
+        ndraws: int | None = None,
+        *,
+        resp: str | None = None,
+        **options: Any,
+    ) -> PPCheck:
+        """What `pp_check` draws, as numbers.
+
+        Parameters are those of `pp_check`, without ``ax`` and ``figsize``.
+
+        Returns
+        -------
+        PPCheck
+            Its ``table`` holds the numbers; see `hiermodel.criticism.PPCheck`.
+        """
+        from hiermodel.criticism import pp_check_data
+
+        return pp_check_data(self._one(resp), type, ndraws, **options)
