@@ -32,6 +32,8 @@ _CHUNK_BYTES = 2 * 2**20
 _INTEGRATED = 12
 # Rows and draws by which the quadrature is chosen.
 _TRIAL_ROWS, _TRIAL_DRAWS = 100, 12
+# Rows among which the widest are looked for, where designs are draws.
+_WIDEST_ROWS = 400
 # Where classes of draws end, as shares of all draws by how much their clusters differ.
 _CLASSES = (0.0, 0.5, 0.9, 0.99, 1.0)
 
@@ -118,7 +120,6 @@ class Values:
             part, factors(self.fit, self.posterior), self.modes, seed, self.allow_new_levels,
             self.sample_new_levels,
         )
-        self.clusters.check_integrable()
         self._varying = integrate.varying(self.clusters)
         family = part.family
         if self.quantity.type == "predict":
@@ -217,7 +218,7 @@ class Values:
         """
         prediction = self._bind(frame)
         if self._varying:
-            found = integrate.sources(self.clusters, frame)
+            found = integrate.sources(self.clusters, frame, prediction)
             if not self.rules:
                 self.choose_rule(frame)
             values = self._integrated(prediction, found)
@@ -235,12 +236,21 @@ class Values:
         """Positions of the rows whose linear predictors vary most over clusters."""
         at = np.unique(np.linspace(0, self.size - 1, _TRIAL_DRAWS).round().astype(int))
         few = replace(self.clusters, factors=tuple(f.some(at) for f in self.clusters.factors))
+        # Designs that are draws are costly, so that some of the rows stand for all.
+        places, prediction = np.arange(len(frame)), None
+        if integrate.reads_draws(few):
+            count = min(_WIDEST_ROWS, len(frame))
+            places = np.unique(np.linspace(0, len(frame) - 1, count).round().astype(int))
+        rows = frame.iloc[places].reset_index(drop=True)
+        if integrate.reads_draws(few):
+            prediction, _ = _some(self._bind(rows), [], at)
         total: dict[int, Array] = {}
-        for source in integrate.sources(few, frame):
+        for source in integrate.sources(few, rows, prediction):
             for (p, q), covariance in source.covariance.items():
                 if p == q:
-                    total[p] = total.get(p, np.zeros(len(frame))) + covariance.mean(axis=0)
-        return np.unique([int(variance.argmax()) for variance in total.values()]).astype(int)
+                    total[p] = total.get(p, np.zeros(len(rows))) + covariance.mean(axis=0)
+        widest = [places[int(variance.argmax())] for variance in total.values()]
+        return np.unique(widest).astype(int)
 
     def choose_rule(self, frame: pd.DataFrame) -> None:
         """Choose the quadrature by a few rows and draws, once for all rows.
@@ -252,7 +262,7 @@ class Values:
         places = np.unique(np.linspace(0, len(frame) - 1, _TRIAL_ROWS).round().astype(int))
         rows = frame.iloc[places].reset_index(drop=True)
         prediction = self._bind(rows)
-        found = integrate.sources(self.clusters, rows)
+        found = integrate.sources(self.clusters, rows, prediction)
         heavy = sum(source.df is not None for source in found)
         spread = np.zeros(self.size)
         for source in found:
