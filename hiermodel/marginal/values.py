@@ -18,6 +18,7 @@ from hiermodel.marginal import integrate
 from hiermodel.marginal.groups import Clusters, factors
 from hiermodel.marginal.quadrature import Rule, choose_rule
 from hiermodel.predictions import thinned
+from hiermodel.predictors import Predictor
 from hiermodel.prepare import EXPECTATION_ROLES, Prediction, PredictionOptions, prepare
 from hiermodel.terms.base import Array
 from hiermodel.terms.group import GroupView
@@ -34,6 +35,8 @@ _INTEGRATED = 12
 _TRIAL_ROWS, _TRIAL_DRAWS = 100, 12
 # Rows among which the widest are looked for, where designs are draws.
 _WIDEST_ROWS = 400
+# Rows are looked at once where at most this share of them is different.
+_ALIKE = 0.7
 # Where classes of draws end, as shares of all draws by how much their clusters differ.
 _CLASSES = (0.0, 0.5, 0.9, 0.99, 1.0)
 
@@ -216,6 +219,10 @@ class Values:
         DataError
             For rows whose value is not a number.
         """
+        same = self._alike(frame)
+        if same is not None:
+            first, place = same
+            return np.asarray(self(frame.iloc[first].reset_index(drop=True))[:, place])
         prediction = self._bind(frame)
         if self._varying:
             found = integrate.sources(self.clusters, frame, prediction)
@@ -231,6 +238,32 @@ class Values:
             shown = ", ".join(f"{k} = {v}" for k, v in frame.iloc[row].items())
             raise DataError(f"the model gives no number for the row {shown}")
         return values
+
+    def _alike(self, frame: pd.DataFrame) -> tuple[Array, Array] | None:
+        """First of the rows that are alike in all that the integral reads, and each row's place.
+
+        Designs have few different rows, and an integral is many evaluations. None where it is not
+        worth it, or where rows are not what their columns say: true values of covariates.
+        """
+        part = self.fit.model.part
+        linear = [p for p in part.predictors if isinstance(p, Predictor)]
+        special = any(p.special_effects is not None for p in linear)
+        if not self._varying or special or part.own_data:
+            return None
+        # Whether the members of a row are the same cluster is in its columns too.
+        members = [
+            name for factor in self.clusters.factors for owner in factor.owners
+            if owner.grouping.multi for member in owner.grouping.members for name in member
+        ]
+        read = dict.fromkeys([*self.needed(), *members])
+        names = [name for name in read if name in frame.columns]
+        if not names:
+            place = np.zeros(len(frame), dtype=int)
+        else:
+            groups = frame[names].groupby(names, sort=False, observed=True, dropna=False)
+            place = groups.ngroup().to_numpy()
+        found, first = np.unique(place, return_index=True)
+        return (first, place) if len(found) <= _ALIKE * len(frame) else None
 
     def widest(self, frame: pd.DataFrame) -> Array:
         """Positions of the rows whose linear predictors vary most over clusters."""

@@ -10,6 +10,7 @@ from scipy import integrate, special, stats
 import hiermodel as hm
 from hiermodel.errors import ArgumentError, DataError, HiermodelError
 from hiermodel.marginal.quadrature import mixing, nodes, student
+from hiermodel.marginal.values import Values
 
 from .posteriors import CHAINS, DRAWS, draws, fit_of, reaction_data
 
@@ -300,6 +301,30 @@ def test_what_cannot_be_integrated_is_refused(logistic) -> None:
         logistic.predictions(groups="integratd")
     with pytest.raises(ArgumentError, match="groups='new' it is drawn"):
         logistic.predictions(groups="integrated", type="predict")
+
+
+def test_rows_that_are_alike_are_integrated_once(logistic, monkeypatch) -> None:
+    single = of(logistic, ROWS, "integrated")
+    order = np.random.default_rng(3).integers(0, 3, 60)
+    seen: list[int] = []
+    bind = Values._bind
+
+    def counted(self: Values, frame: pd.DataFrame) -> object:
+        seen.append(len(frame))
+        return bind(self, frame)
+
+    monkeypatch.setattr(Values, "_bind", counted)
+    many = ROWS.iloc[order].reset_index(drop=True).assign(other=range(60))
+    np.testing.assert_allclose(of(logistic, many, "integrated"), single[:, order], rtol=1e-9)
+    assert seen[-1] == 3
+    # Rows of a multi-membership term differ by which of their members are the same.
+    fit = fit_of("n ~ 1 + (1 | mm(g, h))", "poisson",
+                 reaction_data().assign(h=np.tile(["b", "c", "d", "a"], 10)))
+    rows = pd.DataFrame({"g": ["a", "a"], "h": ["a", "b"]})
+    two = of(fit, rows, "integrated")
+    assert (two[:, 0] > two[:, 1]).all()
+    twenty = of(fit, rows.iloc[[0, 1] * 10].reset_index(drop=True), "integrated")
+    np.testing.assert_allclose(twenty, np.tile(two, 10), rtol=1e-9)
 
 
 def test_category_specific_effects_against_simulation() -> None:
