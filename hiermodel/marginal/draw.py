@@ -37,8 +37,8 @@ _EFFECT = "term: contrast"
 _MOST_COLOURS, _MOST_PANELS, _MOST_ROWS = 10, 30, 80
 # From as many different numbers on they are joined by a line.
 _LINE = 3
-# Inches for each of many levels, or of rows below each other.
-_LEVEL, _ROW = 0.26, 0.3
+# Levels side by side at most, inches for each row below others, and for all of them.
+_MOST_LEVELS, _ROW, _TALLEST = 20, 0.24, 14.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,8 @@ def picture(table: pd.DataFrame, about: About, by: Any) -> Picture:
     if x is None:
         rows = [c for c in (*what, *facets) if c] or [c for c in ("rowid",) if c in frame]
         data["panel"] = ""
-        data["x"] = row_names(frame[rows].map(_text)) if rows else [about.subject] * len(frame)
+        texts = pd.DataFrame({name: _texts(frame, [name], about) for name in rows})
+        data["x"] = row_names(texts) if rows else [about.subject] * len(frame)
     else:
         data["x"] = frame[x].astype(float) if is_line else [_text(v) for v in frame[x]]
     ends = _ends(frame)
@@ -229,33 +230,46 @@ def draw_table(
     shown = picture(table, about, by)
     parts = list(shown.data.groupby("panel", sort=False))
     levels = [] if shown.is_line else list(dict.fromkeys(shown.data["x"]))
-    size = (4.6, 3.5)
-    if shown.x is None:
-        size = (5.5, max(1.7, 0.9 + _ROW * len(shown.data)))
-    elif not shown.is_line:
-        size = (max(size[0], 1.2 + _LEVEL * len(levels)), size[1])
+    # Names of many levels stand below each other, as do rows that no column tells apart.
+    lying = not shown.is_line and (shown.x is None or len(levels) > _MOST_LEVELS)
+    places = np.arange(len(shown.data)) if shown.x is None else np.arange(len(levels))
+    size = (5.5, float(np.clip(0.9 + _ROW * len(places), 1.7, _TALLEST))) if lying else (4.6, 3.5)
     axes = panel_axes(len(parts), ax, ncols, figsize, size)
     names = list(dict.fromkeys(shown.data["colour"]))
     tones = colours(len(names), shown.ordered)
     for (title, part), one in zip(parts, axes, strict=True):
-        _references(one, about, across=shown.x is None)
-        if shown.x is None:
-            _rows(one, part, shown.label, tones[0])
-            continue
+        _references(one, about, across=lying)
         for k, name in enumerate(names):
             own = part[part["colour"] == name]
-            if len(own):
-                _series(one, own, shown, levels, name, tones[k], k, len(names))
+            if shown.is_line:
+                line(one, own["x"], own["Estimate"], _bounds(own), name, tones[k], k)
+                continue
+            at = places if shown.x is None else np.array([levels.index(v) for v in own["x"]])
+            moved = at + beside(k, len(names))
+            bars(one, moved, own["Estimate"], _bounds(own), name, tones[k], k, across=lying)
+        if lying:
+            labels = list(part["x"]) if shown.x is None else levels
+            _rows(one, labels, shown.label, str(shown.x or ""), str(title))
+            continue
         if not shown.is_line:
             tick_levels(one, levels)
         dress(one, str(shown.x), shown.label, str(title))
     if len(names) > 1:
         legend_beside(axes[-1], str(shown.colour))
     if len(axes) > 1 and shown.alike:
-        ends = np.array([one.get_ylim() for one in axes])
-        for one in axes:
-            one.set_ylim(ends.min(), ends.max())
+        _share(axes, "x" if lying else "y")
     return axes
+
+
+def _bounds(own: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    return own.iloc[:, -2], own.iloc[:, -1]
+
+
+def _share(axes: Sequence[Axes], which: str) -> None:
+    """Give all panels the same ends."""
+    ends = np.array([getattr(one, f"get_{which}lim")() for one in axes])
+    for one in axes:
+        getattr(one, f"set_{which}lim")(ends.min(), ends.max())
 
 
 def _references(ax: Axes, about: About, across: bool) -> None:
@@ -266,25 +280,10 @@ def _references(ax: Axes, about: About, across: bool) -> None:
         (ax.axvline if across else ax.axhline)(about.null, color="0.6", lw=0.9, zorder=-1)
 
 
-def _series(
-    ax: Axes, own: pd.DataFrame, shown: Picture, levels: list[str], name: str, tone: Any,
-    k: int, n: int,
-) -> None:
-    ends = own.iloc[:, -2], own.iloc[:, -1]
-    if shown.is_line:
-        line(ax, own["x"], own["Estimate"], ends, name, tone, k)
-    else:
-        x = np.array([levels.index(v) for v in own["x"]]) + beside(k, n)
-        bars(ax, x, own["Estimate"], ends, name, tone, k)
-
-
-def _rows(ax: Axes, part: pd.DataFrame, label: str, tone: Any) -> None:
-    """Estimates below each other, the first one highest."""
-    places = np.arange(len(part))[::-1]
-    bars(ax, places, part["Estimate"], (part.iloc[:, -2], part.iloc[:, -1]), "", tone, 0,
-         across=True)
-    dress(ax, label, "", "")
-    ax.set_yticks(places, list(part["x"]))
-    ax.set_ylim(-0.7, len(part) - 0.3)
+def _rows(ax: Axes, labels: Sequence[str], x: str, y: str, title: str) -> None:
+    """Name rows below each other, the first one highest."""
+    dress(ax, x, y, title)
+    ax.set_yticks(range(len(labels)), labels, fontsize=8 if len(labels) > 30 else 10)
+    ax.set_ylim(len(labels) - 0.3, -0.7)
     ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)

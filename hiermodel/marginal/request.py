@@ -220,13 +220,22 @@ class Request:
             by = [c for c in known if c in out and c not in keys and _varies(out[c])]
             shown += by[:_SHOWN_COLUMNS]
         about = About(
-            title, self.note(), self.subject(), tuple(by), self._numbers_among(out),
+            title, self.note(), self._axis(), tuple(by), self._numbers_among(out),
             self._null(), self.summariser.equivalence,
             sorted_by_user=groups is not None or not results,
         )
         return make_table(
             out, about, shown, list(table.columns), draws, self.values.shape, keys
         )
+
+    def _axis(self) -> str:
+        """What a picture shows, with what was done to it."""
+        transform = self.options.transform
+        if transform is None:
+            return self.subject()
+        named = getattr(transform, "__name__", "")
+        name = transform if isinstance(transform, str) else named
+        return f"{name if name.isidentifier() else 'transformed'}({self.subject()})"
 
     def _null(self) -> float | None:
         """What the estimates are where nothing differs, after the transformation."""

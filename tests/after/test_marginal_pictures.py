@@ -108,7 +108,7 @@ def test_comparisons_have_a_line_where_nothing_differs(tooth: hm.Fit) -> None:
     table = tooth.avg_comparisons("supp", by="dose", comparison="lnratio", transform="exp")
     (ax,) = table.plot()
     assert ax.lines[0].get_ydata()[0] == 1.0 and ax.get_xlabel() == "dose"
-    assert ax.get_ylabel() == "len (supp: ln(VC / OJ))"
+    assert ax.get_ylabel() == "exp(len) (supp: ln(VC / OJ))"
     (ax,) = tooth.avg_comparisons("supp", by="dose", comparison=lambda a, b: a * b).plot()
     assert len(ax.lines) == 1  # no line but the estimates: nobody knows what is nothing
     (ax,) = tooth.avg_predictions(by="dose").plot()
@@ -138,7 +138,7 @@ def test_categories_have_the_colour_or_panels(wine: hm.Fit) -> None:
     assert [ax.get_title() for ax in axes] == [f"category {k}" for k in range(1, 6)]
     assert list(bars_of(axes[0])) == ["no", "yes"]
     (ax,) = wine.avg_comparisons("temp").plot()
-    assert [t.get_text() for t in ax.get_yticklabels()] == [str(k) for k in range(1, 6)]
+    assert [t.get_text() for t in ax.get_yticklabels()] == [f"category {k}" for k in range(1, 6)]
 
 
 def test_levels_written_as_numbers_are_no_line() -> None:
@@ -148,8 +148,25 @@ def test_levels_written_as_numbers_are_no_line() -> None:
     assert len(bars_of(ax)) == 1
     (ax,) = fit.avg_predictions(by="subject").plot()
     assert bars_of(ax)[""][0].tolist() == list(range(18))
+    assert [t.get_text() for t in ax.get_xticklabels()][:2] == ["308", "309"]
     axes = fit.predictions().plot()  # 18 subjects are too many colours, but not too many panels
     assert len(axes) == 18 and axes[0].get_title() == "308"
+
+
+def test_many_levels_stand_below_each_other() -> None:
+    data = hm.datasets.load("radon")
+    fit = hm.fit("log_radon ~ floor + (1 | county)", data, **SMALL)
+    table = fit.avg_predictions(by=["county"])
+    (ax,) = table.plot()
+    assert ax.get_xlabel() == "log_radon" and ax.get_ylabel() == "county"
+    assert [t.get_text() for t in ax.get_yticklabels()] == table["county"].tolist()
+    (made,) = ax.containers
+    np.testing.assert_allclose(made.lines[0].get_xdata(), table["Estimate"])
+    segments = np.array(made.lines[2][0].get_segments())
+    np.testing.assert_allclose(segments[:, 1, 0], table["Q97.5"])
+    assert ax.get_ylim()[0] > ax.get_ylim()[1] and ax.figure.get_size_inches()[1] <= 14
+    axes = fit.avg_predictions(by=["county", "floor"]).plot(["county", None, "floor"])
+    assert len(axes) == 2 and axes[0].get_xlim() == axes[1].get_xlim()
 
 
 def test_axes_of_ones_own(tooth: hm.Fit) -> None:
