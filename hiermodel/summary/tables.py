@@ -194,12 +194,22 @@ def coef(
     >>> float(coef(xr.Dataset({"b": b, "r_g": r}))["g"].loc[("a", "x"), "Estimate"])
     2.0
     """
-    names, fixed = population_draws(posterior)
     tables = {
-        group: _group_table(_level_coefs(effects, names, fixed, rising), probs, robust)
-        for group, effects in group_draws(posterior).items()
+        group: _group_table(draws, probs, robust)
+        for group, draws in coef_draws(posterior, rising).items()
     }
     return GroupTables(tables, "Coefficients per level")
+
+
+def coef_draws(
+    posterior: xr.Dataset, rising: Collection[str] = ()
+) -> dict[str, xr.DataArray]:
+    """Return the draws behind `coef`, grouping factor -> (sample, level, coef)."""
+    names, fixed = population_draws(posterior)
+    return {
+        group: _level_coefs(effects, names, fixed, rising)
+        for group, effects in group_draws(posterior).items()
+    }
 
 
 def _level_coefs(
