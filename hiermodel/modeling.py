@@ -116,7 +116,7 @@ class Model:
                 }
                 groups = tuple(g for g in self.groups if g.index in held)
                 return replace(self, parts=(part,), groups=groups, rescor=None)
-        known = [part.name for part in self.parts]
+        known = [part.name or part.response.name for part in self.parts]
         raise FormulaError(
             f"the model has no response {resp!r}{did_you_mean(str(resp), known)}; its responses "
             f"are {', '.join(known)}"

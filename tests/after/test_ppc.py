@@ -219,6 +219,8 @@ def test_x_places_the_intervals(fit) -> None:
         ({"type": "violin_groupd"}, "did you mean 'violin_grouped'"),
         ({"type": "dots", "group": "g"}, "cannot be grouped"),
         ({"type": "scatter", "group": "g", "ndraws": 20}, "80 panels.*ndraws=18"),
+        ({"type": "stat", "stat": np.sort}, r"'sort' must give back one number.*shape \(40,\)"),
+        ({"type": "stat", "stat": lambda v: np.inf}, "'<lambda>' of 40 values is not a finite"),
         ({"ndraws": 0}, "whole number of at least 1"),
     ],
 )

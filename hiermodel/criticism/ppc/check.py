@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -174,14 +174,16 @@ def pp_check_data(
         rows.y, yrep, rows.places(x), stats,
         # A stream of its own, so that it is not that of the replications.
         np.random.default_rng(None if seed is None else [seed, 1]),
-        log_weights(fit, name, ndraws) if kind.leaves_out else None,
+        None,
         of_rows.right_censored(fit, rows, name) if kind.censored else None,
         of_rows.entry_times(fit, rows) if kind.censored else None,
     )  # fmt: skip
-    exact = None if kind.censored or prefix == "ppd" else of_rows.exact_rows(fit, rows)
-    if exact is not None:
-        data = data.take(exact)
-        groups = groups.take(exact) if groups else None
+    kept = of_rows.comparable_rows(fit, rows, kind.censored) if prefix == "ppc" else None
+    if kept is not None:
+        data = data.take(kept)
+        groups = groups.take(kept) if groups else None
+    if kind.leaves_out:
+        data = replace(data, log_weights=log_weights(fit, name, ndraws, kept))
     if groups and kind.style in PANELS and len(groups.order) * ndraws > _MOST_PANELS:
         raise DataError(
             f"{len(groups.order)} groups with {ndraws} draws each would be "
@@ -331,7 +333,9 @@ def _draws(fit: Fit, name: str, by_group: bool, ndraws: int | None, n_rows: int)
         if not isinstance(ndraws, Integral) or isinstance(ndraws, bool) or ndraws < 1:
             raise DataError(f"ndraws must be a whole number of at least 1, not {ndraws!r}")
         return min(int(ndraws), total)
-    most = max(100, _MOST_NUMBERS // max(1, n_rows))
+    # Leaving rows out takes log-likelihoods and weights as well, as large as the replications.
+    most = _MOST_NUMBERS // (2 if KINDS[name].leaves_out else 1)
+    most = max(100, most // max(1, n_rows))
     return default_draws(name, by_group, min(most, total))
 
 

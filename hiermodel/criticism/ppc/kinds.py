@@ -155,7 +155,7 @@ def axis_labels(
     name: str, response: str, stats: Sequence[Stat], x: str | None, group: str | None
 ) -> tuple[str, str]:
     """Return the texts at the axes."""
-    texts = [s if isinstance(s, str) else getattr(s, "__name__", "statistic") for s in stats]
+    texts = [overlays.stat_name(s) for s in stats]
     labels = {
         "dens_overlay": (response, "density"),
         "ecdf_overlay": (response, "cumulative proportion"),

@@ -163,7 +163,7 @@ def _violins(panel: Panel) -> None:
                    alpha=float(np.clip(40 / len(data), 0.25, 0.9)), edgecolors="none",
                    label="data" if k == 0 else None, zorder=3)  # fmt: skip
     names = [str(group) for group, _ in groups]
-    tilted = sum(map(len, names)) > 60
+    tilted = sum(len(name) + 2 for name in names) > 60
     ax.set_xticks(range(len(names)), names, rotation=60 if tilted else 0,
                   ha="right" if tilted else "center")
     panel.legend()
