@@ -121,6 +121,8 @@ class Criticism(Verbs):
         folds: Any = None,
         group: Any = None,
         *,
+        joint: str = "obs",
+        Ksub: Any = None,
         resp: str | None = None,
         seed: int | None = None,
         cores: int | None = None,
@@ -140,6 +142,13 @@ class Criticism(Verbs):
             the number of the fold of each row, from 1.
         group : str or sequence, optional
             A column of the model, or a label per row.
+        joint : {"obs", "fold", "group"}
+            Whose log predictive densities are added up: those of single rows, or the joint ones
+            of all rows of a fold, or of the rows of a `group` within a fold. How well a model
+            predicts a whole new group is ``kfold(group="g", joint="group")``.
+        Ksub : int or sequence of int, optional
+            Leave out some of the folds only: as many of them at random, or those with these
+            numbers. The estimate is that of their rows.
         resp : str, optional
             Whose log-likelihood is estimated, of several responses; by default all of a row.
         seed : int, optional
@@ -155,8 +164,9 @@ class Criticism(Verbs):
         Returns
         -------
         Elpd
-            Of kind ``"kfold"``, with ``folds``; the log density of each row is that of the row
-            alone, also when rows are left out together. `hiermodel.compare` takes it.
+            Of kind ``"kfold"``, with ``folds``; with ``joint="obs"`` the log density of each row
+            is that of the row alone, also when rows are left out together. `hiermodel.compare`
+            takes it.
 
         Raises
         ------
@@ -172,6 +182,9 @@ class Criticism(Verbs):
         -----
         SamplingWarning
             When the sampler had problems in some of the fits.
+        HiermodelWarning
+            When rows are impossible without themselves, and when a joint density is the mean of
+            very few draws.
 
         Notes
         -----
@@ -192,8 +205,8 @@ class Criticism(Verbs):
         from hiermodel.refits import kfold
 
         return kfold(
-            self._one(), K, folds, group, resp=resp, seed=seed, cores=cores, save_fits=save_fits,
-            progress=progress,
+            self._one(), K, folds, group, joint=joint, ksub=Ksub, resp=resp, seed=seed,
+            cores=cores, save_fits=save_fits, progress=progress,
         )
 
     def kfold_predict(
@@ -220,7 +233,8 @@ class Criticism(Verbs):
         Returns
         -------
         DataArray
-            Dims (chain, draw, obs), in the order of the rows of this fit.
+            Dims (chain, draw, obs), in the order of the rows of this fit; rows of folds that
+            were not left out (``Ksub``) have no prediction and are missing.
 
         Examples
         --------
