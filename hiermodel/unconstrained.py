@@ -137,8 +137,9 @@ def unconstrained(fit: Predictions, collapsed: bool = False) -> Unconstrained:
 def _density(fit: Predictions, form: Model | CollapsedModel) -> LogDensity:
     """The density of the posterior by the embedded engine, certified if it was not before."""
     engine, facts = get_engine("stanli"), fit.provenance
-    # A certificate is of the form that was sampled, and says nothing about the other one.
+    # A certificate is of the form that was sampled, and says nothing about another one.
     sampled = bool(facts.get("collapsed")) == isinstance(form, CollapsedModel)
+    sampled = sampled and not facts.get("aggregated")
     certified = bool(facts.get("certificate")) and sampled
     known = facts.get("engine") != "cmdstan" and sampled
     if not (known or certified or not_certifiable(fit.model)):
