@@ -14,7 +14,7 @@ from scipy import special
 
 from hiermodel.arguments import flag, probability
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
-from hiermodel.summary.html import page
+from hiermodel.notebook import note_html, page
 from hiermodel.summary.statistics import describe, quantile_name
 from hiermodel.summary.text import body
 from hiermodel.terms.base import Array
@@ -224,8 +224,8 @@ class EffectTable(pd.DataFrame):
         ]
         lines = "".join(f"<tr>{row}</tr>" for row in rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
-        notes = [f'<p class="note">{escape(t)}</p>' for t in (more, getattr(self, "note", "")) if t]
-        return page(getattr(self, "title", ""), [table, *notes])
+        notes = "\n".join([more, getattr(self, "note", "")])
+        return page(getattr(self, "title", ""), [table, note_html(notes)])
 
 
 def _label(value: Any) -> str:

@@ -24,6 +24,7 @@ from hiermodel.criticism.ppc.kinds import (
 from hiermodel.criticism.ppc.loo import log_weights
 from hiermodel.criticism.ppc.replications import Replications, Stat, grouped
 from hiermodel.errors import DataError
+from hiermodel.notebook import note_html, page, words_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _MOST_NUMBERS = 40_000_000
 _FEW_VALUES = 30
 _MOST_PANELS = 72
+_SHOWN = 10
 # What shows of new rows what a check shows of fitted ones; others are all about transforms.
 _WITHOUT_LOO = {"loo_intervals": "intervals", "loo_ribbon": "ribbon"}
 
@@ -81,6 +83,30 @@ class PPCheck:
     def replicated_label(self) -> str:
         """What the legend calls that with which the data are compared."""
         return replicated_label(self.type, self.prefix)
+
+    def _title(self) -> str:
+        what = f"{self.type} of {self.response}, {self.ndraws} draws"
+        by = f", by {self.group}" if self.group else ""
+        return f"Posterior predictive {'check' if self.prefix == 'ppc' else 'draws'}: {what}{by}"
+
+    def _brief(self) -> tuple[pd.DataFrame, str]:
+        left = len(self.table) - _SHOWN
+        return self.table.head(_SHOWN), f"... {left} more rows" if left > 0 else ""
+
+    def __repr__(self) -> str:
+        part, more = self._brief()
+        lines = (self._title(), part.to_string(index=False), more)
+        return "\n".join(line for line in lines if line)
+
+    def _repr_html_(self) -> str:
+        part, more = self._brief()
+        heads = [str(c) for c in part]
+        rows = [[_text(v) for v in row] for row in part.itertuples(index=False)]
+        return page(self._title(), [words_html(rows, heads), note_html(more)])
+
+
+def _text(value: Any) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def default_type(fit: Fit) -> str:
