@@ -92,7 +92,9 @@ def checks(fit: Fit, seed: int) -> Section:
                 "Data and replications drawn from the model: do they look alike?",
             )
         )
-        if not one.model.family.has_categories:
+        # Rows of which only a bound is known have no part in a mean.
+        bounds = "cens" in one.model.response.additions
+        if not (one.model.family.has_categories or bounds):
             parts.append(
                 _drawn(
                     lambda one=one: one.pp_check(  # type: ignore[misc]

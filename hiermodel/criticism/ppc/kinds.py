@@ -159,7 +159,7 @@ def axis_labels(
     labels = {
         "dens_overlay": (response, "density"),
         "ecdf_overlay": (response, "cumulative proportion"),
-        "km_overlay": (response, "proportion without event"),
+        "km_overlay": (response, "survival"),
         "hist": (response, "count"),
         "dens": (response, "density"),
         "dots": (response, ""),
