@@ -189,6 +189,8 @@ def test_given_axes_are_used(fit) -> None:
     assert pp_check(fit, ax=ax, seed=1) is ax
     with pytest.raises(ValueError, match="4 panels, but 1 axes"):
         pp_check(fit, "stat", group="g", ax=ax, seed=1)
+    with pytest.raises(ValueError, match="ax must be axes of matplotlib, not 3"):
+        pp_check(fit, "stat", ax=3, seed=1)
 
 
 def test_settings_of_matplotlib_stay(fit) -> None:
@@ -221,6 +223,9 @@ def test_x_places_the_intervals(fit) -> None:
         ({"type": "scatter", "group": "g", "ndraws": 20}, "80 panels.*ndraws=18"),
         ({"type": "stat", "stat": np.sort}, r"'sort' must give back one number.*shape \(40,\)"),
         ({"type": "stat", "stat": lambda v: np.inf}, "'<lambda>' of 40 values is not a finite"),
+        ({"type": "hist", "x": "x"}, "no use for x='x'; x is for intervals, ribbon"),
+        ({"type": "bars", "stat": "sd"}, "'bars' has no use for stat; stat is for stat, stat_2d"),
+        ({"type": "stat", "stat": ("mean", "sd")}, "takes one statistic"),
         ({"ndraws": 0}, "whole number of at least 1"),
     ],
 )

@@ -17,6 +17,7 @@ from hiermodel.criticism.ppc.kinds import (
     PANELS,
     axis_labels,
     check_numbers,
+    check_options,
     default_draws,
     replicated_label,
     resolve,
@@ -179,6 +180,8 @@ def pp_check_data(
         )
     name, by_group = resolve(type or _default(fit, prefix), group, prefix)
     kind = KINDS[name]
+    stats = _statistics(stat)
+    check_options(name, stats, x)
     nature = fit.model.family.response
     check_numbers(name, fit.response_name, nature if nature in ("nominal", "ordinal") else "")
     if kind.leaves_out and newdata is not None:
@@ -188,7 +191,6 @@ def pp_check_data(
         )
     rows = of_rows.rows_of(fit, newdata, with_data=prefix == "ppc")
     groups = rows.groups(group) if by_group and group is not None else None
-    stats = _statistics(stat)
     ndraws = _draws(fit, name, by_group, ndraws, len(rows))
     replicated = fit.posterior_predict(
         newdata, ndraws=ndraws, seed=seed, re_formula=re_formula,

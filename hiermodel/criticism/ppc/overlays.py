@@ -242,8 +242,6 @@ def stat_freqpoly(data: Replications) -> pd.DataFrame:
 
 def stat_2d(data: Replications) -> pd.DataFrame:
     """Compute two statistics: ``draw``, ``x``, ``value``; draw 0 is the data."""
-    if len(data.stats) != 2:
-        raise DataError("stat_2d takes two statistics: stat=('mean', 'sd')")
     sources = [(np.arange(1, len(data.yrep) + 1), data.yrep)]
     if data.observed:
         sources.append((np.zeros(1, dtype=int), data.y[np.newaxis]))
