@@ -226,9 +226,16 @@ def test_x_places_the_intervals(fit) -> None:
         ({"type": "hist", "x": "x"}, "no use for x='x'; x is for intervals, ribbon"),
         ({"type": "bars", "stat": "sd"}, "'bars' has no use for stat; stat is for stat, stat_2d"),
         ({"type": "stat", "stat": ("mean", "sd")}, "takes one statistic"),
-        ({"ndraws": 0}, "whole number of at least 1"),
+        ({"type": "hist", "ndraws": 73}, "73 draws would be 73 panels.*ndraws=72"),
+        ({"ndraws": 0}, "whole number between 1 and 400"),
+        ({"ndraws": 401}, "between 1 and 400.*not 401"),
     ],
 )
-def test_errors_name_the_culprit(fit, options: dict, message: str) -> None:
+def test_errors_name_the_culprit(options: dict, message: str) -> None:
+    shape = (2, 200)
+    fit = fit_of(
+        "y ~ x + (1 | g)", b=np.ones((*shape, 1)), Intercept=np.ones(shape), sigma=np.ones(shape),
+        sd_1=np.ones((*shape, 1)), z_1=np.ones((*shape, 1, 4)),
+    )  # fmt: skip
     with pytest.raises(DataError, match=message):
         pp_check_data(fit, seed=1, **options)

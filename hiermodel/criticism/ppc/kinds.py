@@ -126,7 +126,7 @@ def resolve(type: str, group: str | None, prefix: str) -> tuple[str, bool]:
     return name, by_group
 
 
-def check_numbers(name: str, response: str, categories: str) -> None:
+def check_numbers(name: str, response: str, nature: str) -> None:
     """Refuse kinds that need numbers for a response with categories.
 
     Parameters
@@ -135,15 +135,15 @@ def check_numbers(name: str, response: str, categories: str) -> None:
         Of the kind.
     response : str
         Name of the response.
-    categories : {"", "nominal", "ordinal"}
-        What its values are.
+    nature : str
+        What its values are, as families call it.
     """
-    if categories == "nominal" and name not in _OF_CODES:
+    if nature == "nominal" and name not in _OF_CODES:
         raise DataError(
             f"{name} is for numbers, and the categories of {response!r} have no order: "
             "take type='bars'"
         )
-    if categories and KINDS[name].censored:
+    if nature == "ordinal" and KINDS[name].censored:
         raise DataError(
             f"{name} is for times, and {response!r} has categories: take type='bars'"
         )
