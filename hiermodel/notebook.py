@@ -32,6 +32,7 @@ _STYLE = """
 .hiermodel tbody tr:nth-child(even) td, .hiermodel tbody tr:nth-child(even) th
   {background: rgba(128,128,128,.07)}
 .hiermodel td.bad {color: #c0392b; font-weight: 600}
+.hiermodel img {max-width: 100%; height: auto}
 .hiermodel .note {opacity: .65; max-width: 66em; margin: .4em 0 0; font-size: 12px}
 .hiermodel .warn {border-left: 3px solid #e0a100; padding: .15em .7em; margin: .7em 0 0;
   background: rgba(224,161,0,.10)}

@@ -107,3 +107,27 @@ def test_a_model_shows_what_it_prints(fit) -> None:
     assert "<dt>Model</dt><dd>y ~ x + (1 | g)</dd>" in html
     assert "<dt>Levels</dt><dd>g: 4 levels (Intercept)</dd>" in html
     assert "  g: 4 levels (Intercept)" in repr(fit.model).splitlines()
+
+
+def test_what_one_builds_models_of_reads_as_it_was_written() -> None:
+    assert repr(hm.bf("y ~ x", "sigma ~ z")) == "y ~ x\nsigma ~ z"
+    one = hm.prior("normal(0, 1)", coef="x")
+    assert repr(one) == "prior('normal(0, 1)', cls='b', coef='x')"
+    assert repr(one + one) == f"({one!r}, {one!r})"
+    family = hm.family("cumulative", link="probit", threshold="equidistant")
+    assert repr(family) == (
+        "<family cumulative: mu = probit; with a formula disc = log; threshold equidistant>"
+    )
+    assert repr(hm.mixture("gaussian", "student")).startswith(
+        "<family mixture(gaussian, student): mu1 = identity, mu2 = identity; "
+    )
+
+
+def test_what_rounds_to_zero_has_no_sign() -> None:
+    table = as_table(pd.DataFrame({"Estimate": [-0.0004, -0.02, 0.0]}))
+    assert cells(table._repr_html_()) == ["0.00", "-0.02", "0.00"]
+
+
+def test_pictures_fit_into_their_box(fit) -> None:
+    html = fit_of("y ~ x + z + dose").conditional_effects()._repr_html_()
+    assert "<img" in html and ".hiermodel img {max-width: 100%" in html
