@@ -31,7 +31,7 @@ _CLASS_ORDER = (
 )  # fmt: skip
 _LAST = ("prior", "lprior", "lp")
 #: Classes that a summary leaves out: single group-level effects, and what other variables imply.
-NOT_MAIN = ("r", "s", "Ymi", "Yl", "Xme", "lprior", "prior", "lp", "Intercept")
+NOT_MAIN = ("r", "s", "err", "Ymi", "Yl", "Xme", "lprior", "prior", "lp", "Intercept")
 
 
 class FlatName(NamedTuple):
@@ -223,6 +223,7 @@ _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]
     "df": _degrees,
     "sbhaz": _baseline_weights,
     "rescor": _residual_correlations,
+    "cortime": _residual_correlations,
     "lncor": _residual_correlations,
 }
 

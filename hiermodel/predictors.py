@@ -18,6 +18,7 @@ from hiermodel.links import link_named
 from hiermodel.schema import Schema
 from hiermodel.stan.expr import StanExpr
 from hiermodel.terms.base import Array, Scope, Term, special_term_factory
+from hiermodel.terms.build_autocor import KINDS as AUTOCOR_KINDS
 from hiermodel.terms.build_smooths import KINDS as SMOOTHS
 from hiermodel.terms.build_smooths import SmoothContext, build_smooths
 from hiermodel.terms.build_special_effects import build_special_effects, is_special
@@ -167,7 +168,7 @@ def build_predictor(
         found = latents or Latents()
         terms.append(build_special_effects(ours, scope, frame, schema, expansion.source, found))
     for special in expansion.specials:
-        if special.kind in SMOOTHS or is_special(special):
+        if special.kind in SMOOTHS or special.kind in AUTOCOR_KINDS or is_special(special):
             continue
         factory = special_term_factory(special, expansion.source)
         terms.append(factory(special, scope, frame, schema))

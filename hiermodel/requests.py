@@ -21,6 +21,9 @@ from hiermodel.predictors import PredictorOptions
 from hiermodel.response import Response, category_parameter
 from hiermodel.schema import check_columns
 from hiermodel.terms.base import Scope, special_term_factory
+from hiermodel.terms.build_autocor import AUTOCOR, autocor_columns, check_alone
+from hiermodel.terms.build_autocor import KINDS as AUTOCOR_KINDS
+from hiermodel.terms.build_autocor import Term as AutocorTerm
 from hiermodel.terms.build_smooths import KINDS as SMOOTHS
 from hiermodel.terms.build_special_effects import is_special, special_calls
 
@@ -72,12 +75,11 @@ def _nonlinear(part: ResponseFormula) -> _Nonlinear:
 
 def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns:
     """Columns that the formulas of a response read, all known to exist."""
-    if part.autocor is not None:
-        raise FormulaError(
-            "autocorrelation terms are understood, but not built yet in this version",
-            part.autocor.source,
-        )
     found = NeededColumns()
+    for term in autocor_terms(part, frame):
+        columns = autocor_columns(term.special, term.source) if term.kind in AUTOCOR_KINDS else []
+        check_columns(columns, frame, term.source)
+        found += NeededColumns(tuple(name for node in columns for name in names(node)))
     nonlinear = _nonlinear(part)
     for parsed in (part.main, *(sub.parsed for sub in part.subformulas)):
         otherwise = ""
@@ -88,7 +90,13 @@ def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns
         else:
             expansion = expand(parsed, columns=tuple(map(str, frame.columns)))
             for special in expansion.specials:
-                if special.kind not in SMOOTHS and not is_special(special):
+                if special.kind in AUTOCOR and parsed is not part.main:
+                    raise FormulaError(
+                        f"{special.kind}() correlates the rows of the response and belongs to the "
+                        "formula of mu", parsed.source, special.span,
+                    )
+                known = special.kind in SMOOTHS or special.kind in AUTOCOR_KINDS
+                if not known and not is_special(special):
                     # Not built is told before a column.
                     special_term_factory(special, parsed.source)
             if parsed is part.main:
@@ -116,6 +124,20 @@ def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns
     return found
 
 
+def autocor_terms(part: ResponseFormula, frame: pd.DataFrame) -> tuple[AutocorTerm, ...]:
+    """The autocorrelation terms of a response, of its formula and of ``autocor =``."""
+    out: list[AutocorTerm] = []
+    columns = tuple(map(str, frame.columns))
+    if not part.options.nl:
+        whole = expand(part.main, columns=columns)
+        out += [AutocorTerm(s, part.main.source) for s in whole.specials if s.kind in AUTOCOR]
+    if part.autocor is not None:
+        side = expand(part.autocor, columns=columns)
+        check_alone(part.autocor, side.specials, bool(side.terms or side.groups or side.offsets))
+        out += [AutocorTerm(special, part.autocor.source) for special in side.specials]
+    return tuple(out)
+
+
 def _expression_nodes(parsed: ParsedFormula, parameters: tuple[str, ...]) -> list[Node]:
     """The names of a non-linear expression that are columns."""
     return [
@@ -129,6 +151,8 @@ def _nodes(expansion: Expansion) -> list[Node]:
     nodes = [factor for term in expansion.terms for factor in term.factors]
     nodes += expansion.offsets
     for special in expansion.specials:
+        if special.kind in AUTOCOR_KINDS:
+            continue
         if is_special(special):
             nodes += special.calls
         else:

@@ -95,7 +95,7 @@ class Values:
     def __post_init__(self) -> None:
         """Bring the draws into the shape that all rows share."""
         options = PredictionOptions(
-            "none", self.allow_new_levels, self.sample_new_levels, self.seed
+            "none", self.allow_new_levels, self.sample_new_levels, self.seed, False
         )
         part = self.fit.model.part
         self._options = options

@@ -198,6 +198,8 @@ def _transformed_data(model: Model, sub: Submodel) -> Iterable[str]:
         for term in predictor.terms:
             if term.template:
                 yield _macro(f"terms/{term.template}", "transformed_data", model, term)
+    for one in sub.autocor.parts if sub.autocor is not None else ():
+        yield _macro(f"terms/{one.template}", "transformed_data", model, one)
 
 
 def _term_priors(model: Model) -> Iterable[str]:
@@ -274,6 +276,10 @@ def _submodel_parts(model: Model, sub: Submodel) -> Iterable[str]:
             yield _macro("terms/category_specific.stan.jinja", "thresholds", model,
                          predictor.category_specific, f"mucs{predictor.scope.suffix}",
                          f"nthres{data_suffix}", predictor.scope.rows)
+    if sub.autocor is not None and sub.autocor.arma is not None:
+        outcome = f"{'Yl' if sub.imputed is not None else 'Y'}{sub.suffix}"
+        yield _macro(f"terms/{sub.autocor.arma.template}", "shift", model, sub.autocor.arma,
+                     sub.main.name, outcome)
     yield "\n".join(likelihood.definitions)
     if not likelihood.joint:
         yield _environment().get_template("likelihood.stan.jinja").render(lik=likelihood)

@@ -170,6 +170,11 @@ def check_threads(parts: Iterable[Submodel]) -> None:
                 f"threads cannot be used with mi(): missing values of {part.response.name!r} "
                 "belong to rows of other responses too"
             )
+        if part.dependence:
+            raise EngineError(
+                f"threads cannot be used with {part.dependence}: rows that depend on each other "
+                "cannot be shared out"
+            )
         if part.derived:
             names = ", ".join(param.name for param in part.derived)
             raise EngineError(

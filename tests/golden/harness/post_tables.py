@@ -156,6 +156,11 @@ def bayes_r2(post: PostCase, key: str) -> list[str]:
         return []
     if any(part.family.response in ("ordinal", "nominal") for part in post.model.parts):
         raise Declined("R-squared of ordinal responses is refused, not computed from codes")
+    if not np.array_equal(post.placed(post.case["rows"]), np.asarray(post.case["rows"]) - 1):
+        raise Declined(
+            "where rows were sorted by series and time, the recorded R-squared takes the "
+            "expectation of one row from the response of another"
+        )
     recorded = stored(reference)
     if recorded is not None and not np.isfinite(recorded).all():
         raise Declined("the recorded R-squared of responses with missing values is missing")
