@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hiermodel.collapse import CollapsedModel
     from hiermodel.modeling import Model
     from hiermodel.submodel import Submodel
+    from hiermodel.terms.group import GroupEffects
 
 
 def template_folder() -> Path:
@@ -97,7 +98,7 @@ def render(model: Model) -> StanProgram:
         sums = tuple(_partial_sums(model))
         functions += tuple(one.function for one in sums)
         transformed += [one.sequence for one in sums]
-        effects = _filled(_group_effects(model))
+        effects = _filled(_group_effects(model.groups, model))
         likelihood = (*effects, *(one.call for one in sums))
     return StanProgram(
         title=model.title,
@@ -162,7 +163,7 @@ def render_collapsed(collapsed: CollapsedModel) -> str:
         parameters=collapsed.parameters,
         likelihood=_filled(
             [
-                *(_macro("terms/group.stan.jinja", "effects", model, g) for g in collapsed.others),
+                *_group_effects(collapsed.others, model),
                 _macro("collapsed.stan.jinja", "likelihood", model, collapsed),
             ]
         ),
@@ -218,11 +219,15 @@ def _latent_variables(model: Model) -> Iterable[str]:
             yield _macro(f"terms/{sub.imputed.template}", "define", model, sub.imputed)
     if model.rescor is not None and model.rescor.imputed:
         yield _macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor)
-
-
-def _group_effects(model: Model) -> Iterable[str]:
     for block in model.groups:
-        yield _macro("terms/group.stan.jinja", "effects", model, block)
+        if block.centring is not None:  # their prior needs them
+            yield _macro("terms/group.stan.jinja", "centred_effects", model, block)
+
+
+def _group_effects(groups: Iterable[GroupEffects], model: Model) -> Iterable[str]:
+    for block in groups:
+        if block.centring is None:
+            yield _macro("terms/group.stan.jinja", "effects", model, block)
 
 
 def _partial_sums(model: Model) -> Iterable[PartialSum]:
@@ -242,7 +247,7 @@ def _partial_sums(model: Model) -> Iterable[PartialSum]:
 
 
 def _likelihood_parts(model: Model) -> Iterable[str]:
-    yield from _group_effects(model)
+    yield from _group_effects(model.groups, model)
     for sub in model.parts:
         yield from _submodel_parts(model, sub)
     if model.rescor is not None:

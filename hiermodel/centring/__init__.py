@@ -1,0 +1,10 @@
+"""How far group-level effects are centred: chosen from what the data say of each level."""
+
+from hiermodel.centring.choose import (
+    Choice,
+    centred_groups,
+    parameterization_named,
+    recentred,
+)
+
+__all__ = ["Choice", "centred_groups", "parameterization_named", "recentred"]
