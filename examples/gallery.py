@@ -38,6 +38,7 @@ FITS: dict[str, tuple[str, str, str]] = {
     "wine": ("rating ~ temp + contact + (1 | judge)", "wine", "cumulative"),
     "cake": ("angle ~ recipe * temperature + (1 | replicate:recipe)", "cake", "gaussian"),
     "cars": ("mpg ~ wt * hp", "mtcars", "gaussian"),
+    "kidney": ("time | cens(censored) ~ age + sex + (1 | patient)", "kidney", "weibull"),
 }
 
 
@@ -109,11 +110,15 @@ CHECK_OF: dict[str, str] = {
     "stat": 'epilepsy.pp_check("stat", stat="max", seed=1)',
     "stat_2d": 'sleep.pp_check("stat_2d", stat=("mean", "sd"), seed=1)',
     "ribbon": 'sleep.pp_check("ribbon_grouped", group="subject", x="days", seed=1)',
+    "km_overlay": 'kidney.pp_check("km_overlay_grouped", group="sex", seed=1)',
+    "violin": 'sleep.pp_check("violin_grouped", group="subject", seed=1)',
+    "error_scatter_avg_vs_x": 'sleep.pp_check("error_scatter_avg_vs_x", x="days", seed=1)',
+    "pit_ecdf": 'epilepsy.pp_check("pit_ecdf", seed=1)',
 }
 ENTRIES += [
-    Entry(f"check_{kind}", CHECKS, f"`{kind}`",
+    Entry(f"check_{kind}", CHECKS, f"`{kind}{'_grouped' * (found.group == 'axis')}`",
           CHECK_OF.get(kind, f'sleep.pp_check("{kind}", seed=1)'))
-    for kind in KINDS
+    for kind, found in KINDS.items()
 ]  # fmt: skip
 
 
@@ -132,7 +137,7 @@ def page(entries: list[Entry]) -> str:
         "Pictures return their axes and take `ax=` or `figsize=` (those of ArviZ what ArviZ gives "
         "and takes). What is drawn is there as numbers too: `fit.conditional_effects()`, "
         "`fit.level_intervals()`, `fit.pooling_comparison()`, `fit.anova()`, "
-        "`fit.interval_table()`, `fit.rope()`.",
+        "`fit.interval_table()`, `fit.rope()`, `fit.pp_check_data()`.",
     ]  # fmt: skip
     section = ""
     for entry in entries:

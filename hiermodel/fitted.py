@@ -172,6 +172,7 @@ class Fit(
             "engine": self.provenance.get("engine"),
             "algorithm": self.provenance.get("algorithm", "nuts"),
             "collapse": self.provenance.get("collapse", "auto"),
+            "aggregate": self.provenance.get("aggregate", "auto"),
         }
         if settings["engine"] == "recorded":
             settings.pop("engine")

@@ -30,6 +30,7 @@ from hiermodel.terms.labels import group_labels
 from hiermodel.terms.measurement_error import NoiseFree, noise_free_labels
 
 if TYPE_CHECKING:
+    from hiermodel.aggregate import AggregatedModel
     from hiermodel.collapse import CollapsedModel
     from hiermodel.engines import Engine
     from hiermodel.fitted import Fit
@@ -382,6 +383,32 @@ class Model:
         from hiermodel.collapse import collapsed_model
 
         return collapsed_model(self)
+
+    def aggregated(self) -> AggregatedModel:
+        """The model with rows that share all predictors added up to cells.
+
+        Returns
+        -------
+        AggregatedModel
+            With ``stan_code`` and ``bind`` of its own; its log density is that of this model.
+            `hiermodel.fit` uses it with ``aggregate=True``, or ``"auto"``.
+
+        Raises
+        ------
+        HiermodelError
+            When rows cannot be added up; the message says why.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("epilepsy")
+        >>> model = hm.model("count ~ Trt + (1 | patient)", data, family="poisson")
+        >>> model.aggregated().bind(data)["N"]
+        59
+        """
+        from hiermodel.aggregate import aggregated_model
+
+        return aggregated_model(self)
 
     def prior_predictive(self, data: Any, **settings: Any) -> Fit:
         """Draw from the prior and from the prior predictive distribution.

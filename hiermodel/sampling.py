@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hiermodel import aggregate as aggregation
+from hiermodel.aggregate import AggregatedModel
 from hiermodel.collapse import CollapsedModel, worth_it
 from hiermodel.engines import Draws, Engine, LogDensity, SamplingSettings
 from hiermodel.engines.base import CAPABILITIES
@@ -33,6 +35,8 @@ from hiermodel.posterior import posterior_dataset
 from hiermodel.predict import filled_responses, log_lik
 from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
 from hiermodel.stan.variables import Var
+
+Reduced = CollapsedModel | AggregatedModel
 
 # The certificate looks at a part of larger data: it must stay cheap.
 _CERTIFIED_ROWS = 10_000
@@ -68,12 +72,14 @@ def certify(
     rows: pd.DataFrame,
     engine: Engine,
     settings: SamplingSettings,
-    collapsed: CollapsedModel | None = None,
+    reduced: Reduced | None = None,
 ) -> Certificate:
     """Check that the engine computes the density that the model states (see `Certificate`).
 
-    With `collapsed` its program is checked, against a marginal density that no rotation went into.
+    With `reduced` its program is checked: that of a collapsed model against a marginal density
+    that no rotation went into, that of an aggregated model against the density of the rows.
     """
+    collapsed = reduced if isinstance(reduced, CollapsedModel) else None
     seed = settings.used_seed
     checked = rows
     # Rows that impute, or read what others impute, belong together.
@@ -82,7 +88,7 @@ def certify(
     if len(rows) > most and not whole:
         at = np.random.default_rng(seed).choice(len(rows), most, replace=False)
         checked = rows.iloc[np.sort(at)].reset_index(drop=True)
-    form = collapsed or model
+    form = reduced or model
     data = form.bind(checked, prior_only=False)
     if collapsed is not None:
         data = collapsed.present(data)
@@ -167,6 +173,57 @@ class Run:
             )
 
 
+def to_reduce(
+    model: Model,
+    rows: pd.DataFrame,
+    run: Run,
+    collapse: bool | str,
+    aggregate: bool | str,
+    prior_only: bool,
+) -> Reduced | None:
+    """Decide which form of the model is sampled: collapsed, aggregated, or as it stands (None).
+
+    The levels of a collapsed model are what its rows add up to; with ``aggregate=True`` they are
+    made from cells.
+
+    Raises
+    ------
+    HiermodelError
+        When the model must be collapsed or aggregated and cannot be.
+    """
+    collapsed = to_collapse(model, rows, run, collapse, prior_only)
+    if collapsed is None:
+        return to_aggregate(model, rows, run, aggregate, prior_only)
+    if aggregate is True:
+        return replace(collapsed, cells=model.aggregated())
+    return collapsed
+
+
+def to_aggregate(
+    model: Model, rows: pd.DataFrame, run: Run, aggregate: bool | str, prior_only: bool
+) -> AggregatedModel | None:
+    """Decide whether rows are added up to cells.
+
+    ``"auto"`` does so where it is exact and a gradient costs less (`aggregate.worth_it`).
+
+    Raises
+    ------
+    HiermodelError
+        When they must be added up and cannot be.
+    """
+    if aggregate is False or prior_only:
+        return None
+    if aggregate is True:
+        if run.engine.name == "recorded":
+            raise EngineError(
+                "engine 'recorded' has draws of the model as it stands; say aggregate=False"
+            )
+        return model.aggregated()
+    if run.engine.name not in ("stanli", "nutpie", "cmdstan"):
+        return None
+    return model.aggregated() if aggregation.worth_it(model, rows) else None
+
+
 def to_collapse(
     model: Model, rows: pd.DataFrame, run: Run, collapse: bool | str, prior_only: bool
 ) -> CollapsedModel | None:
@@ -203,7 +260,7 @@ def checked_draws(
     rows: pd.DataFrame,
     run: Run,
     prior_only: bool,
-    collapsed: CollapsedModel | None = None,
+    reduced: Reduced | None = None,
 ) -> tuple[Draws, dict[str, Any]]:
     """Certify, then draw; of a collapsed model the effects afterwards.
 
@@ -222,13 +279,15 @@ def checked_draws(
     PriorError
         When the prior alone is asked for and is improper.
     """
-    facts = checked_model(model, rows, run, prior_only, collapsed)
-    form = collapsed or model
+    facts = checked_model(model, rows, run, prior_only, reduced)
+    form = reduced or model
     data = form.bind(rows, prior_only=prior_only)
     draws = _draw(form, data, run)
-    if collapsed is not None:
-        facts["collapsed"] = collapsed.words
-        draws = _with_effects(collapsed, draws, data, run)
+    if isinstance(reduced, CollapsedModel):
+        facts["collapsed"] = reduced.words
+        draws = _with_effects(reduced, draws, data, run)
+    elif reduced is not None:
+        facts["aggregated"] = reduced.words(data)
     return draws, facts
 
 
@@ -237,7 +296,7 @@ def checked_model(
     rows: pd.DataFrame,
     run: Run,
     prior_only: bool,
-    collapsed: CollapsedModel | None = None,
+    reduced: Reduced | None = None,
 ) -> dict[str, Any]:
     """All that `checked_draws` does before it draws: what it raises, the facts that it finds."""
     if not model.parameters:
@@ -252,7 +311,7 @@ def checked_model(
     if certifiable and not prior_only and unchecked:
         facts["certificate"] = f"skipped: {unchecked}"
     elif certifiable and not prior_only:
-        facts["certificate"] = str(certify(model, rows, run.engine, run.settings, collapsed))
+        facts["certificate"] = str(certify(model, rows, run.engine, run.settings, reduced))
     return facts
 
 
@@ -292,7 +351,7 @@ _MODE_OF_GROUPS = (
 
 
 def diagnose(
-    draws: Draws, posterior: xr.Dataset, run: Run, collapsed: CollapsedModel | None = None
+    draws: Draws, posterior: xr.Dataset, run: Run, reduced: Reduced | None = None
 ) -> list[str]:
     """Warn of the sampler's problems, of parameters whose chains disagree, of approximations.
 
@@ -300,7 +359,7 @@ def diagnose(
     they are many, and some of thousands exceed any limit by chance.
     """
     # Effects that are integrated out have no part in the mode.
-    out = "" if collapsed is None else collapsed.name
+    out = reduced.name if isinstance(reduced, CollapsedModel) else ""
     inside = [
         attribute(array, "group") for array in posterior.data_vars.values()
         if variable_class(array) == "sd"
@@ -326,7 +385,7 @@ def _check_proper(model: Model) -> None:
         )
 
 
-def _draw(form: Model | CollapsedModel, data: Mapping[str, Any], run: Run) -> Draws:
+def _draw(form: Model | Reduced, data: Mapping[str, Any], run: Run) -> Draws:
     arguments = (form.stan_code, data, form.parameters, run.settings)
     if run.executor is not None:
         return sample_with(run.executor, run.engine, *arguments)

@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from hiermodel import declared
+from hiermodel.collapse import CollapsedModel
 from hiermodel.engines import LogDensity, SamplingSettings, get_engine
 from hiermodel.engines.inits import declared_shape
 from hiermodel.errors import EngineError, HiermodelError
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 # Draws whose density is compared with that of the sampler, and how well the two must agree.
 _CHECKED, _AGREE = 8, 1e-6
+# Models that were certified here, with the rows that it was done for: once is enough.
+_CERTIFIED: WeakKeyDictionary[Model, ref[pd.DataFrame]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,8 @@ class Unconstrained:
     draws : ndarray (chain, draw, dim)
     labels : tuple of str
         Of the columns, in Stan's names: ``b[1]``, ``sd_1[2]``, ``z_1[1,4]``.
+    collapsed : bool
+        Whether the density is that of the collapsed model, without the effects.
     """
 
     model: Model
@@ -56,6 +62,7 @@ class Unconstrained:
     density: LogDensity
     draws: Array
     labels: tuple[str, ...]
+    collapsed: bool = False
 
     @property
     def dim(self) -> int:
@@ -72,19 +79,25 @@ class Unconstrained:
         return np.array([self.density.value_and_grad(point)[1] for point in points])
 
     def posterior(self, points: Array) -> xr.Dataset:
-        """The labelled variables at points ``(n, dim)``, as one chain of n draws."""
+        """The labelled variables at points ``(n, dim)``, as one chain of n draws.
+
+        Not of a collapsed model, whose points hold no effects.
+        """
         found = self.density.constrain(points)
         values = {name: array[np.newaxis] for name, array in found.items()}
         return posterior_dataset(self.model, values, self.rows)
 
 
-def unconstrained(fit: Predictions) -> Unconstrained:
+def unconstrained(fit: Predictions, collapsed: bool = False) -> Unconstrained:
     """The unconstrained draws of a fit, with its log density.
 
     Parameters
     ----------
     fit : Predictions
         A whole fit, not that of one of several responses.
+    collapsed : bool
+        Of a fit that was sampled collapsed: the density and the parameters that were sampled,
+        the effects integrated out. Other fits have one density only.
 
     Returns
     -------
@@ -101,33 +114,49 @@ def unconstrained(fit: Predictions) -> Unconstrained:
             "where one response is meant"
         )
     model, rows = fit.model, fit.frame
-    density = _density(fit)
+    collapsed = collapsed and bool(fit.provenance.get("collapsed"))
+    form = model.collapsed() if collapsed else model
+    density = _density(fit, form)
     kept = fit.datasets.get(declared.GROUP, xr.Dataset())
-    values = declared.declared_draws(model, fit.posterior, kept)
+    every = declared.declared_draws(model, fit.posterior, kept)
+    values = {var.name: every[var.name] for var in form.parameters}
     lead = next(iter(values.values())).shape[:2]
     sizes = model.constants()
-    labels = tuple(label for var in model.parameters for label in free_labels(var, sizes))
+    labels = tuple(label for var in form.parameters for label in free_labels(var, sizes))
     draws = np.empty((*lead, density.dim))
     for chain, draw in product(*map(range, lead)):
         point = {name: array[chain, draw] for name, array in values.items()}
         draws[chain, draw] = density.unconstrain(point)
     if len(labels) != density.dim:
         labels = tuple(f"q[{k + 1}]" for k in range(density.dim))
-    made = Unconstrained(model, rows, density, draws, labels)
+    made = Unconstrained(model, rows, density, draws, labels, collapsed)
     _check_density(fit, made)
     return made
 
 
-def _density(fit: Predictions) -> LogDensity:
+def _density(fit: Predictions, form: Model | CollapsedModel) -> LogDensity:
     """The density of the posterior by the embedded engine, certified if it was not before."""
-    engine, model = get_engine("stanli"), fit.model
-    # The certificate of a collapsed fit is one of another program.
-    certified = fit.provenance.get("certificate") and not fit.provenance.get("collapsed")
-    another = fit.provenance.get("engine") == "cmdstan" or fit.provenance.get("collapsed")
-    if another and not (certified or not_certifiable(model)):
-        certify(model, fit.frame, engine, SamplingSettings.of(seed=1))
-    return engine.log_density(model.stan_code, model.bind(fit.frame, prior_only=False),
-                              model.parameters)
+    engine, facts = get_engine("stanli"), fit.provenance
+    # A certificate is of the form that was sampled, and says nothing about another one.
+    sampled = bool(facts.get("collapsed")) == isinstance(form, CollapsedModel)
+    sampled = sampled and not facts.get("aggregated")
+    certified = bool(facts.get("certificate")) and sampled
+    known = facts.get("engine") != "cmdstan" and sampled
+    if not (known or certified or not_certifiable(fit.model)):
+        _certify_once(fit, form, engine)
+    return engine.log_density(form.stan_code, form.bind(fit.frame, prior_only=False),
+                              form.parameters)
+
+
+def _certify_once(fit: Predictions, form: Model | CollapsedModel, engine: Any) -> None:
+    settings = SamplingSettings.of(seed=1)
+    if isinstance(form, CollapsedModel):
+        certify(fit.model, fit.frame, engine, settings, form)
+        return
+    seen = _CERTIFIED.get(form)
+    if seen is None or seen() is not fit.frame:
+        certify(form, fit.frame, engine, settings)
+        _CERTIFIED[form] = ref(fit.frame)
 
 
 def _check_density(fit: Predictions, made: Unconstrained) -> None:
@@ -135,7 +164,7 @@ def _check_density(fit: Predictions, made: Unconstrained) -> None:
     method = Origin.of(fit.provenance).method
     if "lp" not in fit.sample_stats or method != "nuts" or fit.provenance.get("prior_only"):
         return
-    if fit.provenance.get("collapsed"):
+    if bool(fit.provenance.get("collapsed")) != made.collapsed:
         return  # the sampler wrote down the density without the effects
     written = np.asarray(fit.sample_stats["lp"].values, dtype=float).ravel()
     at = np.unique(np.linspace(0, len(written) - 1, _CHECKED).astype(int))

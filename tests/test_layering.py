@@ -57,6 +57,7 @@ ORDER = (
     "prepare",
     "predict",
     "joint",
+    "aggregate",
     "collapse",
     "posterior",
     "declared",
@@ -82,6 +83,7 @@ ORDER = (
 
 # The doors: methods of `Model` and `Fit` that hand over to a module further up, inside the method.
 DOORS = {
+    ("modeling", "aggregate"),
     ("modeling", "collapse"),
     ("modeling", "fitting"),
     ("fitted", "fitting"),

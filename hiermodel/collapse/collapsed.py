@@ -21,6 +21,7 @@ from hiermodel.terms.offset import OffsetTerm
 from hiermodel.terms.scalars import ScalarParameter
 
 if TYPE_CHECKING:
+    from hiermodel.aggregate import AggregatedModel
     from hiermodel.modeling import Model
     from hiermodel.submodel import Submodel
 
@@ -49,6 +50,8 @@ class CollapsedModel:
     model : Model
     blocks : tuple of GroupEffects
         The blocks of effects of the factor, which are independent of each other a priori.
+    cells : AggregatedModel, optional
+        Adds up rows that share all predictors before they are rotated.
 
     Examples
     --------
@@ -63,6 +66,7 @@ class CollapsedModel:
 
     model: Model
     blocks: tuple[GroupEffects, ...]
+    cells: AggregatedModel | None = None
 
     @property
     def name(self) -> str:
@@ -118,9 +122,10 @@ class CollapsedModel:
     @property
     def words(self) -> str:
         """What was done, for the summary."""
+        first = "" if self.cells is None else "rows added up to cells, "
         return (
-            f"{self.levels * self.coefs} effects of {self.name} integrated out, then drawn from "
-            "their conditional posterior"
+            f"{first}{self.levels * self.coefs} effects of {self.name} integrated out, then drawn "
+            "from their conditional posterior"
         )
 
     # ------------------------------------------------------------------ the program
@@ -225,8 +230,12 @@ class CollapsedModel:
 
         The rows are read once. What comes back has the size of the levels.
         """
-        frame = self.model.rows(data)
-        out = self.model.constants() | self._statistics(frame)
+        if self.cells is None:
+            found = self._statistics(self.model.parts[0].rows(self.model.rows(data)))
+        else:
+            first, n, means, within = self.cells.moments(data)
+            found = self._statistics(first, means, n, within)
+        out = self.model.constants() | found
         if prior_only is None:
             prior_only = self.model.sample_prior == "only"
         out["prior_only"] = int(prior_only)
@@ -240,12 +249,16 @@ class CollapsedModel:
         out |= {name: data[name][used] for name in ("first", "last") if name in data}
         return out | ({"Xlevel": data["Xlevel"][:, used]} if "Xlevel" in data else {})
 
-    def _statistics(self, frame: pd.DataFrame) -> dict[str, Any]:
+    def _statistics(
+        self, rows: pd.DataFrame, means: Array | None = None, weights: Array | None = None,
+        within: Array | None = None,
+    ) -> dict[str, Any]:
+        """Statistics of rows, or of cells: a row of each, means, weights, squares around means."""
         part = self.model.parts[0]
-        rows = part.rows(frame)
-        y, x, z, codes = self.design(rows)
+        y, x, z, codes = self.design(rows, means)
         additions = part.response.additions.data(rows)
-        weights = np.asarray(additions["weights"]) if "weights" in additions else None
+        if weights is None and "weights" in additions:
+            weights = np.asarray(additions["weights"])
         nobs = float(len(y)) if weights is None else float(weights.sum())
         log_se = 0.0
         if "se" in additions:
@@ -255,6 +268,9 @@ class CollapsedModel:
         if weights is not None:
             y, x, z = y * root, x * root[:, None], z * root[:, None]
         made = rotate(codes, self.levels, z, x, y)
+        if within is not None:
+            within = within / np.square(additions["se"]) if "se" in additions else within
+            made = made.with_squares(float(within.sum()))
         cells = self._cells(made, codes, rows, root) if self.others else {}
         return cells | {
             "nobs": nobs, "log_se": log_se, "P": x.shape[1], "Ylevel": made.level_y,
@@ -287,12 +303,17 @@ class CollapsedModel:
         own = codes[f"J_{self.blocks[0].index}"] - 1
         return int(number_cells(own, self._other_columns(rows)).max(initial=-1)) + 1
 
-    def design(self, rows: pd.DataFrame) -> tuple[Array, Array, Array, Array]:
-        """Response without offsets, sampled design, design of the effects, codes from 0."""
+    def design(
+        self, rows: pd.DataFrame, response: Array | None = None
+    ) -> tuple[Array, Array, Array, Array]:
+        """Response without offsets, sampled design, design of the effects, codes from 0.
+
+        `response` takes the place of the one in the rows.
+        """
         part = self.model.parts[0]
         predictor = self.predictor
         population = predictor.population
-        y = np.array(part.response.coded(rows), dtype=float)
+        y = np.array(part.response.coded(rows) if response is None else response, dtype=float)
         x = population.design.matrix(rows) if population.design.names else np.empty((len(y), 0))
         if population.centred:
             x = x - np.concatenate([np.zeros(x.shape[1] - len(population.means)),

@@ -10,7 +10,7 @@ Journal of Statistical Software 67(1), section 3).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,6 +52,12 @@ class Rotated:
     rest_x: Array
     q: Array
     rest: Array
+
+    def with_squares(self, squares: float) -> Rotated:
+        """With a sum of squares of the response that nothing explains."""
+        y = np.append(self.rest_y, np.sqrt(squares))
+        x = np.vstack([self.rest_x, np.zeros((1, self.rest_x.shape[1]))])
+        return replace(self, rest_y=y, rest_x=x)
 
 
 def rotate(codes: Array, levels: int, z: Array, x: Array, y: Array) -> Rotated:

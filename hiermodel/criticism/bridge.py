@@ -118,6 +118,9 @@ def bridge_sampler(
 
     Notes
     -----
+    Fits that were sampled collapsed are bridged as they were sampled: group-level effects are
+    integrated out in closed form, so that few parameters are left and the error is small.
+
     Priors of ordered thresholds are densities of each threshold; their order cuts off the same
     part of the prior in all models with the same thresholds, so that it drops out of Bayes
     factors between these only.
@@ -130,7 +133,9 @@ def bridge_sampler(
     if seed is not None:
         whole_number("seed", seed, 0)
     _check(fit)
-    space = unconstrained(fit)
+    # With the effects integrated out there are few parameters, and the marginal likelihood is
+    # the same.
+    space = unconstrained(fit, collapsed=True)
     chains, draws, dim = space.draws.shape
     half = draws // 2
     least = max(2 * dim, 10)

@@ -100,13 +100,13 @@ def estimates(
         )
     _check_responses({name: fit for name, fit in fits.items() if not isinstance(fit, Elpd)})
     results: dict[str, Elpd] = {}
-    folds = next((f.folds for f in fits.values() if isinstance(f, Elpd)), None)
+    first = next((f for f in fits.values() if isinstance(f, Elpd)), None)
     for name, fit in fits.items():
         if isinstance(fit, Elpd):
             results[name] = fit
         elif criterion == "kfold":
-            results[name] = fit.kfold() if folds is None else fit.kfold(folds=folds.values)
-            folds = results[name].folds
+            results[name] = _kfold_like(fit, first)
+            first = first or results[name]
         else:
             results[name] = loo(fit) if criterion == "loo" else waic(fit)
     _check_comparable(results)
@@ -128,10 +128,15 @@ def _check_responses(fits: Mapping[str, Fit]) -> None:
 
 
 def _check_comparable(results: Mapping[str, Elpd]) -> None:
-    (first, one), *others = results.items()
-    for name, result in others:
+    (first, one), *rest = results.items()
+    for name, result in rest:
         if result.kind != one.kind:
             raise DataError(f"{first!r} is {one.kind} and {name!r} is {result.kind}")
+        if one.joint != result.joint:
+            raise DataError(
+                f"{first!r} predicts each {one.joint} together and {name!r} each {result.joint}; "
+                "give both the same joint="
+            )
         mine, its = _size(one), _size(result)
         if mine != its:
             raise DataError(
@@ -144,11 +149,12 @@ def _check_comparable(results: Mapping[str, Elpd]) -> None:
                     f"{first!r} and {name!r} were estimated from different rows; take those of "
                     "the first for the others: loo(observations=first.rows)"
                 )
-        elif "obs" in one.pointwise.coords and "obs" in result.pointwise.coords:
-            if not np.array_equal(one.pointwise["obs"].values, result.pointwise["obs"].values):
+        else:
+            labels, others = _labels(one), _labels(result)
+            if labels is not None and others is not None and not np.array_equal(labels, others):
                 raise DataError(
                     f"models are comparable on the same observations only: {first!r} and "
-                    f"{name!r} have different row labels"
+                    f"{name!r} have different {'row' if one.joint == 'obs' else one.joint} labels"
                 )
         if (
             one.folds is not None and result.folds is not None
@@ -158,6 +164,23 @@ def _check_comparable(results: Mapping[str, Elpd]) -> None:
                 f"{first!r} and {name!r} have different folds, so part of their difference is "
                 f"chance; give the same ones: kfold(folds=first.folds.values)"
             )
+
+
+def _kfold_like(fit: Fit, other: Elpd | None) -> Elpd:
+    """K-fold cross-validation with the folds of another model."""
+    if other is None or other.folds is None:
+        return fit.kfold()
+    if other.joint == "group":
+        raise DataError(
+            "a result has joint='group' and says no more which groups; give what kfold() gave for "
+            "every model"
+        )
+    return fit.kfold(folds=other.folds.values, Ksub=other.left_out, joint=other.joint)
+
+
+def _labels(result: Elpd) -> np.ndarray | None:
+    dim = result.pointwise.dims[0]
+    return np.asarray(result.pointwise[dim]) if dim in result.pointwise.coords else None
 
 
 def _size(result: Elpd) -> int:

@@ -41,7 +41,8 @@ class Elpd:
     p, p_se : float
         Effective number of parameters and its standard error.
     pointwise : xarray.DataArray
-        Contribution of each observation, dim ``obs``.
+        Contribution of each observation, dim ``obs``; with ``kfold(joint=)`` of each fold or
+        group, whose dim is ``fold`` or the name of the group.
     p_pointwise : xarray.DataArray
         Contribution of each observation to `p`, dim ``obs``.
     pareto_k : xarray.DataArray or None
@@ -56,8 +57,12 @@ class Elpd:
         Labels of the rows whose part is exact: the model was fitted again without them.
     folds : xarray.DataArray or None
         The fold of each observation, from 1, dim ``obs``. Only for ``kfold``.
+    left_out : tuple of int
+        The folds without which the model was fitted: all, or those of ``kfold(Ksub=)``.
+    joint : {"obs", "fold", "group"}
+        What is predicted together: each observation is alone, but with ``kfold(joint=)``.
     fits : tuple of Fit
-        The fit of each fold, in order. Only for ``kfold`` with ``save_fits=True``.
+        The fit without each fold of `left_out`. Only for ``kfold`` with ``save_fits=True``.
 
     Examples
     --------
@@ -80,6 +85,8 @@ class Elpd:
     log_weights: xr.DataArray | None = None
     refitted: tuple[Any, ...] = ()
     folds: xr.DataArray | None = None
+    left_out: tuple[int, ...] = ()
+    joint: str = "obs"
     fits: tuple[Fit, ...] = ()
 
     @property
@@ -111,13 +118,16 @@ class Elpd:
 
     def _title(self) -> str:
         name = "K-fold cross-validation" if self.kind == "kfold" else self.kind.upper()
-        return f"{name} of {self.pointwise.size} observations, {self.n_draws} draws"
+        what = "observations" if self.joint == "obs" else f"{self.joint}s, the rows of each jointly"
+        return f"{name} of {self.pointwise.size} {what}, {self.n_draws} draws"
 
     def _verdict(self) -> str:
         n = self.pointwise.size
         if self.folds is not None:
-            sizes = np.unique(self.folds, return_counts=True)[1]
-            return f"{len(sizes)} folds of {sizes.min()} to {sizes.max()} observations."
+            numbers, counts = np.unique(self.folds, return_counts=True)
+            sizes = counts[np.isin(numbers, self.left_out)]
+            some = f" of {len(numbers)}" if len(sizes) < len(numbers) else ""
+            return f"{len(sizes)}{some} folds of {sizes.min()} to {sizes.max()} observations."
         if self.pareto_k is None:
             what, limit = "p_waic", _WAIC_LIMIT
         else:

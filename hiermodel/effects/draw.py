@@ -7,30 +7,33 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from hiermodel.arguments import figure_size, flag
+from hiermodel.arguments import flag
 from hiermodel.effects.grid import level_text, number_text
+from hiermodel.effects.marks import (
+    COLUMNS,
+    MARKERS,
+    bars,
+    beside,
+    colours,
+    dress,
+    legend_beside,
+    line,
+    panel_axes,
+    tick_levels,
+)
 from hiermodel.effects.surface import draw_surface
-from hiermodel.errors import ArgumentError, DataError
+from hiermodel.errors import DataError
 from hiermodel.summary.html import page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from hiermodel.effects.result import ConditionalEffects, Effect
-
-_COLUMNS = 3
-_DODGE = 0.5
-# Dark, middle and light in turn, with line styles and markers: told apart in grey too.
-_COLOURS = ("#0b2a4a", "#b85c00", "#6fa8d6", "#7b3f61", "#3f8f5b", "#999999")
-_STYLES = ("-", "--", "-.", ":")
-_MARKERS = ("o", "s", "^", "D", "v", "P")
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Panel:
@@ -88,7 +91,7 @@ def draw_effects(
             f"points=True: the observed response has no place on the axis of {effects.label!r}; "
             "rug=True marks the observed values of the predictors"
         )
-    axes = _axes(len(parts), ax, ncols, figsize)
+    axes = panel_axes(len(parts), ax, ncols, figsize)
     for panel, one in zip(parts, axes, strict=True):
         if panel.effect.surface:
             draw_surface(panel.effect, panel.frame, one, effects.label,
@@ -106,68 +109,31 @@ def draw_effects(
     return axes
 
 
-def _axes(
-    n: int, ax: Axes | Sequence[Axes] | None, ncols: int | None, figsize: Any
-) -> list[Axes]:
-    if ax is not None:
-        if ncols is not None or figsize is not None:
-            raise ArgumentError("ncols and figsize are for a new figure: leave them out with ax")
-        axes = list(np.ravel(np.asarray(ax, dtype=object)))
-        if len(axes) != n:
-            raise ArgumentError(f"the picture has {n} panels, but {len(axes)} axes were given")
-        return axes
-    whole = isinstance(ncols, Integral) and not isinstance(ncols, bool)
-    if ncols is not None and not (whole and ncols >= 1):
-        raise ArgumentError(f"ncols must be a whole number of at least 1, got {ncols!r}")
-    import matplotlib.pyplot as plt
-
-    columns = min(int(ncols or _COLUMNS), n)
-    rows = -(-n // columns)
-    size = figure_size(figsize, (4.6 * columns, 3.5 * rows))
-    figure = plt.figure(figsize=size, layout="constrained")
-    return [figure.add_subplot(rows, columns, k + 1) for k in range(n)]
-
-
 def _draw_panel(panel: Panel, ax: Axes, label: str, points: bool, rug: bool) -> None:
     effect = panel.effect
     first = effect.variables[0]
     series = list(_series(panel))
-    colours = _colours(effect, len(series))
+    tones = _colours(effect, len(series))
     if points and panel.points is not None:
-        _draw_points(panel, ax, [label for label, _, _ in series], colours)
+        _draw_points(panel, ax, [label for label, _, _ in series], tones)
     for k, (name, part, lines) in enumerate(series):
         if first.is_factor:
-            _draw_factor(ax, part, name, colours[k], k, len(series), _levels(panel))
+            _draw_factor(ax, part, name, tones[k], k, len(series), _levels(panel))
         else:
-            _draw_line(ax, part, lines, name, colours[k], k)
+            _draw_line(ax, part, lines, name, tones[k], k)
     if first.is_factor:
-        levels = _levels(panel)
-        crowded = sum(len(level) for level in levels) > 36
-        ax.set_xticks(range(len(levels)), levels, rotation=30 if crowded else 0,
-                      ha="right" if crowded else "center")
-        ax.set_xlim(-0.5, len(levels) - 0.5)
+        tick_levels(ax, _levels(panel))
     if rug and panel.points is not None:
         _draw_rug(panel, ax)
-    ax.set_xlabel(first.name)
-    ax.set_ylabel(label)
-    ax.set_title(panel.title, fontsize="medium")
-    for side in ("top", "right"):
-        ax.spines[side].set_visible(False)
+    dress(ax, first.name, label, panel.title)
     if len(series) > 1 and panel.last:
-        # Beside the axes, where it covers nothing.
-        ax.legend(title=_legend_title(effect), frameon=False, loc="upper left",
-                  bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, fontsize=9, title_fontsize=9,
-                  handlelength=2.4)
+        legend_beside(ax, _legend_title(effect))
 
 
 def _colours(effect: Effect, n: int) -> list[Any]:
     """Colours of the series: from dark to light where they are ordered."""
     numeric = len(effect.variables) == 2 and not effect.variables[1].is_factor
-    if n <= 3 or not (numeric or effect.categories):
-        return [_COLOURS[k % len(_COLOURS)] for k in range(n)]
-    import matplotlib as mpl
-
-    return [mpl.colormaps["viridis"](v) for v in np.linspace(0.0, 0.85, n)]
+    return colours(n, numeric or bool(effect.categories))
 
 
 def _legend_title(effect: Effect) -> str:
@@ -195,35 +161,26 @@ def _draw_line(
     ax: Axes, part: pd.DataFrame, lines: pd.DataFrame | None, label: str, colour: Any, k: int
 ) -> None:
     x = part["effect1__"].to_numpy(dtype=float)
-    if lines is None:
-        ax.fill_between(x, part["lower__"], part["upper__"], color=colour, alpha=0.2, linewidth=0)
-    else:
+    ends = None if lines is not None else (part["lower__"], part["upper__"])
+    if lines is not None:
         from matplotlib.collections import LineCollection
 
         drawn = lines["estimate__"].to_numpy().reshape(-1, len(x))
         alpha = float(np.clip(8.0 / len(drawn), 0.08, 0.5))
         segments = [np.column_stack([x, y]) for y in drawn]
         ax.add_collection(LineCollection(segments, colors=[colour], linewidths=0.7, alpha=alpha))
-    ax.plot(x, part["estimate__"], color=colour, label=label, ls=_STYLES[k % len(_STYLES)], lw=1.8)
+    line(ax, x, part["estimate__"], ends, label, colour, k)
 
 
 def _draw_factor(
     ax: Axes, part: pd.DataFrame, label: str, colour: Any, k: int, n: int, levels: Sequence[str]
 ) -> None:
-    shift = _shift(k, n)
-    x = np.array([levels.index(level_text(v)) for v in part["effect1__"]]) + shift
-    middle = part["estimate__"].to_numpy()
-    ends = np.abs(np.stack([middle - part["lower__"], part["upper__"] - middle]))
-    ax.errorbar(x, middle, yerr=ends, fmt=_MARKERS[k % len(_MARKERS)], color=colour, label=label,
-                capsize=0, ms=5.5)
+    places = np.array([levels.index(level_text(v)) for v in part["effect1__"]])
+    ends = (part["lower__"], part["upper__"])
+    bars(ax, places + beside(k, n), part["estimate__"], ends, label, colour, k)
 
 
-def _shift(k: int, n: int) -> float:
-    """How far the k-th of n series stands beside the middle of a level."""
-    return 0.0 if n == 1 else _DODGE * (k / (n - 1) - 0.5)
-
-
-def _draw_points(panel: Panel, ax: Axes, labels: Sequence[str], colours: Sequence[Any]) -> None:
+def _draw_points(panel: Panel, ax: Axes, labels: Sequence[str], tones: Sequence[Any]) -> None:
     effect, points = panel.effect, panel.points
     assert points is not None
     own: np.ndarray = np.full(len(points), -1)
@@ -236,13 +193,13 @@ def _draw_points(panel: Panel, ax: Axes, labels: Sequence[str], colours: Sequenc
         places = {level: i for i, level in enumerate(_levels(panel))}
         wide = 0.12 if own.max(initial=-1) < 0 else 0.06
         spread = np.random.default_rng(0).uniform(-wide, wide, len(points))
-        shifts = np.array([0.0 if k < 0 else _shift(int(k), len(labels)) for k in own])
+        shifts = np.array([0.0 if k < 0 else beside(int(k), len(labels)) for k in own])
         x = np.array([places.get(str(v), np.nan) for v in x]) + spread + shifts
     x, y = np.asarray(x, dtype=float), points["response__"].to_numpy(dtype=float)
     for k in np.unique(own):
         at = own == k
         style = {"c": "0.45", "marker": "o"} if k < 0 else {
-            "c": [colours[k]], "marker": _MARKERS[k % len(_MARKERS)]
+            "c": [tones[k]], "marker": MARKERS[k % len(MARKERS)]
         }  # fmt: skip
         ax.scatter(x[at], y[at], s=13, alpha=0.55, linewidths=0, zorder=0, **style)
 
@@ -267,7 +224,7 @@ def effects_html(effects: ConditionalEffects) -> str:
     from matplotlib.figure import Figure
 
     parts = panels(effects)
-    columns = min(_COLUMNS, max(1, len(parts)))
+    columns = min(COLUMNS, max(1, len(parts)))
     rows = max(1, -(-len(parts) // columns))
     figure = Figure(figsize=(4.2 * columns, 3.2 * rows), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)

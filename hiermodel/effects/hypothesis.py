@@ -1,6 +1,6 @@
 """Hypotheses about parameters, written as arithmetic on their names.
 
-The text is read by the parser of formulas and walked as a tree; nothing is evaluated as code.
+Names are the flat names of the posterior, short where the class of the parameter is given.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
 from hiermodel.arguments import flag, probability, texts
+from hiermodel.effects.statements import evaluate, sides
 from hiermodel.errors import FormulaError, did_you_mean
 from hiermodel.flatnames import FlatName, columns, flat_names
-from hiermodel.formula.syntax import Binary, Call, Name, Node, Number, Paren, Unary, names
+from hiermodel.formula.syntax import names
 from hiermodel.origin import POSTERIOR, Origin
 from hiermodel.summary.html import frame_html, page
 from hiermodel.summary.statistics import describe
@@ -28,31 +28,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
-_SIGNS = re.compile(r"<=|>=|==|=|<|>")
 _PLAIN_NAME = re.compile(r"[A-Za-z][\w.]*\Z")
-_FUNCTIONS: Mapping[str, Callable[[Array], Array]] = {
-    "exp": np.exp,
-    "log": np.log,
-    "log1p": np.log1p,
-    "log10": np.log10,
-    "log2": np.log2,
-    "expm1": np.expm1,
-    "sqrt": np.sqrt,
-    "abs": np.abs,
-    "plogis": special.expit,
-    "inv_logit": special.expit,
-    "qlogis": special.logit,
-    "logit": special.logit,
-    "pnorm": special.ndtr,
-    "Phi": special.ndtr,
-}
-_OPERATORS: Mapping[str, Callable[[Array, Array], Array]] = {
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "/": np.divide,
-    "^": np.power,
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +132,7 @@ def hypothesis(
     rows: dict[str, list[object]] = {}
     draws: dict[str, Array] = {}
     for text in texts("a hypothesis", hypotheses, "days > 0"):
-        left, sign, right = _sides(text)
+        left, sign, right = sides(text)
         value = _value(left, known, prefix, draw) - _value(right, known, prefix, draw)
         if np.ndim(value) == 0:
             raise FormulaError("the hypothesis names no parameter of the model", text)
@@ -168,27 +144,10 @@ def hypothesis(
     return Hypotheses(table, pd.DataFrame(draws), alpha, fit.origin)
 
 
-def _sides(text: str) -> tuple[str, str, str]:
-    signs = list(_SIGNS.finditer(text))
-    if len(signs) != 1:
-        what = "no sign" if not signs else "more than one sign"
-        span = signs[1].span() if len(signs) > 1 else None
-        raise FormulaError(
-            f"the hypothesis has {what}: write two sides with <, > or = between, "
-            "such as 'days > 0'",
-            text,
-            span,
-        )
-    left, right = text[: signs[0].start()].strip(), text[signs[0].end() :].strip()
-    if not left or not right:
-        raise FormulaError("the hypothesis lacks a side: compare with 0 at least", text)
-    return left, signs[0].group()[0], right
-
-
 def _label(left: str, sign: str, right: str) -> str:
-    sides = [re.sub(r"\s+", "", side) for side in (left, right)]
-    minus = "" if sides[1] == "0" else f"-({sides[1]})"
-    return f"({sides[0]}){minus} {sign} 0"
+    first, second = (re.sub(r"\s+", "", side) for side in (left, right))
+    minus = "" if second == "0" else f"-({second})"
+    return f"({first}){minus} {sign} 0"
 
 
 def _row(value: Array, sign: str, alpha: float, robust: bool) -> list[object]:
@@ -216,7 +175,7 @@ def _value(
     entries = [_lookup(name, known, prefix, side) for name in used]
     values = draw(entries) if entries else np.empty((0, 0))
     scope = {name: values[:, i] for i, name in enumerate(used)}
-    return np.asarray(_evaluate(node, scope, side), dtype=float)
+    return np.asarray(evaluate(node, scope, side), dtype=float)
 
 
 def _quoted(side: str, known: Mapping[str, FlatName], prefix: str) -> str:
@@ -241,29 +200,3 @@ def _lookup(name: str, known: Mapping[str, FlatName], prefix: str, side: str) ->
         "fit.to_frame().columns has all names",
         side,
     )
-
-
-def _evaluate(node: Node, scope: Mapping[str, Array], side: str) -> Array:
-    match node:
-        case Number(value=value):
-            return np.asarray(float(value))
-        case Name(value=name):
-            return scope[name]
-        case Paren(inner=inner):
-            return _evaluate(inner, scope, side)
-        case Unary(op="-", operand=operand):
-            return -_evaluate(operand, scope, side)
-        case Unary(op="+", operand=operand):
-            return _evaluate(operand, scope, side)
-        case Binary(op=op, left=left, right=right) if op in _OPERATORS:
-            return _OPERATORS[op](_evaluate(left, scope, side), _evaluate(right, scope, side))
-        case Call(function=function, arguments=(argument,)):
-            name = function.rsplit(".", 1)[-1]
-            if name in _FUNCTIONS:
-                return _FUNCTIONS[name](_evaluate(argument.value, scope, side))
-            raise FormulaError(
-                f"a hypothesis cannot call {function}(){did_you_mean(name, _FUNCTIONS)}; "
-                f"it can call {', '.join(_FUNCTIONS)}",
-                side,
-            )
-    raise FormulaError("a hypothesis is arithmetic on parameters: + - * / ^ and functions", side)

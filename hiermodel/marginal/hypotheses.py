@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hiermodel.effects.hypothesis import _evaluate, _sides
+from hiermodel.effects.statements import evaluate, sides
 from hiermodel.errors import ArgumentError, FormulaError, did_you_mean
 from hiermodel.formula import parse_expression
 from hiermodel.formula.syntax import names
@@ -118,7 +118,7 @@ def _statements(
             scope.setdefault(name, draws[:, k])
     columns, signs, texts = [], [], []
     for text in given:
-        left, sign, right = _sides(text)
+        left, sign, right = sides(text)
         value = _side(left, scope, text) - _side(right, scope, text)
         if np.ndim(value) == 0:
             raise FormulaError("the hypothesis names no row of the table: b1, b2, ...", text)
@@ -138,7 +138,7 @@ def _side(side: str, scope: Mapping[str, Array], text: str) -> Array:
                 f"b1 to b{numbers}",
                 text,
             )
-    return np.asarray(_evaluate(node, scope, side), dtype=float)
+    return np.asarray(evaluate(node, scope, side), dtype=float)
 
 
 def _weighted(draws: Array, hypothesis: Any) -> tuple[Array, pd.DataFrame, list[str]]:

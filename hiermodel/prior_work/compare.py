@@ -13,6 +13,7 @@ from hiermodel.errors import ArgumentError, DataError, HiermodelError
 from hiermodel.flatnames import to_frame
 from hiermodel.plots.axes import DARK, LIGHT
 from hiermodel.plots.draws import selected
+from hiermodel.prior_work.centred import names_with_prior, with_centred
 from hiermodel.prior_work.draws import prior_dataset
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def prior_posterior_data(
     ----------
     fit : Fit
     variables : str or sequence of str, optional
-        Variables, flat names or patterns with ``*``; by default what the summary shows.
+        Variables, flat names or patterns with ``*``; by default what the summary shows, and the
+        intercepts of the centred design where those that it shows have no proper prior.
     **settings
         Of the sampler of the prior, as in `prior_draws`.
 
@@ -77,9 +79,11 @@ def prior_posterior_data(
             'from the prior. Fit the model to the data, with sample_prior="no" or "yes"; '
             "plot_intervals() and plot_trace() show the prior alone"
         )
-    names = [str(name) for name in selected(fit.posterior, variables).data_vars]
+    posterior = with_centred(fit.model, fit.posterior)
+    selected(posterior, variables)  # names that there are not, before anything is sampled
     prior, flat = prior_dataset(fit, settings)
-    both = {"prior": to_frame(prior), "posterior": to_frame(fit.posterior)}
+    names = names_with_prior(posterior, variables, flat)
+    both = {"prior": to_frame(prior), "posterior": to_frame(posterior)}
     parts = []
     for name in names:
         for distribution, draws in both.items():
@@ -166,7 +170,7 @@ def plot_prior_posterior(
     """
     import matplotlib.pyplot as plt
 
-    count = len(selected(fit.posterior, variables).data_vars)
+    count = len(selected(with_centred(fit.model, fit.posterior), variables).data_vars)
     if count > _MOST:
         raise DataError(
             f"plot_prior_posterior() draws at most {_MOST} parameters, not {count}: choose some "

@@ -16,6 +16,7 @@ from hiermodel.errors import DataError, HiermodelWarning, PriorError, warn
 from hiermodel.flatnames import columns, flat_names, to_frame, variable_class
 from hiermodel.plots.draws import selected
 from hiermodel.posterior import posterior_dataset
+from hiermodel.prior_work.centred import centred_name, names_with_prior, with_centred
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit
@@ -35,6 +36,7 @@ def prior_draws(
     fit : Fit
     variables : str or sequence of str, optional
         Variables, flat names or patterns with ``*``; by default what the summary shows.
+        ``"Intercept"``, or ``"Intercept[1]"`` of thresholds, is that of the centred design.
     **settings
         Of the sampler (``chains``, ``draws``, ``warmup``, ``seed``, ...); by default those of the
         fit. Not for fits that hold draws of the prior, which are given back.
@@ -57,8 +59,8 @@ def prior_draws(
     -----
     HiermodelWarning
         When parameters are left out because they, or others that they are computed from, have a
-        flat prior: by default those on population-level coefficients, and with them the
-        intercept on the uncentred scale.
+        flat prior: by default those on population-level coefficients, and with them intercepts
+        and thresholds on the uncentred scale, for which those of the centred design stand in.
 
     Notes
     -----
@@ -74,21 +76,28 @@ def prior_draws(
     >>> list(prior_draws(fit, "b_wt"))
     ['b_wt']
     """
-    names = [str(v) for v in selected(fit.posterior, variables).data_vars]
+    posterior = with_centred(fit.model, fit.posterior)
+    selected(posterior, variables)  # names that there are not, before anything is sampled
     prior, flat = prior_dataset(fit, settings)
+    names = names_with_prior(posterior, variables, flat)
     left_out = [name for name in names if name in flat]
     kept = [name for name in names if name not in flat]
     shown = ", ".join(left_out[:5]) + (", ..." if len(left_out) > 5 else "")
+    given = [variables] if isinstance(variables, str) else list(variables or ())
+    asked = [v for v in given if v in left_out]
+    centred = centred_name(posterior, (asked or left_out)[0]) if left_out else None
+    has_one = centred is not None and centred not in flat
+    hint = f"; {centred!r}, that of the centred design, has a prior" if has_one else ""
     if not kept:
         raise PriorError(
-            f"there are no draws of {shown}: a flat prior, or computed from a parameter with one. "
-            "Give a proper prior, such as priors={'b': 'normal(0, 5)'}, or take priors='weak'"
+            f"there are no draws of {shown}: a flat prior, or computed from a parameter with one"
+            f"{hint}. Give a proper prior, such as priors={{'b': 'normal(0, 5)'}}, or take "
+            "priors='weak'"
         )
-    asked = [v for v in variables if v in left_out] if variables is not None else []
     if asked:
         raise DataError(
             f"there are no draws of {asked[0]!r}: its prior is flat, or that of a parameter from "
-            "which it is computed; leave it out of variables="
+            f"which it is computed{hint}; leave it out of variables="
         )
     if left_out:
         warn(
@@ -114,7 +123,7 @@ def prior_dataset(fit: Fit, settings: dict[str, Any]) -> tuple[xr.Dataset, froze
                 "leave it out"
             )
         fit.origin.refuse_point("prior_draws()")
-        return held, frozenset()
+        return with_centred(fit.model, held), frozenset()
     model, flat = _proper(fit.model)
     facts = dict(fit.provenance.get("settings", {}))
     engine = fit.provenance.get("engine")
@@ -122,7 +131,8 @@ def prior_dataset(fit: Fit, settings: dict[str, Any]) -> tuple[xr.Dataset, froze
     if "engine" not in given and engine != "recorded":
         given["engine"] = engine
     made = model.fit(fit.frame, prior_only=True, **given)
-    return made.posterior, _dependents(made, flat) if flat else frozenset()
+    drawn = with_centred(made.model, made.posterior)
+    return drawn, _dependents(made, drawn, flat) if flat else frozenset()
 
 
 def _proper(model: Model) -> tuple[Model, dict[str, list[int] | None]]:
@@ -170,7 +180,9 @@ def _proper(model: Model) -> tuple[Model, dict[str, list[int] | None]]:
     return replace(model, resolved_priors=proper), flat
 
 
-def _dependents(made: Fit, flat: dict[str, list[int] | None]) -> frozenset[str]:
+def _dependents(
+    made: Fit, drawn: xr.Dataset, flat: dict[str, list[int] | None]
+) -> frozenset[str]:
     """The flat names whose draws change when the parameters with flat priors do."""
     kept = made.datasets.get(declared.GROUP, xr.Dataset())
     values = declared.declared_draws(made.model, made.posterior, kept)
@@ -181,13 +193,13 @@ def _dependents(made: Fit, flat: dict[str, list[int] | None]) -> frozenset[str]:
         at = (slice(None), slice(None)) if places is None else (slice(None), slice(None), places)
         moved[at] = 2.0 * moved[at]
         changed[name] = moved
-    other = posterior_dataset(made.model, changed, made.frame)
-    names = [
-        e for e in flat_names(made.posterior)
-        if variable_class(made.posterior[e.variable]) != "lprior"
-    ]  # fmt: skip
-    before, after = (columns(ds, names) for ds in (made.posterior, other))
-    same = np.isclose(before, after, rtol=1e-9, atol=0.0, equal_nan=True).all(axis=(0, 1))
+    other = with_centred(made.model, posterior_dataset(made.model, changed, made.frame))
+    names = [e for e in flat_names(drawn) if variable_class(drawn[e.variable]) != "lprior"]
+    before, after = (columns(ds, names) for ds in (drawn, other))
+    # What is added and taken away again comes back but for rounding.
+    size = np.nanmax(np.abs(before), axis=(0, 1), initial=0.0)
+    both_nan = np.isnan(before) & np.isnan(after)
+    same = ((np.abs(after - before) <= 1e-9 * size) | both_nan).all(axis=(0, 1))
     out = {entry.name for entry, kept in zip(names, same, strict=True) if not kept}
     # Draws of the log prior hold the normal priors.
     return frozenset(out | {"lprior", *(f"lprior_{t}" for t in made.model.resolved_priors.tags)})

@@ -6,18 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from hiermodel.arguments import flag
 from hiermodel.criticism.elpd import Elpd, assemble, check_origin, checked, log_mean_exp
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean, warn
-from hiermodel.refits.folds import check_levels, choose_folds
+from hiermodel.refits.folds import check_levels, choose_folds, group_of_rows
 from hiermodel.refits.jobs import Job, complete_rows, run_jobs
+from hiermodel.refits.units import Units, check_joint, chosen_folds, make_units
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit
 
 _VERBS = ("posterior_predict", "posterior_epred", "posterior_linpred")
+# A density that rests on fewer draws than this, in effect, is told.
+_FEW = 10
 
 
 def kfold(
@@ -26,6 +30,8 @@ def kfold(
     folds: Any = None,
     group: Any = None,
     *,
+    joint: str = "obs",
+    ksub: Any = None,
     resp: str | None = None,
     seed: int | None = None,
     cores: int | None = None,
@@ -36,29 +42,78 @@ def kfold(
     check_origin(fit, "kfold()")
     check_rows(fit, "kfold()")
     flag("save_fits", save_fits), flag("progress", progress)
+    joint = check_joint(joint, group)
     rng = generator(seed)
-    numbers = choose_folds(fit, k, folds, group, rng)
-    check_levels(fit, numbers)
+    given = folds is not None and not isinstance(folds, str)
+    # Folds that are given leave the group free to say what is predicted together.
+    numbers = choose_folds(fit, k, folds, None if given and joint == "group" else group, rng)
+    count = int(numbers.max())
+    # All folds have their seeds, so that some of them are fitted as they would be among all.
+    seeds = [seed_of_job(rng) for _ in range(count)]
+    chosen = chosen_folds(ksub, count, rng)
+    used = np.where(np.isin(numbers, chosen), numbers, 0)
+    check_levels(fit, used)
     # First what can be refused at once, then the fits.
     full = checked(_only(fit, resp).log_lik())
-    members = [np.flatnonzero(numbers == n) for n in range(1, int(numbers.max()) + 1)]
+    units = make_units(joint, used, full["obs"].values, _groups(fit, group, joint))
+    members = [np.flatnonzero(used == n) for n in chosen]
     jobs = [
-        Job(f"fold {n}", tuple(map(int, at)), seed_of_job(rng), resp)
-        for n, at in enumerate(members, start=1)
+        Job(f"fold {n}", tuple(map(int, at)), seeds[n - 1], resp)
+        for n, at in zip(chosen, members, strict=True)
     ]
     outcomes = run_jobs(fit, jobs, cores, progress, save_fits)
-    elpd = np.empty(len(numbers))
-    for at, outcome in zip(members, outcomes, strict=True):
+    elpd = np.empty(len(units.rows))
+    effective = np.empty(len(units.rows))
+    for n, at, outcome in zip(chosen, members, outcomes, strict=True):
         _check_numbers(outcome.log_lik, at)
-        elpd[at] = log_mean_exp(outcome.log_lik.T)
-    tell_of_zeros(fit, elpd, full["obs"].values)
-    rows = full.values.reshape(-1, full.sizes["obs"])
-    result = assemble("kfold", full, elpd, log_mean_exp(rows.T) - elpd, None)
+        own = units.folds == n
+        elpd[own], effective[own] = units.log_density(outcome.log_lik, at, n)
+    tell_of_zeros(fit, elpd, units.labels, "rows" if joint == "obs" else f"{joint}s")
+    _tell_of_few(units, effective)
+    together = units.summed(full)
+    rows = together.values.reshape(-1, len(elpd))
+    result = assemble("kfold", together, elpd, log_mean_exp(rows.T) - elpd, None)
     return replace(
         result,
         n_draws=len(outcomes[0].log_lik),
-        folds=result.pointwise.copy(data=numbers).rename("fold"),
+        pointwise=_named(result.pointwise, units),
+        p_pointwise=_named(result.p_pointwise, units),
+        folds=xr.DataArray(numbers, dims=("obs",), coords={"obs": full["obs"]}, name="fold"),
+        left_out=chosen,
+        joint=joint,
         fits=tuple(outcome.fit for outcome in outcomes if outcome.fit is not None),
+    )
+
+
+def _groups(fit: Fit, group: Any, joint: str) -> pd.Series | None:
+    """The group of each row by its label, where groups are predicted together."""
+    if joint != "group":
+        return None
+    group_of_rows(fit, group)  # refuses what is no group
+    if isinstance(group, str):
+        return fit.frame[group].reset_index(drop=True)
+    return pd.Series(np.asarray(group).ravel())
+
+
+def _named(values: xr.DataArray, units: Units) -> xr.DataArray:
+    """Parts of the units under their own dim; those of groups also say in which fold."""
+    if units.dim == "obs":
+        return values
+    named = values.rename(obs=units.dim)
+    return named if units.dim == "fold" else named.assign_coords(fold=(units.dim, units.folds))
+
+
+def _tell_of_few(units: Units, effective: np.ndarray) -> None:
+    """Warn of joint densities that are the mean of very few draws."""
+    few = np.flatnonzero(effective < _FEW)
+    if units.dim == "obs" or not len(few):
+        return
+    worst = few[int(np.argmin(effective[few]))]
+    warn(
+        f"the joint density of {len(few)} of {len(units.rows)} {units.dim} rests on fewer than "
+        f"{_FEW} draws in effect, worst {units.labels[worst]} ({effective[worst]:.1f}): many rows "
+        "together are far from most draws, and the estimate is too low. Take smaller folds or more "
+        "draws; logo() integrates over new groups instead"
     )
 
 
@@ -89,7 +144,7 @@ def kfold_predict(
             "kfold() it was"
         )
     pieces, places = [], []
-    for number, one in enumerate(result.fits, start=1):
+    for number, one in zip(result.left_out, result.fits, strict=True):
         at = np.flatnonzero(numbers == number)
         verb = getattr(one, method)
         pieces.append(verb(
@@ -117,7 +172,9 @@ def check_rows(fit: Fit, what: str) -> None:
         )
 
 
-def tell_of_zeros(fit: Fit, elpd: np.ndarray, labels: np.ndarray) -> None:
+def tell_of_zeros(
+    fit: Fit, elpd: np.ndarray, labels: np.ndarray, what: str = "rows"
+) -> None:
     """Warn of rows that are impossible under the fits without them."""
     at = np.flatnonzero(np.isneginf(elpd))
     if not len(at):
@@ -130,8 +187,8 @@ def tell_of_zeros(fit: Fit, elpd: np.ndarray, labels: np.ndarray) -> None:
         else ""
     )
     warn(
-        f"{len(at)} rows have probability zero under every draw of the fit without them, the first "
-        f"is {labels[at[0]]}: the estimate is minus infinity.{why}"
+        f"{len(at)} {what} have probability zero under every draw of the fit without them, the "
+        f"first is {labels[at[0]]}: the estimate is minus infinity.{why}"
     )
 
 

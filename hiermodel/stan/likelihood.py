@@ -25,7 +25,8 @@ class Likelihood:
     the other texts. `fused` is the density with the link folded in, if one is used, and `glm`
     says that it also takes the design matrix of ``mu``. `definitions` are statements that come
     first: parameters that are computed from all rows. With a `joint` density of several
-    responses nothing is printed here; `parameters` are then what that density takes.
+    responses nothing is printed here; `parameters` are then what that density takes. `facts` are
+    what it was made from.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Likelihood:
     definitions: tuple[str, ...] = ()
     joint: bool = False
     parameters: Mapping[str, StanExpr] = field(default_factory=dict)
+    facts: LikelihoodInput | None = field(default=None, repr=False)
 
     def on_link_scale(self, param: str) -> bool:
         """True for parameters that the density takes on the scale of their link."""
@@ -106,7 +108,7 @@ def build_likelihood(facts: LikelihoodInput) -> Likelihood:
         made = _row_likelihood(facts, parameters, fused)
     else:
         made = _whole_likelihood(facts, parameters, fused, glm)
-    return replace(made, definitions=_definitions(facts, parameters))
+    return replace(made, definitions=_definitions(facts, parameters), facts=facts)
 
 
 def _by_row(facts: LikelihoodInput, fused: Fused | None) -> bool:

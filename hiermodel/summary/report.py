@@ -240,6 +240,7 @@ def _fields(fit: Fit) -> tuple[tuple[str, str], ...]:
         _draws_field(fit),
         ("Engine", _engine_text(facts)),
         ("Collapsed", str(facts.get("collapsed") or "")),
+        ("Aggregated", str(facts.get("aggregated") or "")),
         ("Certificate", str(facts.get("certificate") or "")),
     ]
     return tuple((name, value) for name, value in fields if value)

@@ -12,7 +12,7 @@ from hiermodel.verbs.base import Verbs
 if TYPE_CHECKING:
     import xarray as xr
 
-    from hiermodel.criticism import Elpd, GroupElpd, MarginalLikelihood
+    from hiermodel.criticism import Elpd, GroupElpd, MarginalLikelihood, PPCheck
 
 
 class Criticism(Verbs):
@@ -121,6 +121,8 @@ class Criticism(Verbs):
         folds: Any = None,
         group: Any = None,
         *,
+        joint: str = "obs",
+        Ksub: Any = None,
         resp: str | None = None,
         seed: int | None = None,
         cores: int | None = None,
@@ -140,6 +142,13 @@ class Criticism(Verbs):
             the number of the fold of each row, from 1.
         group : str or sequence, optional
             A column of the model, or a label per row.
+        joint : {"obs", "fold", "group"}
+            Whose log predictive densities are added up: those of single rows, or the joint ones
+            of all rows of a fold, or of the rows of a `group` within a fold. How well a model
+            predicts a whole new group is ``kfold(group="g", joint="group")``.
+        Ksub : int or sequence of int, optional
+            Leave out some of the folds only: as many of them at random, or those with these
+            numbers. The estimate is that of their rows.
         resp : str, optional
             Whose log-likelihood is estimated, of several responses; by default all of a row.
         seed : int, optional
@@ -155,8 +164,9 @@ class Criticism(Verbs):
         Returns
         -------
         Elpd
-            Of kind ``"kfold"``, with ``folds``; the log density of each row is that of the row
-            alone, also when rows are left out together. `hiermodel.compare` takes it.
+            Of kind ``"kfold"``, with ``folds``; with ``joint="obs"`` the log density of each row
+            is that of the row alone, also when rows are left out together. `hiermodel.compare`
+            takes it.
 
         Raises
         ------
@@ -172,6 +182,9 @@ class Criticism(Verbs):
         -----
         SamplingWarning
             When the sampler had problems in some of the fits.
+        HiermodelWarning
+            When rows are impossible without themselves, and when a joint density is the mean of
+            very few draws.
 
         Notes
         -----
@@ -192,8 +205,8 @@ class Criticism(Verbs):
         from hiermodel.refits import kfold
 
         return kfold(
-            self._one(), K, folds, group, resp=resp, seed=seed, cores=cores, save_fits=save_fits,
-            progress=progress,
+            self._one(), K, folds, group, joint=joint, ksub=Ksub, resp=resp, seed=seed,
+            cores=cores, save_fits=save_fits, progress=progress,
         )
 
     def kfold_predict(
@@ -220,7 +233,8 @@ class Criticism(Verbs):
         Returns
         -------
         DataArray
-            Dims (chain, draw, obs), in the order of the rows of this fit.
+            Dims (chain, draw, obs), in the order of the rows of this fit; rows of folds that
+            were not left out (``Ksub``) have no prediction and are missing.
 
         Examples
         --------
@@ -319,24 +333,62 @@ class Criticism(Verbs):
         return bridge_sampler(self._one(), maxiter=maxiter, seed=seed)
 
     def pp_check(
-        self, type: str | None = None, *, resp: str | None = None, **options: Any
+        self,
+        type: str | None = None,
+        ndraws: int | None = None,
+        *,
+        resp: str | None = None,
+        **options: Any,
     ) -> Any:
         """Compare the data with draws from the posterior predictive distribution.
 
         Parameters
         ----------
         type : str, optional
-            ``"dens_overlay"``, ``"bars"``, ``"stat"``, ``"intervals"``, ...; chosen by the
-            family when not given. See `hiermodel.criticism.pp_check`.
+            ``"dens_overlay"``, ``"bars"``, ``"stat"``, ``"loo_pit_ecdf"``, ``"km_overlay"``, ...;
+            chosen by the response when not given. See `hiermodel.criticism.pp_check`.
+        ndraws : int, optional
+            Number of replications.
         resp : str, optional
             Which of several responses.
         **options
-            ``ndraws``, ``group``, ``stat``, ``x``, ``ax``, ``seed``, ``figsize``.
+            ``prefix``, ``group``, ``x``, ``stat``, ``newdata``, ``re_formula``,
+            ``allow_new_levels``, ``sample_new_levels``, ``seed``, ``ax``, ``figsize``.
 
         Returns
         -------
-        Axes
+        Axes, or list of Axes
+            A list for groups and for panels of single replications.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> fit = hm.fit("mpg ~ wt", hm.datasets.load("mtcars"), chains=2, draws=500, seed=1,
+        ...              progress=False)
+        >>> fit.pp_check("stat", stat="sd", seed=1).get_xlabel()
+        'sd(mpg)'
         """
         from hiermodel.criticism import pp_check
 
-        return pp_check(self._one(resp), type, **options)
+        return pp_check(self._one(resp), type, ndraws, **options)
+
+    def pp_check_data(
+        self,
+        type: str | None = None,
+        ndraws: int | None = None,
+        *,
+        resp: str | None = None,
+        **options: Any,
+    ) -> PPCheck:
+        """What `pp_check` draws, as numbers.
+
+        Parameters are those of `pp_check`, without ``ax`` and ``figsize``.
+
+        Returns
+        -------
+        PPCheck
+            Its ``table`` holds the numbers; see `hiermodel.criticism.PPCheck`.
+        """
+        from hiermodel.criticism import pp_check_data
+
+        return pp_check_data(self._one(resp), type, ndraws, **options)

@@ -61,7 +61,8 @@ class PriorWork(Verbs):
         -------
         DataFrame
             A row per draw, a column per flat name. Parameters with flat priors are left out, with
-            a warning; see `hiermodel.prior_work.prior_draws`.
+            a warning, as are intercepts that are computed from them: ``Intercept``, that of the
+            centred design, stands in. See `hiermodel.prior_work.prior_draws`.
 
         Examples
         --------

@@ -92,6 +92,12 @@ def test_group_level_effects_by_quadrature() -> None:
     found = fit.bridge_sampler(seed=1)
     assert found.logml == pytest.approx(want, abs=0.06)
     assert found.relative_error < 0.05
+    # It was collapsed: two parameters are left. With the effects there are seven.
+    whole = fit.update(collapse=False, draws=1000).bridge_sampler(seed=1)
+    few = fit.update(draws=1000).bridge_sampler(seed=1)
+    assert whole.logml == pytest.approx(want, abs=0.1)
+    assert few.logml == pytest.approx(want, abs=0.05)
+    assert few.relative_error < whole.relative_error
 
 
 def test_bayes_factor_and_probabilities(line: hm.Fit, flat_line: hm.Fit) -> None:

@@ -247,3 +247,134 @@ def test_models_whose_functions_are_here_are_fitted_here() -> None:
         result = fit.kfold(folds=numbers, **{**QUIET, "cores": 2})
     held = np.flatnonzero(numbers == 2)
     np.testing.assert_allclose(result.pointwise[held], slope_elpd(slope_data(), held), atol=0.06)
+
+
+def slope_joint(frame: pd.DataFrame, held: np.ndarray) -> float:
+    """Exact joint log density of held rows: they are normal, correlated by what b may be."""
+    rest = frame.drop(index=frame.index[held])
+    precision = (rest["x"] ** 2).sum() + 0.25
+    mean = (rest["x"] * rest["y"]).sum() / precision
+    out = frame.iloc[held]
+    cov = np.eye(len(out)) + np.outer(out["x"], out["x"]) / precision
+    return float(stats.multivariate_normal.logpdf(out["y"], mean * out["x"], cov))
+
+
+def test_joint_density_of_folds(slope: hm.Fit) -> None:
+    frame, numbers = slope_data(), np.tile([1, 2, 3], 8)
+    result = slope.kfold(folds=numbers, joint="fold", save_fits=True, **QUIET)
+    exact = [slope_joint(frame, np.flatnonzero(numbers == n)) for n in (1, 2, 3)]
+    np.testing.assert_allclose(result.pointwise, exact, atol=0.1)
+    assert result.pointwise.dims == ("fold",) and result.pointwise["fold"].values.tolist() == [
+        1, 2, 3
+    ]
+    # The numbers themselves, from the fits.
+    for n, one in enumerate(result.fits, start=1):
+        held = np.flatnonzero(numbers == n)
+        b = one.posterior["b"].values.reshape(-1, 1)
+        rows = stats.norm.logpdf(frame["y"].to_numpy()[held], b * frame["x"].to_numpy()[held])
+        assert float(result.pointwise[n - 1]) == pytest.approx(
+            np.log(np.exp(rows.sum(axis=1)).mean()), rel=1e-9
+        )
+    assert result.se == pytest.approx(np.sqrt(3) * np.std(result.pointwise, ddof=1))
+    lik = slope.log_lik().values.reshape(-1, 24)
+    full = [np.log(np.exp(lik[:, numbers == n].sum(axis=1)).mean()) for n in (1, 2, 3)]
+    np.testing.assert_allclose(result.p_pointwise, full - result.pointwise, rtol=1e-6)
+    assert "of 3 folds, the rows of each jointly" in repr(result)
+    assert slope.kfold(folds=numbers, joint="obs", **QUIET).pointwise.size == 24
+
+
+def test_joint_density_of_groups_within_folds(slope: hm.Fit) -> None:
+    frame, numbers = slope_data(), np.tile([1, 2, 3], 8)
+    result = slope.kfold(folds=numbers, group=frame["g"], joint="group", **QUIET)
+    assert result.pointwise.dims == ("group",) and result.pointwise.size == 12
+    for k in range(12):
+        one = result.pointwise[k]
+        held = (numbers == int(one["fold"])) & (frame["g"] == str(one["group"].values)).to_numpy()
+        rest = frame[numbers != int(one["fold"])]
+        precision = (rest["x"] ** 2).sum() + 0.25
+        mean = (rest["x"] * rest["y"]).sum() / precision
+        out = frame[held]
+        cov = np.eye(2) + np.outer(out["x"], out["x"]) / precision
+        exact = stats.multivariate_normal.logpdf(out["y"], mean * out["x"], cov)
+        assert float(one) == pytest.approx(float(exact), abs=0.08)
+
+
+def test_joint_density_of_new_groups_is_what_logo_integrates() -> None:
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"g": np.repeat(list("abcdefgh"), 3)})
+    frame["y"] = rng.normal(size=24) + np.repeat(rng.normal(size=8), 3)
+    priors = [hm.prior("normal(0, 3)", cls="Intercept"), hm.prior("constant(1)", cls="sd")]
+    fit = hm.fit(hm.bf("y ~ 1 + (1 | g)", sigma=1), frame, priors=priors,
+                 **{**SMALL, "draws": 4000})
+    result = fit.kfold(group="g", joint="group", **QUIET)
+    assert result.pointwise.dims == ("g",) and "".join(result.pointwise["g"].values) == "abcdefgh"
+    np.testing.assert_allclose(result.pointwise, fit.logo("g").pointwise, atol=0.12)
+    for name in "ah":
+        rest, held = frame[frame["g"] != name], frame[frame["g"] == name]
+        means = rest.groupby("g")["y"].mean()
+        precision = len(means) / (1 + 1 / 3) + 1 / 9
+        cov = np.eye(3) + 1 + 1 / precision
+        centre = np.full(3, means.sum() / (1 + 1 / 3) / precision)
+        exact = stats.multivariate_normal.logpdf(held["y"], centre, cov)
+        assert float(result.pointwise.sel(g=name)) == pytest.approx(float(exact), abs=0.1)
+
+
+def test_some_folds_only(slope: hm.Fit) -> None:
+    whole = slope.kfold(4, **QUIET)
+    some = slope.kfold(4, Ksub=[3, 1], save_fits=True, **QUIET)
+    assert some.left_out == (1, 3) and len(some.fits) == 2 and whole.left_out == (1, 2, 3, 4)
+    np.testing.assert_array_equal(some.folds, whole.folds)
+    used = np.isin(whole.folds, [1, 3])
+    np.testing.assert_array_equal(some.pointwise, whole.pointwise[used])
+    assert some.elpd == pytest.approx(float(whole.pointwise[used].sum()))
+    assert "2 of 4 folds of 6 to 6 observations" in repr(some)
+    predicted = slope.kfold_predict(some, "posterior_epred")
+    np.testing.assert_array_equal(predicted["obs"], some.pointwise["obs"])
+    x = slope_data()["x"].to_numpy()[used]
+    for k, fold in enumerate(whole.folds.values[used]):
+        b = some.fits[(1, 3).index(fold)].posterior["b"].isel(coef=0)
+        np.testing.assert_allclose(predicted[:, :, k], b * x[k])
+    three = slope.kfold(4, Ksub=3, **QUIET)
+    assert len(set(three.left_out)) == 3
+    np.testing.assert_array_equal(
+        three.pointwise, whole.pointwise[np.isin(whole.folds, three.left_out)]
+    )
+    joint = slope.kfold(4, Ksub=[2], joint="fold", **QUIET)
+    assert joint.pointwise["fold"].values.tolist() == [2] and np.isnan(joint.se)
+
+
+def test_comparisons_of_joint_densities(slope: hm.Fit) -> None:
+    other = slope.update(formula="y ~ 0 + x + g", priors={"b": "normal(0, 2)"})
+    folds = np.tile([1, 2, 3], 8)
+    one = slope.kfold(folds=folds, joint="fold", Ksub=[1, 2], **QUIET)
+    table = hm.compare({"x": one, "g": other}, criterion="kfold")
+    assert len(table) == 2 and np.isfinite(table["elpd_diff"]).all()
+    with pytest.raises(hm.DataError, match="each fold together and 'b' each obs; give both"):
+        hm.compare({"a": one, "b": other.kfold(folds=folds, **QUIET)})
+    group = slope.kfold(folds=folds, group=slope_data()["g"], joint="group", **QUIET)
+    with pytest.raises(hm.DataError, match="no more which groups"):
+        hm.compare({"a": group, "b": other}, criterion="kfold")
+
+
+def test_joint_and_ksub_that_cannot_be(slope: hm.Fit) -> None:
+    with pytest.raises(ArgumentError, match=r"not 'folds'.*did you mean 'fold'"):
+        slope.kfold(2, joint="folds")
+    with pytest.raises(ArgumentError, match="joint='group' needs group="):
+        slope.kfold(2, joint="group")
+    with pytest.raises(ArgumentError, match=r"1 and 4; one fold by its number is Ksub=\[5\]"):
+        slope.kfold(4, Ksub=5, **QUIET)
+    with pytest.raises(ArgumentError, match="from 1 to 4, not 0"):
+        slope.kfold(4, Ksub=[0, 1], **QUIET)
+    with pytest.raises(ArgumentError, match="none twice"):
+        slope.kfold(4, Ksub=[2, 2], **QUIET)
+    with pytest.raises(ArgumentError, match="a number of folds or their numbers, not 'all'"):
+        slope.kfold(4, Ksub="all", **QUIET)
+
+
+def test_joint_densities_of_few_draws_are_told() -> None:
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"g": np.repeat([f"g{k}" for k in range(5)], 60)})
+    frame["y"] = rng.normal(size=300) + np.repeat(rng.normal(scale=5, size=5), 60)
+    fit = hm.fit("y ~ 1 + (1 | g)", frame, **{**SMALL, "draws": 100, "warmup": 200})
+    with pytest.warns(HiermodelWarning, match="joint density of . of 5 g rests on fewer than 10"):
+        fit.kfold(group="g", joint="group", **QUIET)

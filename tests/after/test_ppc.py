@@ -8,10 +8,12 @@ from scipy import stats
 
 from hiermodel.criticism import pp_check, pp_check_data
 from hiermodel.criticism.ppc import KINDS, type_names
-from hiermodel.criticism.ppc_data import Replications, bars, density, ecdf_overlay, intervals, stat
+from hiermodel.criticism.ppc.kinds import PANELS
+from hiermodel.criticism.ppc.overlays import bars, density, ecdf_overlay, intervals, stat
+from hiermodel.criticism.ppc.replications import Replications
 from hiermodel.errors import DataError
 
-from .posteriors import fit_of
+from .posteriors import fit_of, reaction_data
 
 
 @pytest.fixture(autouse=True)
@@ -122,17 +124,48 @@ def test_default_types(formula: str, family: str, expected: str) -> None:
     assert pp_check_data(fit_of(formula, family), seed=1).type == expected
 
 
+def options_of(type: str) -> dict[str, object]:
+    options: dict[str, object] = {"group": "g"} if type.endswith("_grouped") else {}
+    return options | ({"stat": ("mean", "sd")} if type == "stat_2d" else {})
+
+
+@pytest.mark.filterwarnings("ignore:.*Pareto k")
 @pytest.mark.parametrize("type", type_names())
 def test_every_type_draws(fit, counts, type: str) -> None:
-    used = counts if KINDS[type.removesuffix("_grouped")].style == "bars" else fit
-    options = {"group": "g"} if type.endswith("_grouped") else {}
-    if type == "stat_2d":
-        options["stat"] = ("mean", "sd")
-    drawn = pp_check(used, type, ndraws=5, seed=1, **options)
+    kind = KINDS[type.removesuffix("_grouped")]
+    used = counts if kind.style == "bars" else fit
+    ndraws = 3 if kind.style in PANELS else 30
+    drawn = pp_check(used, type, ndraws=ndraws, seed=1, **options_of(type))
     axes = drawn if isinstance(drawn, list) else [drawn]
     assert all(isinstance(ax, Axes) and ax.has_data() for ax in axes)
-    if options.get("group"):
-        assert [ax.get_title() for ax in axes] == ["a", "b", "c", "d"]
+    titles = [ax.get_title() for ax in axes]
+    if type.endswith("_grouped") and kind.group == "panels":
+        if kind.style in PANELS:
+            assert titles == [f"{g}, replication {k}" for g in "abcd" for k in (1, 2, 3)]
+        else:
+            assert titles == ["a", "b", "c", "d"]
+    elif kind.group == "axis":
+        assert [t.get_text() for t in axes[0].get_xticklabels()] == ["a", "b", "c", "d"]
+
+
+def test_panels_of_groups_have_one_legend(fit) -> None:
+    axes = pp_check(fit, "dens_overlay", group="g", ndraws=3, seed=1)
+    assert isinstance(axes, list) and all(ax.get_legend() is None for ax in axes)
+    (legend,) = axes[0].figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["replications", "data"]
+
+
+def test_numbers_of_groups_are_named_and_in_order() -> None:
+    frame = reaction_data().assign(h=np.tile([10, 9, 2, 10], 10))
+    fit = fit_of("y ~ x + h", frame=frame)
+    axes = pp_check(fit, "stat", group="h", seed=1)
+    assert isinstance(axes, list)
+    assert [ax.get_title() for ax in axes] == ["h = 2", "h = 9", "h = 10"]
+
+
+def test_levels_of_groups_keep_their_order() -> None:
+    check = pp_check_data(fit_of("y ~ x + dose"), "stat", group="dose", seed=1)
+    assert check.groups == ("low", "mid", "high")
 
 
 def test_what_is_drawn_is_the_table(fit, counts) -> None:
@@ -181,6 +214,12 @@ def test_x_places_the_intervals(fit) -> None:
         ({"type": "stat_2d"}, "two statistics"),
         ({"type": "bars"}, "whole numbers"),
         ({"type": "ribbon", "x": "g"}, "must be numeric"),
+        ({"type": "stat", "group": ["g"]}, "group must be the name of a column"),
+        ({"type": "violin"}, "needs a column"),
+        ({"type": "violin_groupd"}, "did you mean 'violin_grouped'"),
+        ({"type": "dots", "group": "g"}, "cannot be grouped"),
+        ({"type": "scatter", "group": "g", "ndraws": 20}, "80 panels.*ndraws=18"),
+        ({"ndraws": 0}, "whole number of at least 1"),
     ],
 )
 def test_errors_name_the_culprit(fit, options: dict, message: str) -> None:

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from hiermodel.criticism.ppc_data import Replications
-from hiermodel.criticism.ppc_pit import envelope, pit_ecdf, transforms
+from hiermodel.criticism import pp_check_data
+from hiermodel.criticism.ppc.pit import envelope, pit_ecdf, transforms
+from hiermodel.criticism.ppc.replications import Replications
+
+from .posteriors import fit_of
 
 
 def replications(shift: float, n: int = 200) -> Replications:
@@ -35,3 +39,13 @@ def test_envelope_holds_the_whole_curve_as_often_as_it_says() -> None:
     curves = np.array([np.searchsorted(row, grid, side="right") for row in numbers]) / 100
     inside = ((curves >= lower - 1e-9) & (curves <= upper + 1e-9)).all(axis=1).mean()
     assert 0.93 < inside < 0.975
+
+
+def test_the_random_part_follows_the_seed() -> None:
+    fit = fit_of("n ~ x", "poisson", b=np.zeros((2, 20, 1)), Intercept=np.full((2, 20), 1.1))
+    one, again, other = (
+        pp_check_data(fit, "pit_ecdf", seed=seed).table for seed in (1, 1, 2)
+    )
+    assert one.equals(again) and not one.equals(other)
+    data = Replications(np.zeros(3), np.zeros((4, 3)), np.arange(3.0), rng=np.random.default_rng(5))
+    assert transforms(data) == pytest.approx(np.random.default_rng(5).random(3))

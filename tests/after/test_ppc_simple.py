@@ -6,15 +6,15 @@ import pytest
 
 import hiermodel as hm
 from hiermodel.criticism import pp_check
-from hiermodel.criticism.ppc_data import Replications
-from hiermodel.criticism.ppc_simple import (
+from hiermodel.criticism.ppc.overlays import stat_freqpoly
+from hiermodel.criticism.ppc.replications import Replications
+from hiermodel.criticism.ppc.simple import (
     boxplot,
     error_binned,
     error_scatter,
     error_scatter_avg_vs_x,
     freqpoly,
     scatter,
-    stat_freqpoly,
 )
 
 from .posteriors import fit_of

@@ -181,6 +181,39 @@ def test_density_of_draws_of_another_engine_is_certified(
     assert seen == [fitted.model]
 
 
+@pytest.fixture(scope="module")
+def collapsed() -> hm.Fit:
+    return hm.fit("y ~ x + (x | h)", frame(), collapse=True, priors="weak", **SMALL)
+
+
+def test_collapsed_form_is_what_the_sampler_saw(collapsed: hm.Fit) -> None:
+    space = unconstrained(collapsed, collapsed=True)
+    assert space.labels == ("b[1]", "Intercept", "sigma", "sd_1[1]", "sd_1[2]", "L_1[free 1]")
+    lp = collapsed.sample_stats["lp"].values.ravel()
+    np.testing.assert_allclose(space.log_density(space.draws.reshape(100, -1)), lp, rtol=1e-9)
+    whole = unconstrained(collapsed)
+    assert whole.dim == space.dim + 16 and not whole.collapsed
+    # Other fits have one form, whatever is asked for.
+    plain = collapsed.update(collapse=False)
+    assert unconstrained(plain, collapsed=True).dim == whole.dim
+
+
+def test_each_form_is_certified_once(collapsed: hm.Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr("hiermodel.unconstrained.certify", lambda *given: seen.append(given[0]))
+    fit = hm.Fit(  # the same fit with a model that was not certified yet
+        hm.model("y ~ x + (x | h)", frame(), priors="weak"), collapsed.frame, collapsed.datasets,
+        collapsed.provenance,
+    )
+    unconstrained(fit, collapsed=True)
+    assert seen == []  # the certificate of the fit is of this form
+    unconstrained(fit)
+    unconstrained(fit.with_groups("log_likelihood"))
+    assert seen == [fit.model]
+    unconstrained(hm.Fit(fit.model, fit.frame.copy(), fit.datasets, fit.provenance))
+    assert seen == [fit.model, fit.model]
+
+
 def test_mixtures_and_simplexes() -> None:
     data = frame()
     model = hm.model("y ~ 1", data, hm.mixture("gaussian", nmix=3))

@@ -1,6 +1,6 @@
 """The numbers behind further posterior predictive checks: distributions and errors.
 
-As in `ppc_data`, each function returns exactly what is drawn.
+As in `overlays`, each function returns exactly what is drawn.
 """
 
 from __future__ import annotations
@@ -8,41 +8,31 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from hiermodel.criticism.ppc_data import Replications, stat_value
-
-_BINS = 30
+from hiermodel.criticism.ppc.overlays import BINS, INTERVAL_PROBS
+from hiermodel.criticism.ppc.replications import Replications
 
 
 def boxplot(data: Replications) -> pd.DataFrame:
     """Compute quantiles of 5, 25, 50, 75 and 95 % of the data (draw 0) and each replication."""
-    values = np.vstack([data.y, data.yrep])
-    low, left, middle, right, high = np.quantile(values, (0.05, 0.25, 0.5, 0.75, 0.95), axis=1)
+    values = np.vstack([data.y, data.yrep]) if data.observed else data.yrep
+    low, left, middle, right, high = np.quantile(values, INTERVAL_PROBS, axis=1)
+    draws = np.arange(len(values)) + (0 if data.observed else 1)
     columns = {
-        "draw": np.arange(len(values)), "lowest": low, "lower": left, "median": middle,
-        "upper": right, "highest": high,
+        "draw": draws, "lowest": low, "lower": left, "median": middle, "upper": right,
+        "highest": high,
     }  # fmt: skip
     return pd.DataFrame(columns)
 
 
 def freqpoly(data: Replications) -> pd.DataFrame:
     """Count in bins: ``draw`` (0 is the data), middles ``x``, ``value``."""
-    edges = np.histogram_bin_edges(np.concatenate([data.y, data.yrep.ravel()]), _BINS)
+    edges = np.histogram_bin_edges(data.pooled, BINS)
     middles = (edges[:-1] + edges[1:]) / 2
-    sources = [*enumerate(data.yrep, start=1), (0, data.y)]
     parts = [
         pd.DataFrame({"draw": s, "x": middles, "value": np.histogram(values, edges)[0]})
-        for s, values in sources
+        for s, values in data.sources
     ]
     return pd.concat(parts, ignore_index=True)
-
-
-def stat_freqpoly(data: Replications) -> pd.DataFrame:
-    """Count a statistic in bins: middles ``x``, ``value``, and ``observed`` of the data."""
-    found = stat_value(data.stats[0], data.yrep)
-    counts, edges = np.histogram(found, _BINS)
-    observed = float(stat_value(data.stats[0], data.y))
-    middles = (edges[:-1] + edges[1:]) / 2
-    return pd.DataFrame({"x": middles, "value": counts, "observed": observed})
 
 
 def scatter(data: Replications) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from hiermodel.criticism.ppc_data import Replications
+from hiermodel.criticism.ppc.replications import Replications
 
 _MOST_POINTS = 200
 _SIMULATIONS = 2000
@@ -25,17 +25,22 @@ def transforms(data: Replications) -> np.ndarray:
     """Randomised PIT (N,): replications below, and a uniform part of those that are equal.
 
     The observation counts as one of the replications, so that with the right model the value is
-    uniform exactly, for discrete responses too. The random part has a fixed seed.
+    uniform exactly, for discrete responses too.
     """
     below = (data.yrep < data.y).sum(axis=0)
     equal = (data.yrep == data.y).sum(axis=0)
-    part = np.random.default_rng(0).random(len(data.y))
+    part = data.rng.random(len(data.y))
     return np.asarray((below + part * (equal + 1)) / (len(data.yrep) + 1))
 
 
 def pit_ecdf(data: Replications) -> pd.DataFrame:
     """Compute the ECDF of the PIT less the uniform: ``x``, ``value``, ``lower``, ``upper``."""
-    pit = np.sort(transforms(data))
+    return difference(transforms(data))
+
+
+def difference(pit: np.ndarray) -> pd.DataFrame:
+    """The table of `pit_ecdf` from the transforms (N,)."""
+    pit = np.sort(pit)
     n = len(pit)
     grid = np.linspace(0, 1, min(n, _MOST_POINTS) + 1)
     ecdf = np.searchsorted(pit, grid, side="right") / n

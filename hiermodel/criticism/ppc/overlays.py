@@ -7,21 +7,21 @@ workflow, JRSS A 182, 389-402, describe the kinds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
+from hiermodel.criticism.ppc.replications import Array, Replications, Stat
 from hiermodel.errors import DataError, did_you_mean
 
-Array = np.ndarray
-Stat = str | Callable[[Array], float]
-
 _GRID = 256
-_INNER, _OUTER = (0.25, 0.75), (0.05, 0.95)
-_HIST_BINS = 30
+BINS = 30
+#: Of the ends of intervals: 90 % and 50 % around the median.
+INTERVAL_PROBS = (0.05, 0.25, 0.5, 0.75, 0.95)
+_SHOWN = (0.005, 0.995)
+_MANY_BARS, _MOST_BARS = 300, 5000
 
 _STATS: dict[str, Callable[[Array], Array]] = {
     "mean": lambda v: v.mean(axis=-1),
@@ -34,27 +34,7 @@ _STATS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Replications:
-    """Observed data and replications of them.
-
-    Attributes
-    ----------
-    y : ndarray (N,)
-    yrep : ndarray (S, N)
-    x : ndarray (N,)
-        Horizontal places of the observations in interval plots.
-    stats : tuple
-        Names or functions of the statistics, for kinds that need them.
-    """
-
-    y: Array
-    yrep: Array
-    x: Array
-    stats: tuple[Stat, ...] = ("mean",)
-
-
-def density(values: Array, grid: Array) -> Array:
+def density(values: Array, grid: Array, bounded: bool = False) -> Array:
     """Return a kernel density estimate on an equidistant grid.
 
     Gaussian kernel with the bandwidth of Silverman (1986), Density Estimation, equation 3.31.
@@ -64,6 +44,9 @@ def density(values: Array, grid: Array) -> Array:
     ----------
     values : ndarray (n,)
     grid : ndarray (m,)
+    bounded : bool
+        Whether no value can lie outside of the grid. What the kernel puts there is then folded
+        back (Silverman 1986, section 2.10), so that the density does not fall towards the ends.
 
     Returns
     -------
@@ -77,27 +60,32 @@ def density(values: Array, grid: Array) -> Array:
     # Bins reach beyond the grid: values just outside it still have weight inside.
     pad = int(np.ceil(4 * width / step))
     edges = np.concatenate([grid[0] + step * np.arange(-pad, len(grid) + pad + 1)]) - step / 2
-    counts, _ = np.histogram(values, edges)
+    shown = values
+    if bounded:
+        shown = np.concatenate([values, 2 * grid[0] - values, 2 * grid[-1] - values])
+    counts, _ = np.histogram(shown, edges)
     offsets = step * np.arange(-pad, pad + 1)
     kernel = np.exp(-0.5 * (offsets / width) ** 2) / (width * np.sqrt(2 * np.pi))
     return np.convolve(counts, kernel, mode="valid") / len(values)
 
 
-def _grid(data: Replications) -> Array:
-    """Places where densities are drawn: the range of the data and a quarter on each side.
+def shown_range(data: Replications) -> tuple[float, float]:
+    """Ends of the axis of curves: the data, 99 % of all replicated values, and a margin.
 
     Single replicated values far out would else squeeze the picture.
     """
-    low, high = float(data.y.min()), float(data.y.max())
-    margin = 0.25 * (high - low) or 1.0
-    low = max(low - margin, min(low, float(data.yrep.min())))
-    high = min(high + margin, max(high, float(data.yrep.max())))
-    return np.linspace(low, high if high > low else low + 1.0, _GRID)
+    low, high = np.quantile(data.yrep, _SHOWN)
+    if data.observed:
+        low, high = min(low, data.y.min()), max(high, data.y.max())
+    margin = 0.1 * (high - low)
+    everything = data.pooled
+    low = max(low - margin, float(everything.min()))
+    high = min(high + margin, float(everything.max()))
+    return (low, high) if high > low else (low - 1.0, high + 1.0)
 
 
-def _sources(data: Replications) -> list[tuple[int, Array]]:
-    """Replications numbered from 1, then the data as number 0, which is drawn on top."""
-    return [*((s, row) for s, row in enumerate(data.yrep, start=1)), (0, data.y)]
+def _grid(data: Replications) -> Array:
+    return np.linspace(*shown_range(data), _GRID)
 
 
 def dens_overlay(data: Replications) -> pd.DataFrame:
@@ -118,22 +106,22 @@ def ecdf_overlay(data: Replications) -> pd.DataFrame:
 
 def _curves(data: Replications, grid: Array, curve: Callable[[Array], Array]) -> pd.DataFrame:
     parts = [
-        pd.DataFrame({"draw": s, "x": grid, "value": curve(values)}) for s, values in _sources(data)
+        pd.DataFrame({"draw": s, "x": grid, "value": curve(values)}) for s, values in data.sources
     ]
     return pd.concat(parts, ignore_index=True)
 
 
 def hist(data: Replications) -> pd.DataFrame:
     """Compute histograms: ``draw`` (0 is the data), left ends ``x``, ``width``, ``value``."""
-    edges = np.histogram_bin_edges(np.concatenate([data.y, data.yrep.ravel()]), _HIST_BINS)
-    parts = [_histogram(s, values, edges) for s, values in _sources(data)]
+    edges = np.histogram_bin_edges(data.pooled, BINS)
+    parts = [_histogram(s, values, edges) for s, values in data.sources]
     return pd.concat(parts, ignore_index=True)
 
 
 def error_hist(data: Replications) -> pd.DataFrame:
     """Compute histograms of data minus replication, with the columns of `hist`."""
     errors = data.y - data.yrep
-    edges = np.histogram_bin_edges(errors, _HIST_BINS)
+    edges = np.histogram_bin_edges(errors, BINS)
     parts = [_histogram(s, row, edges) for s, row in enumerate(errors, start=1)]
     return pd.concat(parts, ignore_index=True)
 
@@ -145,22 +133,39 @@ def _histogram(draw: int, values: Array, edges: Array) -> pd.DataFrame:
 
 
 def bars(data: Replications) -> pd.DataFrame:
-    """Count each value: ``value``, ``observed``, and ``median``, ``lower``, ``upper`` (90 %)."""
+    """Count each value: ``value``, ``observed``, and ``median``, ``lower``, ``upper`` (90 %).
+
+    Where replications lie so far out that there would be hundreds of values, the highest and the
+    lowest thousandth of them are beyond the ends of the table.
+    """
     if np.any(data.y != np.round(data.y)):
         raise DataError("bars are for whole numbers; use type='hist' for this response")
-    low = int(min(data.y.min(), data.yrep.min()))
-    high = int(max(data.y.max(), data.yrep.max()))
+    low, high = _counted_range(data)
     values = np.arange(low, high + 1)
-    counts = np.stack([_counts(row, low, len(values)) for row in data.yrep])
-    lower, middle, upper = np.quantile(counts, (_OUTER[0], 0.5, _OUTER[1]), axis=0)
-    observed = _counts(data.y, low, len(values))
+    counts = np.stack([_counts(row, values) for row in data.yrep])
+    lower, middle, upper = np.quantile(counts, (0.05, 0.5, 0.95), axis=0)
+    observed = _counts(data.y, values)
     return pd.DataFrame(
         {"value": values, "observed": observed, "median": middle, "lower": lower, "upper": upper}
     )
 
 
-def _counts(values: Array, low: int, n: int) -> Array:
-    return np.bincount(np.asarray(values).astype(int) - low, minlength=n)
+def _counted_range(data: Replications) -> tuple[int, int]:
+    low, high = float(data.pooled.min()), float(data.pooled.max())
+    if high - low > _MANY_BARS:
+        inner = np.quantile(data.yrep, (0.001, 0.999))
+        low, high = min(inner[0], data.y.min()), max(inner[1], data.y.max())
+    if high - low > _MOST_BARS:
+        raise DataError(
+            f"there would be a bar for each of {high - low + 1:.0f} values, which no picture can "
+            "show; take type='ecdf_overlay' or 'stat'"
+        )
+    return int(np.floor(low)), int(np.ceil(high))
+
+
+def _counts(values: Array, shown: Array) -> Array:
+    inside = values[(values >= shown[0]) & (values <= shown[-1])]
+    return np.bincount((inside - shown[0]).astype(int), minlength=len(shown))
 
 
 def rootogram(data: Replications) -> pd.DataFrame:
@@ -191,28 +196,51 @@ def stat_value(stat: Stat, values: Array) -> Array:
 def stat(data: Replications) -> pd.DataFrame:
     """Compute a statistic: ``draw``, ``value`` of the replication, ``observed`` of the data."""
     value = stat_value(data.stats[0], data.yrep)
-    observed = float(stat_value(data.stats[0], data.y))
-    draws = np.arange(1, len(value) + 1)
-    return pd.DataFrame({"draw": draws, "value": value, "observed": observed})
+    columns = {"draw": np.arange(1, len(value) + 1), "value": value}
+    return pd.DataFrame(columns | observed_stat(data))
+
+
+def observed_stat(data: Replications) -> dict[str, float]:
+    """The column ``observed`` of checks of a statistic, none without data."""
+    if not data.observed:
+        return {}
+    return {"observed": float(stat_value(data.stats[0], data.y))}
+
+
+def stat_freqpoly(data: Replications) -> pd.DataFrame:
+    """Count a statistic in bins: middles ``x``, ``value``, and ``observed`` of the data."""
+    counts, edges = np.histogram(stat_value(data.stats[0], data.yrep), BINS)
+    columns = {"x": (edges[:-1] + edges[1:]) / 2, "value": counts}
+    return pd.DataFrame(columns | observed_stat(data))
 
 
 def stat_2d(data: Replications) -> pd.DataFrame:
     """Compute two statistics: ``draw``, ``x``, ``value``; draw 0 is the data."""
     if len(data.stats) != 2:
         raise DataError("stat_2d takes two statistics: stat=('mean', 'sd')")
-    first, second = (
-        np.append(stat_value(s, data.yrep), stat_value(s, data.y)) for s in data.stats
-    )
-    draws = [*range(1, len(data.yrep) + 1), 0]
-    return pd.DataFrame({"draw": draws, "x": first, "value": second})
+    sources = [(np.arange(1, len(data.yrep) + 1), data.yrep)]
+    if data.observed:
+        sources.append((np.zeros(1, dtype=int), data.y[np.newaxis]))
+    parts = [
+        pd.DataFrame(
+            {"draw": draws, "x": stat_value(data.stats[0], values),
+             "value": stat_value(data.stats[1], values)}
+        )
+        for draws, values in sources
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
 
 
 def intervals(data: Replications) -> pd.DataFrame:
     """Compute intervals of 50 % (``lower``, ``upper``) and 90 % (``outer_``) at each ``x``."""
-    probs = (_OUTER[0], _INNER[0], 0.5, _INNER[1], _OUTER[1])
-    far_low, low, middle, high, far_high = np.quantile(data.yrep, probs, axis=0)
-    columns = {
-        "x": data.x, "y": data.y, "median": middle, "lower": low, "upper": high,
+    return interval_table(data, np.quantile(data.yrep, INTERVAL_PROBS, axis=0))
+
+
+def interval_table(data: Replications, quantiles: Array) -> pd.DataFrame:
+    """The table of `intervals` from quantiles (5, N) of the probabilities `INTERVAL_PROBS`."""
+    far_low, low, middle, high, far_high = quantiles
+    columns = {"x": data.x} | ({"y": data.y} if data.observed else {}) | {
+        "median": middle, "lower": low, "upper": high,
         "outer_lower": far_low, "outer_upper": far_high,
     }  # fmt: skip
     return pd.DataFrame(columns).sort_values("x", kind="stable", ignore_index=True)
@@ -227,16 +255,3 @@ def error_scatter_avg(data: Replications) -> pd.DataFrame:
     """Pair the mean error ``x`` (data minus replication) with the data ``value``."""
     return pd.DataFrame({"x": data.y - data.yrep.mean(axis=0), "value": data.y})
 
-
-def grouped(
-    compute: Callable[[Replications], pd.DataFrame], data: Replications, groups: Sequence[str]
-) -> pd.DataFrame:
-    """Apply a check within groups; the result has ``group`` in front."""
-    labels = np.asarray(groups, dtype=object)
-    parts = []
-    for label in dict.fromkeys(groups):
-        at = labels == label
-        part = Replications(data.y[at], data.yrep[:, at], data.x[at], data.stats)
-        parts.append(compute(part).assign(group=label))
-    table = pd.concat(parts, ignore_index=True)
-    return table[["group", *(c for c in table.columns if c != "group")]]

@@ -1,0 +1,91 @@
+"""Which models can be aggregated, and for which it is worth it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from hiermodel.aggregate.aggregated import AggregatedModel, make_aggregated
+from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
+
+if TYPE_CHECKING:
+    from hiermodel.modeling import Model
+
+# Below this there is no time to win.
+_FEW_ROWS = 1_000
+
+
+def aggregate_named(value: Any) -> bool | str:
+    """Check the argument ``aggregate``.
+
+    Examples
+    --------
+    >>> aggregate_named("auto")
+    'auto'
+    """
+    if value is True or value is False or value == "auto":
+        return value
+    hint = did_you_mean(value, ["auto"]) if isinstance(value, str) else ""
+    raise ArgumentError(f'aggregate takes "auto", True or False, got {value!r}{hint}')
+
+
+def aggregated_model(model: Model) -> AggregatedModel:
+    """Add up the rows of a model that share all predictors.
+
+    Raises
+    ------
+    HiermodelError
+        When that is not possible; the message names what stands in the way.
+    """
+    reason = next(_obstacles(model), "")
+    if reason:
+        raise HiermodelError(
+            f"the rows of the model cannot be added up: {reason}; leave aggregate to 'auto', or "
+            "say False"
+        )
+    return make_aggregated(model)
+
+
+def worth_it(model: Model, rows: pd.DataFrame) -> bool:
+    """True when rows can be added up and a gradient then costs less than half as much.
+
+    The cost of a gradient goes with the rows that the program sees. A density that is called
+    once for all rows costs about a quarter of one that is called row by row, as it must be where
+    cells of equal responses are counted.
+
+    Parameters
+    ----------
+    model : Model
+    rows : DataFrame
+        The rows to fit.
+    """
+    if len(rows) < _FEW_ROWS or next(_obstacles(model), ""):
+        return False
+    made = make_aggregated(model)
+    plain = bool(model.parts[0].likelihood.statement)
+    cells = bool(made.cell_model.parts[0].likelihood.statement)
+    factor = 8 if plain and not cells else 2
+    # The categories of a multinomial cell are one call each way.
+    return made.count_cells(rows, most=len(rows) // factor) is not None
+
+
+def _obstacles(model: Model) -> Iterator[str]:
+    """What stands in the way, in words."""
+    if model.is_multivariate:
+        yield "it has several responses"
+        return
+    part = model.parts[0]
+    if part.imputed is not None:
+        yield f"missing values of {part.response.name!r} are parameters of their rows, mi()"
+    if model.noise_free:
+        yield "true values of covariates are parameters of their rows, me()"
+    if model.stanvars:
+        yield "stanvars may refer to rows"
+    if model.threads > 1:
+        yield "threads within a chain share out rows, not cells"
+    for text in model.resolved_priors.raw:
+        if re.search(r"\b([JN]_\d+|N|mu|Y|X|Xc)\b", text):
+            yield f"the prior statement {text!r} refers to rows"

@@ -1,0 +1,1 @@
+"""Tests of aggregated models: their density, their posterior, their reach."""
