@@ -8,7 +8,6 @@ log density that the sampler wrote down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -21,13 +20,12 @@ import xarray as xr
 from hiermodel import declared
 from hiermodel.collapse import CollapsedModel
 from hiermodel.engines import LogDensity, SamplingSettings, get_engine
-from hiermodel.engines.inits import declared_shape
+from hiermodel.engines.free import free_labels
 from hiermodel.errors import EngineError, HiermodelError
 from hiermodel.modeling import Model
 from hiermodel.origin import Origin
 from hiermodel.posterior import posterior_dataset
 from hiermodel.sampling import certify, not_certifiable
-from hiermodel.stan.variables import Var
 from hiermodel.terms.base import Array
 
 if TYPE_CHECKING:
@@ -139,7 +137,7 @@ def _density(fit: Predictions, form: Model | CollapsedModel) -> LogDensity:
     engine, facts = get_engine("stanli"), fit.provenance
     # A certificate is of the form that was sampled, and says nothing about another one.
     sampled = bool(facts.get("collapsed")) == isinstance(form, CollapsedModel)
-    sampled = sampled and not facts.get("aggregated")
+    sampled = sampled and not (facts.get("aggregated") or facts.get("centred"))
     certified = bool(facts.get("certificate")) and sampled
     known = facts.get("engine") != "cmdstan" and sampled
     if not (known or certified or not_certifiable(fit.model)):
@@ -164,8 +162,8 @@ def _check_density(fit: Predictions, made: Unconstrained) -> None:
     method = Origin.of(fit.provenance).method
     if "lp" not in fit.sample_stats or method != "nuts" or fit.provenance.get("prior_only"):
         return
-    if bool(fit.provenance.get("collapsed")) != made.collapsed:
-        return  # the sampler wrote down the density without the effects
+    if bool(fit.provenance.get("collapsed")) != made.collapsed or fit.provenance.get("centred"):
+        return  # the sampler wrote down the density of other parameters
     written = np.asarray(fit.sample_stats["lp"].values, dtype=float).ravel()
     at = np.unique(np.linspace(0, len(written) - 1, _CHECKED).astype(int))
     found = made.log_density(made.draws.reshape(len(written), -1)[at])

@@ -59,6 +59,7 @@ ORDER = (
     "joint",
     "aggregate",
     "collapse",
+    "centring",
     "posterior",
     "declared",
     "persistence",

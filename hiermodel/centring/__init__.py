@@ -3,8 +3,9 @@
 from hiermodel.centring.choose import (
     Choice,
     centred_groups,
+    centred_words,
     parameterization_named,
     recentred,
 )
 
-__all__ = ["Choice", "centred_groups", "parameterization_named", "recentred"]
+__all__ = ["Choice", "centred_groups", "centred_words", "parameterization_named", "recentred"]

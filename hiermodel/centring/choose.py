@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from hiermodel.aggregate import AggregatedModel
 from hiermodel.centring.marginal_fit import Block, Information, MarginalFit
 from hiermodel.engines import Engine, SamplingSettings, get_engine
 from hiermodel.engines.base import CAPABILITIES, LogDensity
@@ -53,19 +54,24 @@ def parameterization_named(value: Any) -> Choice:
 
 
 def centred_groups(
-    model: Model, rows: pd.DataFrame, engine: Engine, settings: SamplingSettings, choice: Choice
+    model: Model, groups: Sequence[GroupEffects], rows: pd.DataFrame, engine: Engine,
+    settings: SamplingSettings, choice: Choice, form: AggregatedModel | None = None,
 ) -> dict[int, Centring]:
     """Decide how far the effects of each block are centred.
 
     Parameters
     ----------
     model : Model
+    groups : sequence of GroupEffects
+        The blocks of the model whose effects are sampled.
     rows : DataFrame
         The rows to fit.
     engine : Engine
     settings : SamplingSettings
     choice : Choice
         See `hiermodel.fit`.
+    form : AggregatedModel, optional
+        A form of the model with the same parameters, whose density costs less.
 
     Returns
     -------
@@ -80,6 +86,8 @@ def centred_groups(
     out: dict[int, Centring] = {}
     open_: list[GroupEffects] = []
     for group, word in _words(model, choice):
+        if group not in groups:
+            continue
         reason = next(_obstacles(model, group, settings), "")
         if word == "centered":
             if reason:
@@ -90,7 +98,21 @@ def centred_groups(
             out[group.index] = Centring(np.ones((len(group.coefs), len(group.grouping.levels))))
         elif word == "auto" and not reason:
             open_.append(group)
-    return out | _from_data(model, rows, engine, settings, open_) if open_ else out
+    if open_:
+        out |= _from_data(form or model, rows, engine, settings, open_)
+    return out
+
+
+def centred_words(model: Model) -> str:
+    """What was done, for the summary."""
+    told = []
+    for group in model.groups:
+        if group.centring is not None:
+            weights = group.centring.weights
+            low, high = f"{weights.min():.2f}", f"{weights.max():.2f}"
+            how = low if low == high else f"{low} to {high}"
+            told.append(f"effects of {group.name} centred by {how}")
+    return ", ".join(told)
 
 
 def recentred(model: Model, centrings: Mapping[int, Centring]) -> Model:
@@ -148,7 +170,7 @@ def _obstacles(model: Model, group: GroupEffects, settings: SamplingSettings) ->
 
 
 def _from_data(
-    model: Model, rows: pd.DataFrame, engine: Engine, settings: SamplingSettings,
+    model: Model | AggregatedModel, rows: pd.DataFrame, engine: Engine, settings: SamplingSettings,
     groups: Sequence[GroupEffects],
 ) -> dict[int, Centring]:
     """Weights and shifts from the curvature of the log density; none where it has no peak."""
@@ -172,7 +194,7 @@ def _from_data(
     point = None if start is None else fit.find(start)
     if point is None or not is_finite_at(density, point):
         return {}
-    movers = _movers(model, places)
+    movers = _movers(model.parameters, places)
     positions = [i for var in movers for i in range(*places[var.name].indices(density.dim))]
     out = {}
     for block in blocks:
@@ -185,8 +207,7 @@ def _from_data(
 
 
 def _block(group: GroupEffects, places: Mapping[str, slice]) -> Block:
-    """Matrices of effects are stored level by level, arrays of vectors coefficient by coefficient.
-    """
+    """Where a block stands: matrices level by level, arrays of vectors by coefficient."""
     i, levels, coefs = group.index, len(group.grouping.levels), len(group.coefs)
 
     def positions(name: str) -> Array:
@@ -198,10 +219,10 @@ def _block(group: GroupEffects, places: Mapping[str, slice]) -> Block:
     return Block(group, z, positions(f"sd_{i}"), positions(f"L_{i}"))
 
 
-def _movers(model: Model, places: Mapping[str, slice]) -> list[Var]:
+def _movers(parameters: Sequence[Var], places: Mapping[str, slice]) -> list[Var]:
     """The parameters with which effects may move: coefficients, intercepts, thresholds."""
     found, count = [], 0
-    for var in model.parameters:
+    for var in parameters:
         plain = var.type in ("real", "vector", "ordered") and not (var.lower or var.upper)
         place = places[var.name]
         size = place.stop - place.start
@@ -229,9 +250,7 @@ def _centring(
             slopes = slopes @ np.linalg.inv(_jacobian(density, point, var.name, places[var.name]))
         slopes[~used] = 0.0
         near = np.asarray(values[var.name], dtype=float)
-        single = var.type == "real"
-        shifts.append(Shift(var, slopes[..., 0] if single else slopes,
-                            float(near) if single else near))
+        shifts.append(Shift(var, slopes[..., 0] if var.type == "real" else slopes, near))
         start = stop
     return Centring(weights, tuple(shifts))
 

@@ -219,9 +219,9 @@ def _latent_variables(model: Model) -> Iterable[str]:
             yield _macro(f"terms/{sub.imputed.template}", "define", model, sub.imputed)
     if model.rescor is not None and model.rescor.imputed:
         yield _macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor)
-    for block in model.groups:
-        if block.centring is not None:  # their prior needs them
-            yield _macro("terms/group.stan.jinja", "centred_effects", model, block)
+    for group in model.groups:
+        if group.centring is not None:  # their prior needs them
+            yield _macro("terms/group.stan.jinja", "centred_effects", model, group)
 
 
 def _group_effects(groups: Iterable[GroupEffects], model: Model) -> Iterable[str]:

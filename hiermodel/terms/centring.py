@@ -29,7 +29,7 @@ class Shift:
     parameter : Var
     slopes : ndarray (coefs, levels[, elements])
         Change of an effect when the parameter changes by 1.
-    near : float or ndarray (elements,)
+    near : ndarray ([elements])
         Where the effects stay as they are.
     """
 
@@ -85,7 +85,8 @@ class Centring:
         out: dict[str, Any] = {f"w_{i}": self.weights}
         for shift in self.shifts:
             out[f"shift_{i}_{shift.parameter.name}"] = shift.slopes
-            out[f"near_{i}_{shift.parameter.name}"] = shift.near
+            near = shift.near.item() if shift.is_single else shift.near
+            out[f"near_{i}_{shift.parameter.name}"] = near
         return out
 
     def summands(self, i: int, k: str) -> tuple[str, ...]:
