@@ -273,7 +273,7 @@ def to_centre(
     collapsed = reduced if isinstance(reduced, CollapsedModel) else None
     sampled = model.groups if collapsed is None else collapsed.others
     form = reduced if isinstance(reduced, AggregatedModel) else None
-    found = centred_groups(model, sampled, rows, run.engine, run.settings, choice, form)
+    found = centred_groups(model, sampled, rows, run.settings, choice, form)
     if not found:
         return model, reduced
     other = recentred(model, found)

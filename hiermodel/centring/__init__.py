@@ -5,7 +5,7 @@ from hiermodel.centring.choose import (
     centred_groups,
     centred_words,
     parameterization_named,
-    recentred,
 )
+from hiermodel.centring.curvature import recentred
 
 __all__ = ["Choice", "centred_groups", "centred_words", "parameterization_named", "recentred"]

@@ -1,8 +1,8 @@
-"""A quick fit of the standard deviations of group-level effects, and the curvature around it.
+"""A quick fit of the standard deviations of group-level effects, and the curvature at points.
 
 Standard deviations maximise the likelihood with the effects integrated out, by the EM algorithm
 with a normal approximation for the effects given the rest (penalised quasi-likelihood, Breslow &
-Clayton 1993, JASA 88, 9-25). It costs some hundred gradients, and is good enough to say how much
+Clayton 1993, JASA 88, 9-25). It costs some hundred gradients, and is good enough to guess how much
 the data tell of each effect; nothing of it goes into results.
 """
 
@@ -23,26 +23,31 @@ _CONVERGED = 0.05
 # A standard deviation changes by this factor in a round at most, on the log scale.
 _LONGEST = 1.5
 _STEP = 1e-4
-# Curvatures are averaged over so many points of the approximation.
-_POINTS = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Where the numbers of a block of effects stand in an unconstrained point.
+    """Where the effects of a grouping factor stand in an unconstrained point.
 
     Attributes
     ----------
-    group : GroupEffects
+    groups : tuple of GroupEffects
+        Their coefficients follow one another.
     z : ndarray of int (levels, coefs)
     sd : ndarray of int (coefs,)
     correlations : ndarray of int
     """
 
-    group: GroupEffects
+    groups: tuple[GroupEffects, ...]
     z: Array
     sd: Array
     correlations: Array
+
+    def columns(self, group: GroupEffects) -> slice:
+        """Which of the coefficients belong to one of its groups."""
+        before = self.groups[: self.groups.index(group)]
+        start = sum(len(g.coefs) for g in before)
+        return slice(start, start + len(group.coefs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,24 +100,34 @@ class MarginalFit:
                 break
         return self._climb(q, free, _STEPS)
 
-    def information(self, q: Array, block: Block, positions: Sequence[int]) -> Information | None:
-        """What the data tell of the effects of a block at a point that `find` gave."""
-        root = _root(self._covariance(self._precision(q, block)))
-        precision = np.zeros((*block.z.shape, block.z.shape[1]))
-        mixed = np.zeros((*block.z.shape, len(positions)))
-        for _ in range(_POINTS):
-            point = q.copy()
-            noise = self.rng.standard_normal(block.z.shape)
-            point[block.z] += np.einsum("lij,lj->li", root, noise)
-            precision += self._precision(point, block) / _POINTS
+    def information(
+        self, points: Sequence[Array], block: Block, positions: Sequence[int]
+    ) -> Information | None:
+        """What the data tell of the effects of a block, on average over some points."""
+        covariance = np.zeros((*block.z.shape, block.z.shape[1]))
+        slopes = np.zeros((*block.z.shape, len(positions)))
+        for point in points:
+            here = self._covariance(self._precision(point, block)) / len(points)
+            covariance += here
             for at, position in enumerate(positions):
                 change = self._difference(point, [position], np.ones(1))
-                mixed[:, :, at] += change[block.z] / _POINTS
-        covariance = self._covariance(precision)
-        slopes = np.einsum("lij,ljp->lip", covariance, mixed)
+                slopes[:, :, at] += np.einsum("lij,lj->li", here, change[block.z])
         if not (np.isfinite(covariance).all() and np.isfinite(slopes).all()):
             return None
         return Information(covariance, slopes)
+
+    def around(self, q: Array, block: Block, count: int) -> list[Array]:
+        """Points with other effects: from the normal approximation at a point that `find` gave."""
+        covariance = self._covariance(self._precision(q, block))
+        if not np.isfinite(covariance).all():
+            return [q]
+        root, points = np.linalg.cholesky(covariance), []
+        for _ in range(count):
+            point = q.copy()
+            noise = self.rng.standard_normal(block.z.shape)
+            point[block.z] += np.einsum("lij,lj->li", root, noise)
+            points.append(point)
+        return points
 
     def _climb(self, q: Array, free: Array, most: int) -> Array:
         from scipy.optimize import minimize
@@ -171,8 +186,3 @@ class MarginalFit:
         inverse = np.asarray(vectors / np.maximum(values, 1.0)[:, None, :])
         return np.asarray(inverse @ np.swapaxes(vectors, 1, 2))
 
-
-def _root(covariance: Array) -> Array:
-    if not np.isfinite(covariance).all():
-        return covariance
-    return np.linalg.cholesky(covariance)

@@ -96,8 +96,8 @@ class Centring:
 
     def effects(
         self, draws: Mapping[str, Array], v: Array, sd: Array, factor: Array | None
-    ) -> Array:
-        """The effects (chain, draw, levels, coefs): the twin of the template.
+    ) -> tuple[Array, Array]:
+        """The effects, and what they are standardised: the twin of the template.
 
         Parameters
         ----------
@@ -107,6 +107,11 @@ class Centring:
         sd : ndarray (chain, draw, coefs)
         factor : ndarray (chain, draw, coefs, coefs), optional
             Cholesky factor of the correlations.
+
+        Returns
+        -------
+        r : ndarray (chain, draw, levels, coefs)
+        z : ndarray (chain, draw, coefs, levels)
         """
         r = np.empty((*v.shape[:2], v.shape[3], v.shape[2]))
         z = np.empty_like(v)
@@ -125,4 +130,4 @@ class Centring:
                 )
             z[..., k, :] = (effect - m) / tau
             r[..., k] = effect
-        return r
+        return r, z

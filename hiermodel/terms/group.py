@@ -197,8 +197,7 @@ class GroupEffects:
         if f"r_{i}" in draws:
             return draws[f"r_{i}"]
         if self.centring is not None:
-            factor = draws[f"L_{i}"] if self.has_cor else None
-            return self.centring.effects(draws, draws[f"v_{i}"], draws[f"sd_{i}"], factor)
+            return self.centred_effects(draws)[0]
         sd, z = draws[f"sd_{i}"], draws[f"z_{i}"]
         if self.has_cor:
             r = self._correlated(sd, draws[f"L_{i}"], z)
@@ -211,6 +210,13 @@ class GroupEffects:
             df = draws[f"df_{self.df_index}"][..., None]
             r = r * np.sqrt(df * draws[f"udf_{self.df_index}"])[..., None]
         return r
+
+    def centred_effects(self, draws: Mapping[str, Array]) -> tuple[Array, Array]:
+        """The effects r, and z that they would be made of in the program without centring."""
+        assert self.centring is not None
+        i = self.index
+        factor = draws[f"L_{i}"] if self.has_cor else None
+        return self.centring.effects(draws, draws[f"v_{i}"], draws[f"sd_{i}"], factor)
 
     def _correlated(self, sd: Array, factor: Array, z: Array) -> Array:
         """Effects of correlated coefficients; the known covariance mixes finished effects."""
