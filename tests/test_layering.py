@@ -61,6 +61,7 @@ ORDER = (
     "joint",
     "aggregate",
     "collapse",
+    "centring",
     "posterior",
     "declared",
     "persistence",
