@@ -33,6 +33,7 @@ ORDER = (
     "expressions",
     "columns",
     "smooths",
+    "processes",
     "families",
     "priors",
     "stanvars",
