@@ -21,7 +21,7 @@ HEAVY = {
 }
 EXPECTED = """
     CertificateError DataError EngineError FamilyError Fit FormulaError HiermodelError
-    HiermodelWarning Model PriorError SamplingWarning __version__ bayes_factor bf compare
+    HiermodelWarning Model PriorError SamplingWarning __version__ acformula bayes_factor bf compare
     custom_family datasets default_priors family fit fit_multiple install_cmdstan lf load
     loo_compare mixture model model_weights mvbf nlf post_prob posterior_average pp_average prior
     register_family set_mecor set_rescor stanvar

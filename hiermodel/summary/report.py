@@ -193,11 +193,14 @@ def _section(array: xr.DataArray, n_levels: Mapping[str, int]) -> str:
         return "Monotonic effects: shares of the steps"
     if cls in ("meanme", "sdme", "corme"):
         return "Covariates with measurement error"
+    if cls in ("ar", "ma", "cosy", "cortime", "lagsar", "errorsar", "sderr"):
+        return "Autocorrelation"
     return "Family" if cls in ("dpar", "delta") else "Further parameters"
 
 
 def _section_rank(heading: str) -> int:
-    order = ("Population", "Monotonic", "Covariates", "Smooth", "Group", "Family", "Further")
+    order = ("Population", "Monotonic", "Covariates", "Smooth", "Group",
+             "Autocorrelation", "Family", "Further")
     return order.index(heading.split()[0])
 
 
