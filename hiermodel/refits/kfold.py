@@ -110,9 +110,10 @@ def _tell_of_few(units: Units, effective: np.ndarray) -> None:
     if units.dim == "obs" or not len(few):
         return
     worst = few[int(np.argmin(effective[few]))]
+    what = "folds" if units.dim == "fold" else "groups"
     warn(
-        f"the joint density of {len(few)} of {len(units.rows)} {units.dim} rests on fewer than "
-        f"{_FEW} draws in effect, worst {units.labels[worst]} ({effective[worst]:.1f}): many rows "
+        f"the joint densities of {len(few)} of {len(units.rows)} {what} rest on fewer than {_FEW} "
+        f"draws in effect, worst {units.labels[worst]} ({effective[worst]:.1f}): many rows "
         "together are far from most draws, and the estimate is too low. Take smaller folds or more "
         "draws; logo() integrates over new groups instead"
     )
