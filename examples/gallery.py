@@ -38,6 +38,8 @@ FITS: dict[str, tuple[str, str, str]] = {
     "wine": ("rating ~ temp + contact + (1 | judge)", "wine", "cumulative"),
     "cake": ("angle ~ recipe * temperature + (1 | replicate:recipe)", "cake", "gaussian"),
     "cars": ("mpg ~ wt * hp", "mtcars", "gaussian"),
+    "anorexia": ("Postwt ~ Treat + s(Prewt, by = Treat, k = 5)", "anorexia", "gaussian"),
+    "plane": ("mpg ~ s(wt, hp, k = 8)", "mtcars", "gaussian"),
     "kidney": ("time | cens(censored) ~ age + sex + (1 | patient)", "kidney", "weibull"),
 }
 
@@ -66,6 +68,12 @@ ENTRIES: list[Entry] = [
           'cars.conditional_effects("wt:hp", surface=True, too_far=0.2).plot(points=True)'),
     Entry("effect_spaghetti", EFFECTS, "Lines of single draws",
           'sleep.conditional_effects("days", spaghetti=True, ndraws=80).plot()'),
+    Entry("smooth_by", EFFECTS, "Smooths alone: a curve for each level, all summing to zero",
+          'anorexia.conditional_smooths().plot(rug=True)'),
+    Entry("smooth_spaghetti", EFFECTS, "Their single draws",
+          'anorexia.conditional_smooths(spaghetti=True, ndraws=40).plot()'),
+    Entry("smooth_surface", EFFECTS, "A smooth of two numbers, where there are data",
+          'plane.conditional_smooths(too_far=0.2).plot(rug=True)'),
     Entry("effect_factors", EFFECTS, "Two factors with the data",
           'cake.conditional_effects("temperature:recipe").plot(points=True, figsize=(7.5, 3.6))'),
     Entry("effect_ordinal", EFFECTS, "Probabilities of ordered categories",

@@ -347,6 +347,12 @@ class Model:
             }
             attrs = {"cls": "stanvar", "group": "", "dpar": "", "resp": ""}
             out.append(Labelled(var.name, values, dims, coords, attrs))
+        for one in self.resolved_priors.shown:
+            attrs = {"cls": one.cls, "group": "", "dpar": one.key.dpar, "resp": one.key.resp,
+                     "nlpar": one.key.nlpar}  # fmt: skip
+            dim = f"{one.name}_{'coef' if one.cls.startswith('sd') else 'scale'}"
+            named = {} if one.labels is None else {dim: one.labels}
+            out.append(Labelled(one.name, full[one.name], tuple(named), named, attrs))
         # The log prior, then its parts with a tag.
         for name in ("lprior", *(f"lprior_{tag}" for tag in self.resolved_priors.tags)):
             if name in draws:

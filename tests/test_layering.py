@@ -17,6 +17,7 @@ ORDER = (
     "frozen",
     "arguments",
     "foreign_names",
+    "notebook",
     "stan/variables",
     "stan/expr",
     "datasets",

@@ -122,6 +122,7 @@ def render(model: Model) -> StanProgram:
             [
                 # Densities without constants may stand in the model block only.
                 *(() if model.normalize else model.resolved_priors.statements),
+                *model.resolved_priors.unscaled,
                 *_term_priors(model),
                 *(_macro("terms/group.stan.jinja", "priors", model, g) for g in model.groups),
                 *(_macro(f"terms/{b.template}", "priors", model, b) for b in model.noise_free),
@@ -171,6 +172,7 @@ def render_collapsed(collapsed: CollapsedModel) -> str:
         model_priors=_filled(
             [
                 *(() if model.normalize else model.resolved_priors.statements),
+                *model.resolved_priors.unscaled,
                 *(
                     _macro("terms/group.stan.jinja", "priors", model, g)
                     for g in model.groups
