@@ -43,6 +43,8 @@ def kfold(
     check_rows(fit, "kfold()")
     flag("save_fits", save_fits), flag("progress", progress)
     joint = check_joint(joint, group)
+    if joint != "obs":
+        _check_independent(fit)
     rng = generator(seed)
     given = folds is not None and not isinstance(folds, str)
     # Folds that are given leave the group free to say what is predicted together.
@@ -84,6 +86,17 @@ def kfold(
         joint=joint,
         fits=tuple(outcome.fit for outcome in outcomes if outcome.fit is not None),
     )
+
+
+def _check_independent(fit: Fit) -> None:
+    """Refuse joint densities where those of the rows are given the other rows."""
+    for part in fit.model.parts:
+        covariance = None if part.autocor is None else part.autocor.covariance
+        if covariance is not None:
+            raise HiermodelError(
+                f"joint= adds up the log densities of rows, and with {covariance.text} that of a "
+                "row is given the other rows: their sum is no joint density. Use joint='obs'"
+            )
 
 
 def _groups(fit: Fit, group: Any, joint: str) -> pd.Series | None:
