@@ -29,6 +29,7 @@ from hiermodel.new_levels import (
 from hiermodel.predictors import Predictor
 from hiermodel.submodel import Submodel
 from hiermodel.terms.base import Array
+from hiermodel.terms.car import CarTerm
 from hiermodel.terms.group import GroupEffects, GroupView
 from hiermodel.terms.grouping import row_data
 from hiermodel.terms.latent_residuals import LatentResiduals
@@ -55,6 +56,8 @@ class PredictionOptions:
     """How group-level effects and autocorrelation enter a prediction.
 
     With `unseen` the responses of the rows are not looked at: later rows look back to drawn ones.
+    Effects of ``car()`` belong to single rows and enter as the rest of autocorrelation does, unless
+    `incl_maps` says something else.
     """
 
     re_formula: str | None = None
@@ -63,6 +66,7 @@ class PredictionOptions:
     seed: int | None = None
     incl_autocor: bool = True
     unseen: bool = False
+    incl_maps: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse a seed that is no seed, and a flag that is none."""
@@ -161,8 +165,9 @@ def prepare(
     options = options or PredictionOptions()
     part = model.part
     places = None
+    fitted = part.rows(training)
     if newdata is None:
-        frame = part.rows(training)
+        frame = fitted
     else:
         whole = as_frame(newdata)
         places = part.new_places(whole)
@@ -170,7 +175,7 @@ def prepare(
     if needs:
         needs = (*needs, *part.response.additions.numbered)
     if not options.incl_autocor:
-        part = without_autocor(part)
+        part = without_autocor(part, options.incl_maps or False)
     included = included_coefs(model.groups, options.re_formula)
     _check_columns(part, model.groups, frame, included, needs)
     draws = {
@@ -198,8 +203,10 @@ def prepare(
         if isinstance(predictor, Predictor) and predictor.special_effects is not None:
             training_rows = newdata is None
             draws |= predictor.special_effects.latent(draws, frame, training_rows, rng)
+        if isinstance(predictor, Predictor) and predictor.processes is not None:
+            draws |= predictor.processes.drawn(draws, frame, fitted, rng)
     if newdata is not None and part.latent_residuals:
-        if not _are_the_fitted_rows(part, frame, part.rows(training)):
+        if not _are_the_fitted_rows(part, frame, fitted):
             draws |= {term.name: term.new(draws, frame, rng) for term in part.latent_residuals}
     observed = _observed(part, draws, frame, newdata is None, rng, options.unseen)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
@@ -212,10 +219,11 @@ def prepare(
     )
 
 
-def without_autocor(part: Submodel) -> Submodel:
-    """The response with rows that know nothing of each other."""
+def without_autocor(part: Submodel, maps: bool = False) -> Submodel:
+    """The response with rows that know nothing of each other; with `maps` of their places."""
+    left_out = (LatentResiduals,) if maps else (LatentResiduals, CarTerm)
     predictors = tuple(
-        replace(p, terms=tuple(t for t in p.terms if not isinstance(t, LatentResiduals)))
+        replace(p, terms=tuple(t for t in p.terms if not isinstance(t, left_out)))
         if isinstance(p, Predictor) else p
         for p in part.predictors
     )

@@ -183,7 +183,7 @@ def draft_submodel(
         for param in family.threshold_params
     )
     predictors = _predictors(
-        requests, family, frame, schema, thresholds, defaults, latents, knots or {}
+        requests, family, frame, schema, thresholds, defaults, latents, knots or {}, data2 or {}
     )
     predictors = _ordered(predictors, family, main)
     used = {call.function for call in main.additions}
@@ -244,6 +244,7 @@ def _predictors(
     defaults: Defaults,
     latents: Latents,
     knots: Mapping[str, Sequence[float]],
+    data2: Mapping[str, Any],
 ) -> tuple[AnyPredictor, ...]:
     """Predictors in the order of the requests."""
     by_param = {t.param: t for t in thresholds}
@@ -265,7 +266,7 @@ def _predictors(
             )
             continue
         ordinal = by_param.get(param)
-        options = replace(request.options, knots=knots)
+        options = replace(request.options, knots=knots, data2=data2)
         if ordinal and (ordinal.grouped or ordinal.structure == "sum_to_zero"):
             options = replace(options, center=False)
         predictor = build_predictor(

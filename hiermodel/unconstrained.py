@@ -22,6 +22,7 @@ from hiermodel import declared
 from hiermodel.collapse import CollapsedModel
 from hiermodel.engines import LogDensity, SamplingSettings, get_engine
 from hiermodel.engines.inits import declared_shape
+from hiermodel.engines.transforms import constrained
 from hiermodel.errors import EngineError, HiermodelError
 from hiermodel.modeling import Model
 from hiermodel.origin import Origin
@@ -55,6 +56,8 @@ class Unconstrained:
         Of the columns, in Stan's names: ``b[1]``, ``sd_1[2]``, ``z_1[1,4]``.
     collapsed : bool
         Whether the density is that of the collapsed model, without the effects.
+    known_transforms : bool
+        Whether `engines.transforms` maps points as the engine does, which is fast.
     """
 
     model: Model
@@ -63,6 +66,7 @@ class Unconstrained:
     draws: Array
     labels: tuple[str, ...]
     collapsed: bool = False
+    known_transforms: bool = False
 
     @property
     def dim(self) -> int:
@@ -83,7 +87,11 @@ class Unconstrained:
 
         Not of a collapsed model, whose points hold no effects.
         """
-        found = self.density.constrain(points)
+        found = None
+        if self.known_transforms:
+            found = constrained(self.model.parameters, self.model.constants(), points)
+        if found is None:
+            found = self.density.constrain(points)
         values = {name: array[np.newaxis] for name, array in found.items()}
         return posterior_dataset(self.model, values, self.rows)
 
@@ -129,9 +137,25 @@ def unconstrained(fit: Predictions, collapsed: bool = False) -> Unconstrained:
         draws[chain, draw] = density.unconstrain(point)
     if len(labels) != density.dim:
         labels = tuple(f"q[{k + 1}]" for k in range(density.dim))
-    made = Unconstrained(model, rows, density, draws, labels, collapsed)
+    known = _transforms_agree(form, draws, values)
+    made = Unconstrained(model, rows, density, draws, labels, collapsed, known)
     _check_density(fit, made)
     return made
+
+
+def _transforms_agree(
+    form: Model | CollapsedModel, draws: Array, values: Mapping[str, Array]
+) -> bool:
+    """Whether NumPy maps some draws back to the values that the engine made them of."""
+    points = draws.reshape(-1, draws.shape[-1])
+    at = np.unique(np.linspace(0, len(points) - 1, _CHECKED).astype(int))
+    sizes = form.model.constants() if isinstance(form, CollapsedModel) else form.constants()
+    found = constrained(form.parameters, sizes, points[at])
+    return found is not None and all(
+        np.allclose(array, values[name].reshape(len(points), *array.shape[1:])[at], rtol=1e-9,
+                    atol=1e-12)
+        for name, array in found.items()
+    )
 
 
 def _density(fit: Predictions, form: Model | CollapsedModel) -> LogDensity:

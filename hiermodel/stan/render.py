@@ -12,9 +12,11 @@ import jinja2
 
 from hiermodel.families.base import FunctionTemplate, FunctionText
 from hiermodel.nonlinear import NonlinearPredictor
+from hiermodel.predictors import Predictor
 from hiermodel.stan.threads import PartialSum, arguments_of, check_threads, partial_sum
 from hiermodel.stan.variables import Block, Var
 from hiermodel.stanvars import code_at
+from hiermodel.terms.group import GroupView
 
 if TYPE_CHECKING:
     from hiermodel.collapse import CollapsedModel
@@ -97,7 +99,7 @@ def render(model: Model) -> StanProgram:
         sums = tuple(_partial_sums(model))
         functions += tuple(one.function for one in sums)
         transformed += [one.sequence for one in sums]
-        effects = _filled(_group_effects(model))
+        effects = _filled(_effects(model))
         likelihood = (*effects, *(one.call for one in sums))
     return StanProgram(
         title=model.title,
@@ -120,6 +122,7 @@ def render(model: Model) -> StanProgram:
             [
                 # Densities without constants may stand in the model block only.
                 *(() if model.normalize else model.resolved_priors.statements),
+                *model.resolved_priors.unscaled,
                 *_term_priors(model),
                 *(_macro("terms/group.stan.jinja", "priors", model, g) for g in model.groups),
                 *(_macro(f"terms/{b.template}", "priors", model, b) for b in model.noise_free),
@@ -169,6 +172,7 @@ def render_collapsed(collapsed: CollapsedModel) -> str:
         model_priors=_filled(
             [
                 *(() if model.normalize else model.resolved_priors.statements),
+                *model.resolved_priors.unscaled,
                 *(
                     _macro("terms/group.stan.jinja", "priors", model, g)
                     for g in model.groups
@@ -222,9 +226,14 @@ def _latent_variables(model: Model) -> Iterable[str]:
         yield _macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor)
 
 
-def _group_effects(model: Model) -> Iterable[str]:
+def _effects(model: Model) -> Iterable[str]:
+    """What predictors read by level, or by point: computed once."""
     for block in model.groups:
         yield _macro("terms/group.stan.jinja", "effects", model, block)
+    for predictor in model.predictors:
+        for term in predictor.terms:
+            if isinstance(predictor, Predictor) and not isinstance(term, GroupView):
+                yield _macro(f"terms/{term.template}", "effects", model, term)
 
 
 def _partial_sums(model: Model) -> Iterable[PartialSum]:
@@ -244,7 +253,7 @@ def _partial_sums(model: Model) -> Iterable[PartialSum]:
 
 
 def _likelihood_parts(model: Model) -> Iterable[str]:
-    yield from _group_effects(model)
+    yield from _effects(model)
     for sub in model.parts:
         yield from _submodel_parts(model, sub)
     if model.rescor is not None:

@@ -135,6 +135,9 @@ def arguments_of(model: Model, rows: Sequence[str]) -> dict[str, Argument]:
         for predictor in part.predictors:
             if isinstance(predictor, Predictor):
                 _add_design(predictor, out)
+                for term in predictor.terms:
+                    for name, by_row in getattr(term, "effects", ()):
+                        out[name] = Argument(name, "vector", by_row=by_row)
     for group in model.groups:
         name = f"r_{group.index}"
         if group.has_cor:

@@ -194,12 +194,22 @@ def coef(
     >>> float(coef(xr.Dataset({"b": b, "r_g": r}))["g"].loc[("a", "x"), "Estimate"])
     2.0
     """
-    names, fixed = population_draws(posterior)
     tables = {
-        group: _group_table(_level_coefs(effects, names, fixed, rising), probs, robust)
-        for group, effects in group_draws(posterior).items()
+        group: _group_table(draws, probs, robust)
+        for group, draws in coef_draws(posterior, rising).items()
     }
     return GroupTables(tables, "Coefficients per level")
+
+
+def coef_draws(
+    posterior: xr.Dataset, rising: Collection[str] = ()
+) -> dict[str, xr.DataArray]:
+    """Return the draws behind `coef`, grouping factor -> (sample, level, coef)."""
+    names, fixed = population_draws(posterior)
+    return {
+        group: _level_coefs(effects, names, fixed, rising)
+        for group, effects in group_draws(posterior).items()
+    }
 
 
 def _level_coefs(
@@ -395,12 +405,14 @@ def ngroups(posterior: xr.Dataset) -> dict[str, int]:
 def main_names(posterior: xr.Dataset) -> list[str]:
     """Return the flat names that a summary or a default plot shows.
 
-    Left out are group-level effects, the log prior, and the intercepts of centred designs
-    where the intercept on the original scale is there.
+    Left out are group-level effects, the log prior, the scales of horseshoe and R2D2 priors, and
+    the intercepts of centred designs where the intercept on the original scale is there.
     """
+    hidden = ("r", "lprior", "prior", "lp", "Intercept", "sdb", "sdar", "sdma", "hs_local",
+              "R2D2_phi")
     shown = [
         str(v)
         for v in posterior.data_vars
-        if variable_class(posterior[v]) not in ("r", "lprior", "prior", "lp", "Intercept")
+        if variable_class(posterior[v]) not in hidden
     ]
     return [entry.name for entry in flat_names(posterior, shown)]

@@ -11,7 +11,7 @@ import pandas as pd
 
 import hiermodel as hm
 
-from .frames import covariance, relatives, study, weights
+from .frames import borders, covariance, relatives, study, weights
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Case:
             changes = {"data2": {"A": relatives(data)}, **changes}
         if self.needs_map:
             n = len(data)
-            changes = {"data2": {"W": weights(n), "V": covariance(n)}, **changes}
+            maps = {"W": weights(n), "V": covariance(n), "B": borders(data)}
+            changes = {"data2": maps, **changes}
         formula = hm.bf(self.formula, *self.more, **self.options)
         return hm.model(formula, data, family, **{**self.arguments, **changes})
 
@@ -68,6 +69,11 @@ CASES = (
     Case("known_covariance", "y ~ x + fcor(V)", ("sigma ~ z",), needs_map=True),
     Case("spatial_lag", "y ~ x + sar(W)", needs_map=True),
     Case("spatial_error", 'y ~ x + sar(W, type = "error")', family="student", needs_map=True),
+    Case("spatial_effects", "count ~ x + car(B, gr = patient)",
+         ('shape ~ car(B, gr = patient, type = "bym2")',),
+         family="negbinomial", needs_map=True),
+    Case("intrinsic_effects", 'y ~ x + car(B, gr = patient, type = "icar") + (1 | g)',
+         ('sigma ~ car(B, gr = patient, type = "esicar")',), needs_map=True),
     Case("qr", "y ~ x + z + f", options={"decomp": "QR"}),
     Case("sparse", "y ~ x + f", options={"sparse": True}),
     Case("uncentred", "y ~ x + (1 | g)", options={"center": False}),
@@ -101,6 +107,11 @@ CASES = (
          options={"sigma2": "sigma1", "theta1": 1, "theta2": 3}),
     Case("smooths", "y ~ f + s(x, k = 6) + s(z, by = f, k = 5) + (1 | g)",
          ("sigma ~ s(z, k = 5)",)),
+    Case("processes", "y ~ f + gp(x, z, by = f, iso = FALSE, k = 3) + gp(x1, k = 5)",
+         ("sigma ~ gp(z, by = x, k = 4, gr = FALSE, cov = \"matern52\")",)),
+    Case("exact_processes", "count ~ gp(x, by = f, cmc = FALSE, cov = \"exponential\")"
+         " + gp(z, x1, iso = FALSE, cov = \"matern32\")",
+         ("shape ~ gp(x, by = z, cov = \"matern32\", gr = FALSE)",), family="negbinomial"),
     Case("tensor", "count ~ t2(x, z, k = 4) + s(g, bs = \"re\")", family="poisson"),
     Case("factor_smooth", "y ~ s(x, h, bs = \"fs\", k = 5) + s(z, k = 4, fx = TRUE)"),
     Case("monotonic", 'y ~ mo(rating) * f + mo(score, id = "q") + (mo(rating) | g)',
@@ -118,6 +129,8 @@ TOGETHER = (
     "autoregression", "moving_average", "arma_covariance", "compound_symmetry", "unstructured",
     "latent_residuals", "known_covariance", "spatial_lag", "spatial_error",
 )
+# Models with effects of places.
+MAPS = ("spatial_effects", "intrinsic_effects")
 BY_NAME = {case.name: case for case in CASES}
 EVERY = list(BY_NAME)
 # Latent values belong to the training rows: other rows, and the same in another order, have others.

@@ -22,6 +22,14 @@ def weights(n: int) -> np.ndarray:
     return near / near.sum(axis=1, keepdims=True)
 
 
+def borders(data: pd.DataFrame) -> pd.DataFrame:
+    """Which patients border on each other: those before and after in a ring."""
+    names = sorted(data["patient"].unique())
+    steps = np.abs(np.arange(len(names))[:, None] - np.arange(len(names)))
+    near = ((steps == 1) | (steps == len(names) - 1)).astype(int)
+    return pd.DataFrame(near, index=names, columns=names)
+
+
 def covariance(n: int) -> np.ndarray:
     """Of neighbours on a line."""
     return 0.5 ** np.abs(np.arange(n)[:, None] - np.arange(n))

@@ -175,6 +175,9 @@ def bayes_r2(post: PostCase, key: str) -> list[str]:
     return [line for line in lines if line]
 
 
+_SPATIAL = re.compile(r"rcar(_\w+)?\[")
+
+
 def variables(post: PostCase, key: str) -> list[str]:
     """Flat names of the draws: those of brms must be there."""
     ours = set(map(str, method(post.fit, "to_frame")().columns))
@@ -182,5 +185,10 @@ def variables(post: PostCase, key: str) -> list[str]:
         n for n in post.case[key]
         if not _NOT_DEMANDED.match(n) and (n in post.draws or not _PERHAPS_FIXED.match(n))
     ]
+    # Spatial effects have the labels of their locations here, and numbers there.
+    labels = [name for name in ours if _SPATIAL.match(name)]
+    numbers = [name for name in wanted if _SPATIAL.match(name)]
+    if len(labels) == len(numbers):
+        wanted = [name for name in wanted if name not in numbers]
     lacking = [name for name in wanted if name not in ours]
     return [f"{key}: missing {', '.join(lacking[:6])} ({len(lacking)} names)"] if lacking else []
