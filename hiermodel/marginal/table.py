@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.errors import HiermodelError
-from hiermodel.summary.html import page
+from hiermodel.notebook import note_html, page
 from hiermodel.summary.text import body
 from hiermodel.terms.base import Array
 
@@ -224,8 +224,8 @@ class EffectTable(pd.DataFrame):
         ]
         lines = "".join(f"<tr>{row}</tr>" for row in rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
-        notes = [f'<p class="note">{escape(t)}</p>' for t in (more, self.note) if t]
-        return page(self.title, [table, *notes])
+        notes = "\n".join(text for text in (more, self.note) if text)
+        return page(self.title, [table, note_html(notes)])
 
 
 def _label(value: Any) -> str:

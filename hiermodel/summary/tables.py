@@ -21,6 +21,7 @@ from hiermodel.flatnames import (
     scope_prefix,
     variable_class,
 )
+from hiermodel.summary.shown import as_table
 from hiermodel.summary.statistics import PROBS, describe, statistic_names
 from hiermodel.summary.views import GroupTables, VarCorr
 
@@ -90,7 +91,10 @@ def fixef(
     """
     names, draws = population_draws(posterior)
     table = describe(draws, probs, robust)
-    return pd.DataFrame(table, index=pd.Index(names, name="coef"), columns=statistic_names(probs))
+    index = pd.Index(names, name="coef")
+    return as_table(
+        pd.DataFrame(table, index=index, columns=statistic_names(probs)), "Population level"
+    )
 
 
 def group_draws(posterior: xr.Dataset) -> dict[str, xr.DataArray]:
