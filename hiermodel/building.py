@@ -22,7 +22,7 @@ from hiermodel.frames import NeededColumns, as_frame, drop_missing
 from hiermodel.latents import find_latents
 from hiermodel.modeling import Model
 from hiermodel.predictors import Predictor
-from hiermodel.priors import as_priors, default_prior, priors_of_table, resolve_priors
+from hiermodel.priors import ModelFacts, as_priors, default_prior, priors_of_table, resolve_priors
 from hiermodel.requests import model_variables
 from hiermodel.rescor import ResidualCorrelation, wants_rescor
 from hiermodel.schema import Schema
@@ -149,12 +149,24 @@ def model(
     resolved = resolve_priors(
         declared, user, normalize=normalize,
         functions=densities(one.code for one in own_code if one.block == "functions"),
+        facts=_facts(draft_model, drafts),
     )
     for made, draft in zip(submodels, drafts, strict=True):
         linear = [p for p in made.predictors if isinstance(p, Predictor)]
         warn_of_collinear_columns(linear, draft.frame, resolved.improper)
     check_names(own_code, [var.name for var, _ in resolved.data] + ["prior_only", "lprior"])
     return replace(draft_model, resolved_priors=resolved)
+
+
+def _facts(model: Model, drafts: Sequence[Draft]) -> ModelFacts:
+    """What priors of many parameters need to know."""
+    sizes = {k: int(v) for k, v in model.constants().items() if np.ndim(v) == 0}
+    sigma = {part.name: part.constant_sigma for part in model.parts}
+    return ModelFacts(
+        sizes,
+        {part.name: len(draft.frame) for part, draft in zip(model.parts, drafts, strict=True)},
+        {name: str(value) for name, value in sigma.items() if value is not None},
+    )
 
 
 def _check_knots_used(knots: Mapping[str, Any], drafts: Sequence[Draft]) -> None:

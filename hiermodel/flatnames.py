@@ -26,14 +26,16 @@ SAMPLE_DIMS = ("chain", "draw")
 _CLASS_ORDER = (
     "b_Intercept", "b", "bs", "bsp", "bcs", "ar", "ma", "sderr", "lagsar", "errorsar", "car",
     "rhocar", "sdcar", "cosy", "cortime", "sd", "cor", "df", "sds", "sdgp", "lscale", "dpar",
-    "lncor", "Intercept", "rescor", "delta", "simo", "r", "s", "zgp", "rcar", "sbhaz", "Ymi", "Yl",
-    "meanme", "sdme", "corme", "Xme",
+    "hs", "R2D2", "sdb", "sdar", "sdma", "lncor", "Intercept", "rescor", "delta", "simo", "r",
+    "s", "zgp", "rcar", "sbhaz", "Ymi", "Yl", "meanme", "sdme", "corme", "Xme", "hs_local",
+    "R2D2_phi",
 )  # fmt: skip
 _LAST = ("prior", "lprior", "lp")
 #: Classes that a summary leaves out: single group-level effects, and what other variables imply.
 NOT_MAIN = (
-    "r", "s", "zgp", "rcar", "err", "Ymi", "Yl", "Xme", "lprior", "prior", "lp", "Intercept"
-)
+    "r", "s", "zgp", "rcar", "err", "Ymi", "Yl", "Xme", "sdb", "sdar", "sdma", "hs_local",
+    "R2D2_phi", "lprior", "prior", "lp", "Intercept",
+)  # fmt: skip
 
 
 class FlatName(NamedTuple):
@@ -219,6 +221,7 @@ _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]
     "bsp": _special_effects,
     "meanme": _noise_free,
     "sdme": _noise_free,
+    "sdb": _noise_free,
     "corme": _residual_correlations,
     "threshold": _thresholds,
     "sd": _sds,

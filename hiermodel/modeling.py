@@ -116,6 +116,11 @@ class Model:
                 }
                 groups = tuple(g for g in self.groups if g.index in held)
                 return replace(self, parts=(part,), groups=groups, rescor=None)
+        if not self.is_multivariate:
+            raise FormulaError(
+                f"the model has no response {resp!r}; its only one is {self.part.response.name!r}, "
+                "so that resp= can be left out"
+            )
         known = [part.name for part in self.parts]
         raise FormulaError(
             f"the model has no response {resp!r}{did_you_mean(str(resp), known)}; its responses "
@@ -342,6 +347,12 @@ class Model:
             }
             attrs = {"cls": "stanvar", "group": "", "dpar": "", "resp": ""}
             out.append(Labelled(var.name, values, dims, coords, attrs))
+        for one in self.resolved_priors.shown:
+            attrs = {"cls": one.cls, "group": "", "dpar": one.key.dpar, "resp": one.key.resp,
+                     "nlpar": one.key.nlpar}  # fmt: skip
+            dim = f"{one.name}_{'coef' if one.cls.startswith('sd') else 'scale'}"
+            named = {} if one.labels is None else {dim: one.labels}
+            out.append(Labelled(one.name, full[one.name], tuple(named), named, attrs))
         # The log prior, then its parts with a tag.
         for name in ("lprior", *(f"lprior_{tag}" for tag in self.resolved_priors.tags)):
             if name in draws:

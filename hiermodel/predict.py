@@ -384,7 +384,7 @@ def total_log_lik(prediction: Prediction, y: Array) -> Array:
     out = np.empty(prediction.size)
     for at in prediction.chunks(covariance.widest):
         p = _residuals(prediction, at)
-        out[at] = joint_log_density(covariance.blocks(y, p, prediction.frame), p.nu)
+        out[at] = joint_log_density(covariance.blocks(y, p, prediction.frame, True), p.nu)
     return out
 
 

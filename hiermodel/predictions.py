@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -242,6 +243,9 @@ class Predictions(Record):
                 incl_autocor=incl_autocor,
             )
         self._for(resp)
+        # Draws of the prior know nothing of the responses, which rows of series look back to.
+        unseen = newdata is None and bool(self.provenance.get("prior_only"))
+        options = replace(options, unseen=unseen)
         prediction = self._prediction(newdata, options, EXPECTATION_ROLES, ndraws)
         values = predict.predict(prediction, np.random.default_rng(seed))
         last = ("category", self.model.response.categories)

@@ -55,6 +55,7 @@ _CHUNK_BYTES = 32 * 2**20
 class PredictionOptions:
     """How group-level effects and autocorrelation enter a prediction.
 
+    With `unseen` the responses of the rows are not looked at: later rows look back to drawn ones.
     Effects of ``car()`` belong to single rows and enter as the rest of autocorrelation does, unless
     `incl_maps` says something else.
     """
@@ -64,6 +65,7 @@ class PredictionOptions:
     sample_new_levels: str = "uncertainty"
     seed: int | None = None
     incl_autocor: bool = True
+    unseen: bool = False
     incl_maps: bool | None = None
 
     def __post_init__(self) -> None:
@@ -206,7 +208,7 @@ def prepare(
     if newdata is not None and part.latent_residuals:
         if not _are_the_fitted_rows(part, frame, fitted):
             draws |= {term.name: term.new(draws, frame, rng) for term in part.latent_residuals}
-    observed = _observed(part, draws, frame, newdata is None, rng)
+    observed = _observed(part, draws, frame, newdata is None, rng, options.unseen)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     codes = part.threshold_codes(frame)
     grouped = part.baseline is not None and "bhaz_gr" in needs
@@ -242,7 +244,7 @@ def _are_the_fitted_rows(part: Submodel, frame: pd.DataFrame, fitted: pd.DataFra
 
 def _observed(
     part: Submodel, draws: dict[str, Array], frame: pd.DataFrame, training: bool,
-    rng: np.random.Generator,
+    rng: np.random.Generator, unseen: bool,
 ) -> Array | None:
     """The responses that later rows look back to.
 
@@ -260,8 +262,10 @@ def _observed(
         )
     value = expression.value(frame, missing="pass")
     y: Array = np.broadcast_to(np.asarray(value, dtype=float), (len(frame),))
+    if unseen:
+        y = np.full(len(frame), np.nan)
     missing = np.isnan(y)
-    if part.imputed is not None and training:
+    if part.imputed is not None and training and not unseen:
         draws[OBSERVED] = part.imputed.filled(y, draws)
     elif missing.any():
         size = len(next(iter(draws.values())))
@@ -289,6 +293,8 @@ def _check_columns(
     for group in groups:
         if included[group.index]:
             wanted += group.columns_needed
+    if part.autocor is not None and part.autocor.arma is not None:
+        wanted += part.autocor.arma.series.columns_needed
     additions = part.response.additions.values
     roles = (*needs, *(("thres_gr",) if any(t.grouped for t in part.thresholds) else ()))
     for role in roles:

@@ -132,6 +132,21 @@ class Submodel:
         raw = {scalar.raw for scalar in self.scalars if isinstance(scalar, ScalarParameter)}
         return tuple(p for p in self.family.params if p.derived and p.derived.raw in raw)
 
+    @property
+    def constant_sigma(self) -> str | float | None:
+        """The residual standard deviation: a parameter, a number, or None when it is neither."""
+        additions = self.response.additions
+        if "se" in additions and not additions.se_with_sigma:
+            return None
+        fixed = self.fixed.get("sigma")
+        if isinstance(fixed, (int, float)):
+            return float(fixed)
+        found = [
+            s.name for s in self.scalars
+            if isinstance(s, ScalarParameter) and s.param == "sigma" and not s.raw
+        ]
+        return found[0] if found and fixed is None else None
+
     # ------------------------------------------------------------------ rows and data
 
     def places(self, frame: pd.DataFrame) -> Array:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from hiermodel.collapse.collapsed import CollapsedModel, constant_sigma
+from hiermodel.collapse.collapsed import CollapsedModel
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
 from hiermodel.predictors import Predictor
 from hiermodel.terms.group import GroupEffects, GroupView
@@ -145,7 +145,7 @@ def _predictor_obstacles(model: Model) -> Iterator[str]:
             for term in predictor.terms:
                 if not isinstance(term, (PopulationTerm, OffsetTerm, GroupView)):
                     yield f"of a term it is not known how to rotate it ({type(term).__name__})"
-    if "se" not in part.response.additions and constant_sigma(part) is None:
+    if "se" not in part.response.additions and part.constant_sigma is None:
         yield "sigma is not one number"
 
 

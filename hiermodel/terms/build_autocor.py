@@ -283,7 +283,7 @@ def _structure(term: Term, found: Mapping[str, Node], context: AutocorContext) -
             )
         times = ArmaCovariance(scope, p, q, text, context.default("ar"))
     natural = context.family.name in NATURAL
-    return TimeStructure(scope, series, times, not (natural and "se" in context.additions))
+    return TimeStructure(scope, series, times, natural and "se" in context.additions)
 
 
 def _time_covariance(

@@ -101,7 +101,9 @@ class KnownCovariance:
         """Correlations do not change it."""
         return p.mu
 
-    def blocks(self, y: Array, p: Residuals, frame: pd.DataFrame) -> Iterator[Block]:
+    def blocks(
+        self, y: Array, p: Residuals, frame: pd.DataFrame, joint: bool = False
+    ) -> Iterator[Block]:
         """All rows are one block."""
         check_rows(self.text, self.name, self.matrix, frame)
         inverse = np.linalg.inv(self.matrix)[None, None]

@@ -18,6 +18,7 @@ from hiermodel.families.base import FunctionTemplate
 from hiermodel.stan.variables import Block, PriorElement, PriorTarget, ScalePrior, Var
 from hiermodel.terms.base import Array, Labelled
 from hiermodel.terms.series import SeriesRows
+from hiermodel.terms.time_covariance import innovation_functions
 from hiermodel.terms.time_structure import TimeStructure
 
 
@@ -71,6 +72,8 @@ class LatentResiduals:
     @property
     def functions(self) -> tuple[Any, ...]:
         """Stan functions: the matrix of times, and how residuals are made of it."""
+        if self.structure.way == "innovations":
+            return innovation_functions(self.structure, False)
         values = (("apart", self.structure.times.tells_times_apart),)
         return (
             *self.structure.times.functions, "series_order.stan",
@@ -98,14 +101,10 @@ class LatentResiduals:
         flat = {
             item.name: item.values.reshape(-1, *item.values.shape[2:]) for item in shown
         }
-        whole = self.structure.times.matrix(flat, int(self.training.sizes.max()))
-        err = np.empty((len(whole), z.shape[-1]))
         # The program has them by series and time.
-        noise = np.empty(err.shape)
-        noise[:, self.training.order] = z.reshape(err.shape)
-        for at, rows in self.training.sets:
-            factor = np.linalg.cholesky(whole[:, at[:, None], at[None, :]])
-            err[:, rows] = np.einsum("sij,sgj->sgi", factor, noise[:, rows])
+        noise = np.empty((sd.size, z.shape[-1]))
+        noise[:, self.training.order] = z.reshape(noise.shape)
+        err = self.structure.correlated(noise, flat, self.training)
         err = err.reshape(z.shape) * sd[..., None]
         labels = tuple(str(k + 1) for k in range(z.shape[-1]))
         attrs = {"group": "", "dpar": "", "resp": resp}
@@ -128,8 +127,5 @@ class LatentResiduals:
         The rows are new, also where some have the series and times of rows that were fitted.
         """
         sd = draws[f"sderr{self.suffix}"]
-        out = np.empty((len(sd), len(frame)))
-        for rows, cov in self.structure.matrices(draws, frame):
-            z = rng.standard_normal((len(sd), *rows.shape))
-            out[:, rows] = np.einsum("sij,sgj->sgi", np.linalg.cholesky(cov), z)
-        return out * sd[:, None]
+        z = rng.standard_normal((len(sd), len(frame)))
+        return sd[:, None] * self.structure.correlated(z, draws, self.structure.series.rows(frame))

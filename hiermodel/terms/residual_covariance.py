@@ -100,8 +100,13 @@ class ResidualCovariance(Protocol):
     def expectation(self, p: Residuals, frame: pd.DataFrame) -> Array:
         """Expectations of the responses, (S, N) or (S, 1)."""
 
-    def blocks(self, y: Array, p: Residuals, frame: pd.DataFrame) -> Iterable[Block]:
-        """The residuals of responses (N,) or (S, N)."""
+    def blocks(
+        self, y: Array, p: Residuals, frame: pd.DataFrame, joint: bool = False
+    ) -> Iterable[Block]:
+        """The residuals of responses (N,) or (S, N).
+
+        Where only their `joint` density is asked for, gradients and precisions may be anything.
+        """
 
     def random(self, rng: np.random.Generator, p: Residuals, frame: pd.DataFrame) -> Array:
         """New responses, (S, N)."""

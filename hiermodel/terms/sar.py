@@ -149,7 +149,9 @@ class SpatialAutoregression:
         out: Array = np.linalg.solve(self._filters(p), mu[..., None])[..., 0]
         return out
 
-    def blocks(self, y: Array, p: Residuals, frame: pd.DataFrame) -> Iterator[Block]:
+    def blocks(
+        self, y: Array, p: Residuals, frame: pd.DataFrame, joint: bool = False
+    ) -> Iterator[Block]:
         """All rows are one block."""
         check_rows(self.text, self.name, self.weights, frame)
         rho = p.draws[self.parameter][:, None]

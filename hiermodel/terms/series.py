@@ -226,8 +226,8 @@ class Series:
             f"{self.text}: between {self.time.text} = {before} and {after}{where} there is a gap"
         )
         ways = (
-            "; the term takes neighbouring rows as one step apart. Add rows for the times between, "
-            "with the response missing and mi() left of '~', or leave out time = to say that the "
+            "; the term takes neighbouring rows as one step apart. Keep a row for each time, whose "
+            "response may be missing with 'y | mi() ~ ...', or leave out time = to say that the "
             "order of the rows is all that counts"
         )
         factor = isinstance(self.time.value(frame, missing="pass"), FactorValue)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from hiermodel.families.base import FunctionTemplate
 from hiermodel.stan.variables import Var
+from hiermodel.terms.arma_covariance import ArmaCovariance
 from hiermodel.terms.base import Array, Labelled
 from hiermodel.terms.residual_blocks import Block, student_mixing
 from hiermodel.terms.residual_covariance import DensityInput, Residuals
@@ -30,11 +31,6 @@ class TimeCovariance:
 
     structure: TimeStructure
     widest: int
-
-    @property
-    def se(self) -> bool:
-        """Whether known errors come on top."""
-        return not self.structure.together
 
     @property
     def text(self) -> str:
@@ -67,15 +63,19 @@ class TimeCovariance:
 
     def functions(self, facts: DensityInput) -> tuple[Any, ...]:
         """The matrix and the density."""
+        one = self.structure
+        if one.way == "innovations":
+            more = ("student_innovations.stan",) if facts.student else ()
+            return (*innovation_functions(one, True), *more)
         values: list[tuple[str, Any]] = [
-            ("student", facts.student), ("apart", self.structure.times.tells_times_apart),
+            ("student", facts.student), ("apart", one.times.tells_times_apart),
         ]
-        own = self.structure.times.functions
-        if self.se:
+        if one.way == "series":
             values.append(("by_row", facts.by_row))
-            return (*own, FunctionTemplate("series_se_density.stan.jinja", tuple(values)))
+            density = FunctionTemplate("series_se_density.stan.jinja", tuple(values))
+            return (*one.times.functions, density)
         density = FunctionTemplate("series_density.stan.jinja", tuple(values))
-        return (*own, "series_order.stan", density)
+        return (*one.times.functions, "series_order.stan", density)
 
     def density(self, facts: DensityInput) -> str:
         """The density of all series."""
@@ -83,7 +83,7 @@ class TimeCovariance:
         name = "student_series" if facts.student else "normal_series"
         nu = f"{facts.nu}, " if facts.student else ""
         one = self.structure
-        if self.se:
+        if one.way == "series":
             return (
                 f"{name}_se_{end}({facts.y} - {facts.mu} | {nu}{facts.sigma}, {facts.se}, "
                 f"{one.stan_matrix}, {one.stan_series})"
@@ -93,8 +93,21 @@ class TimeCovariance:
             f"sum(log({facts.sigma}))" if facts.by_row
             else f"{one.scope.rows} * log({facts.sigma})"
         )
+        u = f"({facts.y} - {facts.mu}) {divide} {facts.sigma}"
+        if one.way == "innovations":
+            s = one.suffix
+            density = (
+                f"student_innovations_{end}({{}} | {nu}begin_tg{s}, end_tg{s})" if facts.student
+                else f"std_normal_{end}({{}} |)"
+            )
+            assert one.process is not None
+            variances = f"arma_variances({one.process.innovations}, max(nobs_tg{s}))[step_tg{s}]"
+            return (
+                density.format(f"arma_whitened({u}, {one.stan_steps})")
+                + f" - 0.5 * sum(log({variances})) - {scale}"
+            )
         return (
-            f"{name}_{end}(({facts.y} - {facts.mu}) {divide} {facts.sigma} | {nu}"
+            f"{name}_{end}({u} | {nu}"
             f"{one.stan_matrix}, order_tg{one.suffix}, {one.stan_sets}) - {scale}"
         )
 
@@ -104,10 +117,18 @@ class TimeCovariance:
         """Correlations do not change it."""
         return p.mu
 
-    def blocks(self, y: Array, p: Residuals, frame: pd.DataFrame) -> Iterator[Block]:
+    def blocks(
+        self, y: Array, p: Residuals, frame: pd.DataFrame, joint: bool = False
+    ) -> Iterator[Block]:
         """Per set of times the residuals of its series."""
         residuals = np.broadcast_to(y - p.mu, p.shape)
-        for rows, cov in self.structure.matrices(p.draws, frame):
+        series = self.structure.series.rows(frame)
+        process = self.structure.process
+        if process is not None and p.se is None:
+            for _, rows in series.sets:
+                yield _of_process(process, rows, residuals[:, rows], p, joint)
+            return
+        for rows, cov in self.structure.matrices(p.draws, series):
             scale = _of_rows(p.sigma, rows)
             if p.se is None:
                 inverse, log_det = _inverse(cov[:, None])
@@ -118,17 +139,39 @@ class TimeCovariance:
 
     def random(self, rng: np.random.Generator, p: Residuals, frame: pd.DataFrame) -> Array:
         """Series drawn as a whole."""
-        out = np.empty(p.shape)
-        for rows, cov in self.structure.matrices(p.draws, frame):
-            scale = _of_rows(p.sigma, rows)
-            z = rng.standard_normal((p.shape[0], *rows.shape))
-            if p.se is None:
-                e = np.einsum("sij,sgj->sgi", np.linalg.cholesky(cov), z) * scale
-            else:
-                factor = np.linalg.cholesky(_with_errors(cov, scale, p.se[rows]))
-                e = np.einsum("sgij,sgj->sgi", factor, z)
-            out[:, rows] = e * student_mixing(rng, p.nu, e.shape[:2])[..., None]
-        return out + p.mu
+        series = self.structure.series.rows(frame)
+        z = rng.standard_normal(p.shape)
+        e = self.structure.correlated(z, p.draws, series) * p.sigma
+        if p.se is not None:
+            e = e + p.se * rng.standard_normal(p.shape)
+        for _, rows in series.sets:
+            e[:, rows] *= student_mixing(rng, p.nu, (p.shape[0], len(rows)))[..., None]
+        return e + p.mu
+
+
+def innovation_functions(one: TimeStructure, whiten: bool) -> tuple[Any, ...]:
+    """Stan functions between the residuals of a process and its innovations."""
+    assert one.process is not None
+    ma = ("ma", one.process.q > 0)
+    return (
+        FunctionTemplate("arma_variances.stan.jinja", (ma,)),
+        FunctionTemplate("arma_series.stan.jinja", (ma, ("whiten", whiten))),
+    )
+
+
+def _of_process(
+    process: ArmaCovariance, rows: Array, e: Array, p: Residuals, joint: bool
+) -> Block:
+    """Residuals of a process, whose matrix is not needed for their joint density."""
+    scale = _of_rows(p.sigma, rows)
+    u = e / scale
+    z, log_det = process.whitened(u, p.draws)
+    wide = np.broadcast_to(np.log(scale), e.shape).sum(axis=-1)
+    gradient, diagonal = (u, u) if joint else process.precision(u, p.draws)
+    return Block(
+        rows, gradient / scale, diagonal / scale**2, np.sum(z**2, axis=-1),
+        -log_det[:, None] - 2 * wide,
+    )
 
 
 def _of_rows(sigma: Array, rows: Array) -> Array:

@@ -8,7 +8,7 @@ response may have it (`hiermodel.terms.time_covariance`), or latent ones in a li
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,8 +16,12 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.stan.variables import Var
+from hiermodel.terms.arma_covariance import ArmaCovariance
 from hiermodel.terms.base import Array, Labelled, Scope
-from hiermodel.terms.series import Series
+from hiermodel.terms.series import Series, SeriesRows
+
+# Upper bound of the matrices of some draws, where a matrix of each is needed.
+_CHUNK_BYTES = 64 * 2**20
 
 
 class TimeMatrix(Protocol):
@@ -56,18 +60,34 @@ class TimeMatrix(Protocol):
 class TimeStructure:
     """The series of a response and how their times covary.
 
-    Series with the same times are solved for `together`, unless rows have errors of their own.
+    With `errors` rows have known errors of their own beside it.
     """
 
     scope: Scope
     series: Series
     times: TimeMatrix
-    together: bool = True
+    errors: bool = False
 
     @property
     def suffix(self) -> str:
         """Suffix of its Stan names."""
         return self.scope.suffix
+
+    @property
+    def way(self) -> str:
+        """How the program makes residuals independent.
+
+        By their ``"innovations"``; by a Cholesky factor for all series with the same times
+        (``"sets"``); or by one for each series, where rows have errors (``"series"``).
+        """
+        if self.errors:
+            return "series"
+        return "sets" if self.process is None else "innovations"
+
+    @property
+    def process(self) -> ArmaCovariance | None:
+        """The process whose innovations follow step by step, without a matrix."""
+        return self.times if isinstance(self.times, ArmaCovariance) else None
 
     @property
     def variables(self) -> tuple[Var, ...]:
@@ -85,7 +105,7 @@ class TimeStructure:
             whole("nobs_tg", groups, "rows of each series"),
             whole("order_tg", n, "rows by series and time", n),
         ]
-        if self.together:
+        if self.way == "sets":
             note = "of each series the first with the same times"
             out.append(whole("like_tg", groups, note, groups))
         if self.times.tells_times_apart:
@@ -106,7 +126,7 @@ class TimeStructure:
             f"nobs_tg{s}": rows.sizes,
             f"order_tg{s}": rows.order + 1,
         }
-        if self.together:
+        if self.way == "sets":
             out[f"like_tg{s}"] = rows.alike + 1
         if self.times.tells_times_apart:
             table = np.zeros((len(rows.sizes), int(rows.sizes.max())), dtype=np.int64)
@@ -127,6 +147,14 @@ class TimeStructure:
         return f"places_tg{s}, same_tg{s}, nobs_tg{s}{times}"
 
     @property
+    def stan_steps(self) -> str:
+        """Arguments of the Stan functions that go through the steps of all series."""
+        s = self.suffix
+        order = f"order_tg{s}, step_tg{s}, later_tg{s}, earlier_tg{s}, last_tg{s}"
+        assert self.process is not None
+        return f"{self.process.innovations}, {order}"
+
+    @property
     def stan_series(self) -> str:
         """Arguments of the Stan functions that go through the series one by one."""
         s = self.suffix
@@ -134,13 +162,26 @@ class TimeStructure:
         return f"order_tg{s}, begin_tg{s}, end_tg{s}, nobs_tg{s}{times}"
 
     def matrices(
-        self, draws: Mapping[str, Array], frame: pd.DataFrame
-    ) -> tuple[tuple[Array, Array], ...]:
+        self, draws: Mapping[str, Array], rows: SeriesRows
+    ) -> Iterator[tuple[Array, Array]]:
         """Per set of times the rows (G, n) of its series, and the matrix (S, n, n)."""
-        rows = self.series.rows(frame)
-        longest = int(rows.sizes.max()) if len(rows.sizes) else 0
-        whole = self.times.matrix(draws, longest)
+        whole = self.times.matrix(draws, int(rows.sizes.max()))
         # The covariance of a stationary series is that of its first times.
-        return tuple(
-            (members, whole[:, at[:, None], at[None, :]]) for at, members in rows.sets
-        )
+        for at, members in rows.sets:
+            yield members, whole[:, at[:, None], at[None, :]]
+
+    def correlated(self, z: Array, draws: Mapping[str, Array], rows: SeriesRows) -> Array:
+        """Residuals (S, N) with the covariance of the times, of independent ones."""
+        out = np.empty(z.shape)
+        if self.process is not None:
+            for _, members in rows.sets:
+                out[:, members] = self.process.correlated(z[:, members], draws)
+            return out
+        step = max(1, _CHUNK_BYTES // (8 * int(rows.sizes.max()) ** 2))
+        for start in range(0, len(z), step):
+            at = slice(start, start + step)
+            some = {name: values[at] for name, values in draws.items()}
+            for members, cov in self.matrices(some, rows):
+                factor = np.linalg.cholesky(cov)
+                out[at][:, members] = np.einsum("sij,sgj->sgi", factor, z[at][:, members])
+        return out

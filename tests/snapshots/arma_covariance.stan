@@ -2,47 +2,27 @@
 // sigma ~ z
 // family gaussian (links mu: identity, sigma: log)
 functions {
-  /* Covariance of n steps of an ARMA(1, 1) process whose innovations have variance 1. */
-  matrix arma_covariance(real ar, real ma, int n) {
-    vector[n] gamma;
-    matrix[n, n] out;
-    gamma[1] = (1 + 2 * ar * ma + square(ma)) / (1 - square(ar));
-    if (n > 1) gamma[2] = (1 + ar * ma) * (ar + ma) / (1 - square(ar));
-    for (k in 3:n) gamma[k] = ar * gamma[k - 1];
-    for (j in 1:n) {
-      out[j:n, j] = gamma[1:(n - j + 1)];
-      out[j, j:n] = gamma[1:(n - j + 1)]';
-    }
-    return out;
+  /* Variances of the innovations at the first n steps of a stationary process with a final variance
+   * of 1 (Brockwell & Davis 1991, section 5.3). */
+  vector arma_variances(real ar, real ma, int n) {
+    vector[n] r;
+    r[1] = (1 + 2 * ar * ma + square(ma)) / (1 - square(ar));
+    for (t in 2:n) r[t] = 1 + square(ma) - square(ma) / r[t - 1];
+    return r;
   }
-  /* Places of series with the same times behind one another: they are solved for together. */
-  array[] int by_times(int n, array[] int like, array[] int begin, array[] int end) {
-    array[n] int places;
-    int at = 1;
-    for (g in sort_indices_asc(like)) {
-      int size = end[g] - begin[g] + 1;
-      places[at:(at + size - 1)] = linspaced_int_array(size, begin[g], end[g]);
-      at += size;
+  /* Residuals, by series and time, as independent ones of variance 1. later are the rows that have an
+   * earlier one in their series, step by step; last is the last of them at each step. */
+  vector arma_whitened(vector u, real ar, real ma, array[] int order, array[] int step,
+      array[] int later, array[] int earlier, array[] int last) {
+    vector[size(last)] r = arma_variances(ar, ma, size(last));
+    vector[num_elements(u)] e = u[order];
+    vector[num_elements(u)] out = e;
+    out[later] -= ar * e[earlier];
+    for (t in 2:size(last)) {
+      array[last[t] - last[t - 1]] int at = later[(last[t - 1] + 1):last[t]];
+      out[at] -= ma / r[t - 1] * out[earlier[(last[t - 1] + 1):last[t]]];
     }
-    return places;
-  }
-  /* Residuals in units of sigma. Series with the same times, same[g] of them, share a Cholesky
-   * factor; places, in order, has them behind one another. */
-  real normal_series_lpdf(vector u, matrix cov, array[] int order,
-      array[] int places, array[] int same, array[] int nobs) {
-    real lp = -0.5 * num_elements(u) * log(2 * pi());
-    int at = 1;
-    for (g in 1:size(same)) {
-      if (same[g] > 0) {
-        int n = nobs[g];
-        matrix[n, n] L = cholesky_decompose(cov[1:n, 1:n]);
-        matrix[n, same[g]] z = mdivide_left_tri_low(
-          L, to_matrix(u[order[places[at:(at + n * same[g] - 1)]]], n, same[g]));
-        lp += -0.5 * sum(square(z)) - same[g] * sum(log(diagonal(L)));
-        at += n * same[g];
-      }
-    }
-    return lp;
+    return out ./ sqrt(r[step]);
   }
 }
 data {
@@ -63,7 +43,6 @@ data {
   array[N_tg] int<lower=1, upper=N> end_tg;  // in order_tg: last row of each series
   array[N_tg] int<lower=1> nobs_tg;  // rows of each series
   array[N] int<lower=1, upper=N> order_tg;  // rows by series and time
-  array[N_tg] int<lower=1, upper=N_tg> like_tg;  // of each series the first with the same times
   real prior_location_Intercept;  // location of the default prior of Intercept
   real<lower=0> prior_scale_Intercept;  // scale of the default prior of Intercept
   real<lower=0> prior_scale_Intercept_sigma;  // scale of the default prior of Intercept_sigma
@@ -72,9 +51,17 @@ data {
 transformed data {
   matrix[N, Kc] Xc = X[, 2:K] - rep_matrix(means_X', N);  // centred design
   matrix[N, Kc_sigma] Xc_sigma = X_sigma[, 2:K_sigma] - rep_matrix(means_X_sigma', N);  // centred design
-  array[N_tg] int same_tg = rep_array(0, N_tg);  // series with the times of each, counted at the first
-  for (g in like_tg) same_tg[g] += 1;
-  array[N] int places_tg = by_times(N, like_tg, begin_tg, end_tg);  // of series with the same times
+  array[N] int step_tg;  // position of each row in its series; rows by series and time
+  for (g in 1:N_tg) {
+    step_tg[begin_tg[g]:end_tg[g]] = linspaced_int_array(nobs_tg[g], 1, nobs_tg[g]);
+  }
+  array[N - N_tg] int later_tg = sort_indices_asc(step_tg)[(N_tg + 1):N];  // all but the first of each series, step by step
+  array[N - N_tg] int earlier_tg;  // the row before each of them
+  array[max(nobs_tg)] int last_tg = rep_array(0, max(nobs_tg));  // in later_tg: last row of each step
+  for (i in 1:(N - N_tg)) {
+    earlier_tg[i] = later_tg[i] - 1;
+    last_tg[step_tg[later_tg[i]]] = i;
+  }
 }
 parameters {
   vector[Kc] b;  // population-level effects
@@ -96,7 +83,7 @@ model {
     vector[N] sigma = rep_vector(Intercept_sigma, N);
     sigma += Xc_sigma * b_sigma;  // z
     sigma = exp(sigma);
-    target += normal_series_lpdf((Y - mu) ./ sigma | arma_covariance(ar[1], ma[1], max(nobs_tg)), order_tg, places_tg, same_tg, nobs_tg) - sum(log(sigma));  // y ~ gaussian with arma(time = t, gr = g, cov = TRUE)
+    target += std_normal_lpdf(arma_whitened((Y - mu) ./ sigma, ar[1], ma[1], order_tg, step_tg, later_tg, earlier_tg, last_tg) |) - 0.5 * sum(log(arma_variances(ar[1], ma[1], max(nobs_tg))[step_tg])) - sum(log(sigma));  // y ~ gaussian with arma(time = t, gr = g, cov = TRUE)
   }
   target += lprior;
 }

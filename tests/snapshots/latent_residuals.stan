@@ -1,45 +1,26 @@
 // count ~ x + ar(t, g, cov = TRUE)
 // family poisson (links mu: log)
 functions {
-  /* Covariance of n steps of an ARMA(1, 1) process whose innovations have variance 1. */
-  matrix arma_covariance(real ar, real ma, int n) {
-    vector[n] gamma;
-    matrix[n, n] out;
-    gamma[1] = (1 + 2 * ar * ma + square(ma)) / (1 - square(ar));
-    if (n > 1) gamma[2] = (1 + ar * ma) * (ar + ma) / (1 - square(ar));
-    for (k in 3:n) gamma[k] = ar * gamma[k - 1];
-    for (j in 1:n) {
-      out[j:n, j] = gamma[1:(n - j + 1)];
-      out[j, j:n] = gamma[1:(n - j + 1)]';
-    }
-    return out;
+  /* Variances of the innovations at the first n steps of a stationary process with a final variance
+   * of 1 (Brockwell & Davis 1991, section 5.3). */
+  vector arma_variances(real ar, int n) {
+    vector[n] r = rep_vector(1, n);
+    r[1] = inv(1 - square(ar));
+    return r;
   }
-  /* Places of series with the same times behind one another: they are solved for together. */
-  array[] int by_times(int n, array[] int like, array[] int begin, array[] int end) {
-    array[n] int places;
-    int at = 1;
-    for (g in sort_indices_asc(like)) {
-      int size = end[g] - begin[g] + 1;
-      places[at:(at + size - 1)] = linspaced_int_array(size, begin[g], end[g]);
-      at += size;
-    }
-    return places;
-  }
-  /* Correlate standard normal residuals within series. z is sorted by series and time; places has
-   * the series with the same times, same[g] of them, behind one another. */
-  vector series_residuals(vector z, array[] int order, matrix cov, array[] int places,
-      array[] int same, array[] int nobs) {
+  /* Independent residuals of variance 1, by series and time, as those of the process. later are the
+   * rows that have an earlier one in their series, step by step; last is the last of them at each. */
+  vector arma_residuals(vector z, real ar, array[] int order, array[] int step,
+      array[] int later, array[] int earlier, array[] int last) {
+    vector[size(last)] r = arma_variances(ar, size(last));
+    vector[num_elements(z)] w = z .* sqrt(r[step]);
+    vector[num_elements(z)] e = w;
     vector[num_elements(z)] out;
-    int at = 1;
-    for (g in 1:size(same)) {
-      if (same[g] > 0) {
-        int n = nobs[g];
-        int last = at + n * same[g] - 1;
-        out[order[places[at:last]]] = to_vector(
-          cholesky_decompose(cov[1:n, 1:n]) * to_matrix(z[places[at:last]], n, same[g]));
-        at = last + 1;
-      }
+    for (t in 2:size(last)) {
+      array[last[t] - last[t - 1]] int at = later[(last[t - 1] + 1):last[t]];
+      e[at] += ar * e[earlier[(last[t - 1] + 1):last[t]]];
     }
+    out[order] = e;
     return out;
   }
 }
@@ -56,7 +37,6 @@ data {
   array[N_tg] int<lower=1, upper=N> end_tg;  // in order_tg: last row of each series
   array[N_tg] int<lower=1> nobs_tg;  // rows of each series
   array[N] int<lower=1, upper=N> order_tg;  // rows by series and time
-  array[N_tg] int<lower=1, upper=N_tg> like_tg;  // of each series the first with the same times
   real prior_location_Intercept;  // location of the default prior of Intercept
   real<lower=0> prior_scale_Intercept;  // scale of the default prior of Intercept
   real<lower=0> prior_scale_sderr;  // scale of the default prior of sderr
@@ -64,9 +44,17 @@ data {
 }
 transformed data {
   matrix[N, Kc] Xc = X[, 2:K] - rep_matrix(means_X', N);  // centred design
-  array[N_tg] int same_tg = rep_array(0, N_tg);  // series with the times of each, counted at the first
-  for (g in like_tg) same_tg[g] += 1;
-  array[N] int places_tg = by_times(N, like_tg, begin_tg, end_tg);  // of series with the same times
+  array[N] int step_tg;  // position of each row in its series; rows by series and time
+  for (g in 1:N_tg) {
+    step_tg[begin_tg[g]:end_tg[g]] = linspaced_int_array(nobs_tg[g], 1, nobs_tg[g]);
+  }
+  array[N - N_tg] int later_tg = sort_indices_asc(step_tg)[(N_tg + 1):N];  // all but the first of each series, step by step
+  array[N - N_tg] int earlier_tg;  // the row before each of them
+  array[max(nobs_tg)] int last_tg = rep_array(0, max(nobs_tg));  // in later_tg: last row of each step
+  for (i in 1:(N - N_tg)) {
+    earlier_tg[i] = later_tg[i] - 1;
+    last_tg[step_tg[later_tg[i]]] = i;
+  }
 }
 parameters {
   vector[Kc] b;  // population-level effects
@@ -83,7 +71,7 @@ transformed parameters {
 model {
   if (!prior_only) {
     vector[N] mu = rep_vector(Intercept, N);
-    mu += sderr * series_residuals(zerr, order_tg, arma_covariance(ar[1], 0, max(nobs_tg)), places_tg, same_tg, nobs_tg);  // ar(t, g, cov = TRUE)
+    mu += sderr * arma_residuals(zerr, ar[1], order_tg, step_tg, later_tg, earlier_tg, last_tg);  // ar(t, g, cov = TRUE)
     target += poisson_log_glm_lpmf(Y | Xc, mu, b);  // count ~ poisson, where Xc * b is x
   }
   target += lprior;

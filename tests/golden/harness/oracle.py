@@ -95,7 +95,7 @@ _INVERSE: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 def correction(case: Mapping[str, Any]) -> Correction | None:
     """The correction that a case needs, None for nearly all."""
     family = case["call"]["family"] or {}
-    if any(re.match(r"Msar(_|$)", name) for name in case["standata"]):
+    if any(re.match(r"Msar(_|$)", name) for name in case.get("standata", ())):
         return Correction(case, _SAR_NOTE, _spatial_constants)
     if case.get("unused"):
         return Correction(case, _UNUSED_NOTE, lambda case, params: 0.0)
