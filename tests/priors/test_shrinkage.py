@@ -127,6 +127,14 @@ def test_what_a_model_refuses(formula: Any, priors: Any, words: str) -> None:
         hm.model(formula, DATA, priors=priors)
 
 
+@pytest.mark.parametrize("name", ["Horseshoe", "hs", "r2d2"])
+def test_other_spellings_are_told(name: str) -> None:
+    right = "R2D2()" if name == "r2d2" else "horseshoe()"
+    with pytest.raises(PriorError) as caught:
+        hm.model("y ~ x1", DATA, priors=hm.prior(f"{name}()"))
+    assert str(caught.value).endswith(f"; write {right}")
+
+
 def test_category_specific_effects_are_refused() -> None:
     with pytest.raises(PriorError, match=r"differ between categories cannot.*x2"):
         hm.model("o ~ x1 + cs(x2)", DATA, hm.family("acat"), priors=HS)
