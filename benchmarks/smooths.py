@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,8 @@ def main() -> None:
     _, floor = seconds(lambda: plain(data))
     print(f"{rows} rows; plain NumPy, two covariates: {floor:.2f} s")
     for name, formula in FORMULAS.items():
-        model, learned = seconds(lambda formula=formula: hm.model(formula, data))
-        _, bound = seconds(lambda model=model: model.bind(data))
+        model, learned = seconds(partial(hm.model, formula, data))
+        _, bound = seconds(partial(model.bind, data))
         ratio = (learned + bound) / floor
         print(f"{name:32} model {learned:5.2f} s, bind {bound:5.2f} s, {ratio:4.2f} x plain NumPy")
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from hiermodel.families import custom_family, family, mixture, register_family
     from hiermodel.fitted import Fit
     from hiermodel.fitting import fit, load
-    from hiermodel.formula import bf, lf, mvbf, nlf, set_mecor, set_rescor
+    from hiermodel.formula import acformula, bf, lf, mvbf, nlf, set_mecor, set_rescor
     from hiermodel.modeling import Model
     from hiermodel.multiple import fit_multiple
     from hiermodel.priors import R2D2, horseshoe, prior
@@ -62,6 +62,7 @@ __all__ = [
     "PriorError",
     "SamplingWarning",
     "__version__",
+    "acformula",
     "bayes_factor",
     "bf",
     "compare",
@@ -104,6 +105,7 @@ _HOMES = {
     "PriorError": "errors",
     "R2D2": "priors",
     "SamplingWarning": "errors",
+    "acformula": "formula",
     "bayes_factor": "criticism",
     "bf": "formula",
     "compare": "criticism",

@@ -104,7 +104,7 @@ def model(
     )
     drafts = [
         draft_submodel(
-            part, name, chosen, frame, schema, own, default_set, latents, own_knots
+            part, name, chosen, frame, schema, own, default_set, latents, own_knots, data2
         )
         for part, name, chosen, own in zip(parts, names_of, families, needed, strict=True)
     ]
@@ -246,8 +246,10 @@ def _is_correlated(formula: Formula, drafts: Sequence[Draft]) -> bool:
         p.param == "nu" or "nu" in dict(draft.part.fixed)
         for draft in drafts for p in draft.predictors
     )
+    matrices = [d.autocor.covariance for d in drafts if d.autocor is not None]
     return wants_rescor(
-        formula.rescor, [d.family for d in drafts], [additions_used(d) for d in drafts], nu, source
+        formula.rescor, [d.family for d in drafts], [additions_used(d) for d in drafts], nu,
+        next((one.text for one in matrices if one is not None), ""), source,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hiermodel.formula.syntax import names
 from hiermodel.nonlinear import CovariateTerm, NonlinearPredictor
+from hiermodel.terms.gaussian_process import GaussianProcessTerm
 from hiermodel.terms.population import PopulationTerm
 from hiermodel.terms.smooths import SmoothTerm
 from hiermodel.terms.special_effects import SpecialEffectsTerm
@@ -80,7 +81,7 @@ def predictor_columns(model: Model) -> list[tuple[str, str, tuple[str, ...]]]:
     used: dict[str, None] = {}
     for predictor in model.predictors:
         for term in predictor.terms:
-            if isinstance(term, (PopulationTerm, CovariateTerm, SmoothTerm)):
+            if isinstance(term, (PopulationTerm, CovariateTerm, SmoothTerm, GaussianProcessTerm)):
                 used |= dict.fromkeys(term.columns_needed)
             elif isinstance(term, SpecialEffectsTerm):
                 used |= dict.fromkeys(v for columns in term.effect_columns for v in columns)
@@ -111,6 +112,8 @@ def _columns_of_terms(predictor: AnyPredictor) -> list[tuple[str, ...]]:
     columns = [tuple(dict.fromkeys(v for f in t.factors for v in names(f))) for t in terms]
     if predictor.smooths is not None:
         columns += [one.variables for one in predictor.smooths.smooths]
+    if predictor.processes is not None:
+        columns += [one.variables for one in predictor.processes.processes]
     if predictor.special_effects is not None:
         columns += predictor.special_effects.effect_columns
     return list(dict.fromkeys(columns))

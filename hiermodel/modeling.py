@@ -14,7 +14,6 @@ from hiermodel.errors import DataError, FormulaError, HiermodelError, did_you_me
 from hiermodel.families.base import Family, FunctionTemplate, FunctionText
 from hiermodel.formula import Formula
 from hiermodel.frames import NeededColumns, as_frame, drop_missing
-from hiermodel.predictors import Predictor
 from hiermodel.priors import ResolvedPriors
 from hiermodel.rescor import ResidualCorrelation
 from hiermodel.response import Response
@@ -204,8 +203,8 @@ class Model:
         needed: list[str | FunctionTemplate | FunctionText] = []
         for part in self.parts:
             for predictor in part.predictors:
-                if isinstance(predictor, Predictor) and predictor.special_effects is not None:
-                    needed += predictor.special_effects.functions
+                for term in predictor.terms:
+                    needed += getattr(term, "functions", ())
                 if not part.likelihood.on_link_scale(predictor.param):
                     needed += predictor.functions
             needed += part.likelihood.functions

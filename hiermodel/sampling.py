@@ -32,7 +32,7 @@ from hiermodel.flatnames import NOT_MAIN, attribute, columns, flat_names, variab
 from hiermodel.joint import joint_log_lik, joint_predictions
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
-from hiermodel.predict import filled_responses, log_lik
+from hiermodel.predict import filled_responses, total_log_lik
 from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
 from hiermodel.stan.variables import Var
 
@@ -63,7 +63,7 @@ def numpy_log_lik(model: Model, rows: pd.DataFrame, params: Mapping[str, np.ndar
     total = 0.0
     for part in model.parts:
         prediction = prepare(model.only(part.name), posterior, rows, needs=LIKELIHOOD_ROLES)
-        total += float(log_lik(prediction, filled_responses(prediction)).sum())
+        total += float(total_log_lik(prediction, filled_responses(prediction)).sum())
     return total
 
 
@@ -83,7 +83,11 @@ def certify(
     seed = settings.used_seed
     checked = rows
     # Rows that impute, or read what others impute, belong together.
-    whole = any(part.imputed is not None for part in model.parts)
+    whole = any(
+        part.imputed is not None or part.latent_residuals
+        or (part.autocor is not None and part.autocor.needs_all_rows)
+        for part in model.parts
+    )
     most = _CERTIFIED_ROWS if collapsed is None else _CERTIFIED_ROWS_COLLAPSED
     if len(rows) > most and not whole:
         at = np.random.default_rng(seed).choice(len(rows), most, replace=False)

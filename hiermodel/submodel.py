@@ -21,8 +21,10 @@ from hiermodel.stan.likelihood import Likelihood
 from hiermodel.stan.variables import Var
 from hiermodel.terms.base import Array, Labelled, Scope
 from hiermodel.terms.baseline import BaselineHazard
+from hiermodel.terms.latent_residuals import LatentResiduals
 from hiermodel.terms.missing import ImputedResponse
 from hiermodel.terms.population import PopulationTerm
+from hiermodel.terms.residual_covariance import Autocorrelation
 from hiermodel.terms.scalars import Scalar, ScalarParameter, dpar_attrs
 from hiermodel.terms.thresholds import Thresholds
 
@@ -57,6 +59,8 @@ class Submodel:
         Data of the user (`hiermodel.stanvar`) by name, for densities that take them.
     imputed : ImputedResponse, optional
         With ``mi()`` on the left-hand side: the parameters behind missing responses.
+    autocor : Autocorrelation, optional
+        What makes the rows depend on each other, but for effects in linear predictors.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Submodel:
     baseline: BaselineHazard | None = None
     own_data: Mapping[str, Any] = field(default_factory=dict)
     imputed: ImputedResponse | None = None
+    autocor: Autocorrelation | None = None
 
     @property
     def scope(self) -> Scope:
@@ -89,6 +94,18 @@ class Submodel:
         return next(p for p in self.predictors if p.param)
 
     @property
+    def latent_residuals(self) -> tuple[LatentResiduals, ...]:
+        """Residuals in linear predictors, of families that have none of their own."""
+        terms = (term for predictor in self.predictors for term in predictor.terms)
+        return tuple(term for term in terms if isinstance(term, LatentResiduals))
+
+    @property
+    def dependence(self) -> str:
+        """The terms through which rows need each other; empty where they do not."""
+        parts = [one.text for one in (self.autocor, *self.latent_residuals) if one is not None]
+        return " + ".join(parts)
+
+    @property
     def variables(self) -> tuple[Var, ...]:
         """All Stan variables that it declares."""
         out = [Var(self.scope.rows, "int", lower="0", comment="rows"), *self.response.variables]
@@ -100,6 +117,8 @@ class Submodel:
         for predictor in self.predictors:
             for term in predictor.terms:
                 out += term.variables
+        if self.autocor is not None:
+            out += self.autocor.variables
         for scalar in self.scalars:
             out += scalar.variables
         if self.baseline is not None:
@@ -165,6 +184,8 @@ class Submodel:
             out |= thresholds.constants()
         if self.baseline is not None:
             out |= self.baseline.constants()
+        if self.autocor is not None:
+            out |= self.autocor.constants()
         return out
 
     def outcome(self, frame: pd.DataFrame) -> dict[str, Any]:
@@ -177,6 +198,8 @@ class Submodel:
             out |= self.imputed.data(frame)
         if self.baseline is not None:
             out |= self.baseline.data(frame, y, additions)
+        if self.autocor is not None:
+            out |= self.autocor.data(frame)
         return out
 
     def design(self, frame: pd.DataFrame, missing: str = "raise") -> dict[str, Any]:
@@ -207,6 +230,8 @@ class Submodel:
         for predictor in self.predictors:
             for term in predictor.terms:
                 out += term.label(draws)
+        if self.autocor is not None:
+            out += self.autocor.label(draws)
         for scalar in self.scalars:
             out += scalar.label(draws)
         shape = next(iter(draws.values())).shape[:2]

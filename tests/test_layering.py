@@ -32,6 +32,7 @@ ORDER = (
     "expressions",
     "columns",
     "smooths",
+    "processes",
     "families",
     "priors",
     "stanvars",

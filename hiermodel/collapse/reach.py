@@ -107,6 +107,8 @@ def _obstacles(model: Model) -> Iterator[str]:
         return
     if family.link("mu") != "identity":
         yield f"the link of mu is {family.link('mu')!r}, not identity"
+    if part.dependence:
+        yield f"{part.dependence} makes rows depend on each other"
     for role in part.response.additions.values:
         if role not in ("weights", "se"):
             yield f"of addition terms only weights() and se() allow it, not {role}"

@@ -139,12 +139,17 @@ def _row_log_lik(
     fit: Fit, one: Fit, space: Unconstrained, row: int
 ) -> Callable[[Array], Array]:
     """The log-likelihood of one row at unconstrained points (n, dim), (n,)."""
-    frame: pd.DataFrame = one.frame.iloc[[row]].reset_index(drop=True)
+    # Rows that depend on each other are evaluated together.
+    together = any(part.dependence for part in one.model.parts)
+    frame: pd.DataFrame | None = None
+    if not together:
+        frame = one.frame.iloc[[row]].reset_index(drop=True)
 
     def at(points: Array) -> Array:
         moved = replace(fit, datasets={**fit.datasets, "posterior": space.posterior(points)})
         target = moved if one is fit else moved.only(one.model.part.name)
-        values: Array = target.log_lik(frame).values.ravel()
+        found = target.log_lik(frame)
+        values: Array = (found.isel(obs=row) if together else found).values.ravel()
         return values
 
     return at

@@ -279,6 +279,8 @@ def _draws(fit: Fit, frame: pd.DataFrame, options: _Options) -> xr.DataArray:
         "re_formula": options.re_formula,
         "ndraws": options.ndraws,
         "allow_new_levels": options.new_levels,
+        # A grid has no neighbours in time or space.
+        "incl_autocor": False,
         "seed": options.seed,
     }
     if options.method == "predict":

@@ -124,6 +124,8 @@ class Request:
         values = Values(
             fit, Quantity(options.type, options.dpar), modes, options.seed, options.ndraws,
             options.allow_new_levels, options.sample_new_levels, options.one_trial,
+            # As with levels: rows have the effect of their place on the map, typical ones none.
+            spatial=not isinstance(newdata, str) and options.groups != "none",
         )
         summary = summariser(
             options.prob, options.robust, options.equivalence, options.transform,

@@ -80,6 +80,8 @@ class Values:
         For ``"observed"``, as in `Fit.posterior_epred`.
     one_trial : bool
         Compute expectations for one trial, whatever the rows say.
+    spatial : bool
+        Whether the effects of places on a map, ``car()``, enter.
     """
 
     fit: Fit
@@ -90,12 +92,13 @@ class Values:
     allow_new_levels: bool = False
     sample_new_levels: str = "uncertainty"
     one_trial: bool = False
+    spatial: bool = True
     rules: list[tuple[Rule, Array]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         """Bring the draws into the shape that all rows share."""
         options = PredictionOptions(
-            "none", self.allow_new_levels, self.sample_new_levels, self.seed
+            "none", self.allow_new_levels, self.sample_new_levels, self.seed, False, self.spatial
         )
         part = self.fit.model.part
         self._options = options

@@ -12,9 +12,11 @@ import jinja2
 
 from hiermodel.families.base import FunctionTemplate, FunctionText
 from hiermodel.nonlinear import NonlinearPredictor
+from hiermodel.predictors import Predictor
 from hiermodel.stan.threads import PartialSum, arguments_of, check_threads, partial_sum
 from hiermodel.stan.variables import Block, Var
 from hiermodel.stanvars import code_at
+from hiermodel.terms.group import GroupView
 
 if TYPE_CHECKING:
     from hiermodel.collapse import CollapsedModel
@@ -97,7 +99,7 @@ def render(model: Model) -> StanProgram:
         sums = tuple(_partial_sums(model))
         functions += tuple(one.function for one in sums)
         transformed += [one.sequence for one in sums]
-        effects = _filled(_group_effects(model))
+        effects = _filled(_effects(model))
         likelihood = (*effects, *(one.call for one in sums))
     return StanProgram(
         title=model.title,
@@ -200,6 +202,8 @@ def _transformed_data(model: Model, sub: Submodel) -> Iterable[str]:
         for term in predictor.terms:
             if term.template:
                 yield _macro(f"terms/{term.template}", "transformed_data", model, term)
+    for one in sub.autocor.parts if sub.autocor is not None else ():
+        yield _macro(f"terms/{one.template}", "transformed_data", model, one)
 
 
 def _term_priors(model: Model) -> Iterable[str]:
@@ -222,9 +226,14 @@ def _latent_variables(model: Model) -> Iterable[str]:
         yield _macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor)
 
 
-def _group_effects(model: Model) -> Iterable[str]:
+def _effects(model: Model) -> Iterable[str]:
+    """What predictors read by level, or by point: computed once."""
     for block in model.groups:
         yield _macro("terms/group.stan.jinja", "effects", model, block)
+    for predictor in model.predictors:
+        for term in predictor.terms:
+            if isinstance(predictor, Predictor) and not isinstance(term, GroupView):
+                yield _macro(f"terms/{term.template}", "effects", model, term)
 
 
 def _partial_sums(model: Model) -> Iterable[PartialSum]:
@@ -244,7 +253,7 @@ def _partial_sums(model: Model) -> Iterable[PartialSum]:
 
 
 def _likelihood_parts(model: Model) -> Iterable[str]:
-    yield from _group_effects(model)
+    yield from _effects(model)
     for sub in model.parts:
         yield from _submodel_parts(model, sub)
     if model.rescor is not None:
@@ -276,6 +285,10 @@ def _submodel_parts(model: Model, sub: Submodel) -> Iterable[str]:
             yield _macro("terms/category_specific.stan.jinja", "thresholds", model,
                          predictor.category_specific, f"mucs{predictor.scope.suffix}",
                          f"nthres{data_suffix}", predictor.scope.rows)
+    if sub.autocor is not None and sub.autocor.arma is not None:
+        outcome = f"{'Yl' if sub.imputed is not None else 'Y'}{sub.suffix}"
+        yield _macro(f"terms/{sub.autocor.arma.template}", "shift", model, sub.autocor.arma,
+                     sub.main.name, outcome)
     yield "\n".join(likelihood.definitions)
     if not likelihood.joint:
         yield _environment().get_template("likelihood.stan.jinja").render(lik=likelihood)

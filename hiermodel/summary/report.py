@@ -195,12 +195,14 @@ def _section(array: xr.DataArray, n_levels: Mapping[str, int]) -> str:
         return "Covariates with measurement error"
     if cls in ("hs", "R2D2"):
         return "Shrinkage"
+    if cls in ("ar", "ma", "cosy", "cortime", "lagsar", "errorsar", "sderr"):
+        return "Autocorrelation"
     return "Family" if cls in ("dpar", "delta") else "Further parameters"
 
 
 def _section_rank(heading: str) -> int:
-    order = ("Population", "Monotonic", "Covariates", "Smooth", "Group", "Family", "Shrinkage",
-             "Further")
+    order = ("Population", "Monotonic", "Covariates", "Smooth", "Group",
+             "Autocorrelation", "Family", "Shrinkage", "Further")
     return order.index(heading.split()[0])
 
 
