@@ -83,6 +83,13 @@ ENTRIES: list[Entry] = [
     Entry("effect_facets", EFFECTS, "Conditions as facets: single subjects with their data",
           'sleep.conditional_effects("days", {"subject": ["308", "309", "330"]}, '
           're_formula=None).plot(points=True)'),
+    Entry("table_lines", EFFECTS, "Predictions for a grid of rows",
+          'epilepsy.predictions(epilepsy.datagrid(zBase=[k / 5 for k in range(-5, 11)], '
+          'Trt=["0", "1"]), groups="none").plot(["zBase", "Trt"])'),
+    Entry("table_levels", EFFECTS, "Average comparisons, with a line where nothing differs",
+          'wine.avg_comparisons("temp", by="contact").plot()'),
+    Entry("table_rows", EFFECTS, "Several contrasts, and a region of practical equivalence",
+          'epilepsy.avg_comparisons(equivalence=(-1, 1)).plot()'),
     Entry("levels", LEVELS, "Coefficients of each level, 50 % and 95 % intervals",
           'sleep.plot_levels("subject", figsize=(7, 4.4))'),
     Entry("ranef", LEVELS, "Deviations from the population, sorted",
@@ -144,6 +151,7 @@ def page(entries: list[Entry]) -> str:
         "```", "",
         "Pictures return their axes and take `ax=` or `figsize=` (those of ArviZ what ArviZ gives "
         "and takes). What is drawn is there as numbers too: `fit.conditional_effects()`, "
+        "the tables of `fit.predictions()` and the like, "
         "`fit.level_intervals()`, `fit.pooling_comparison()`, `fit.anova()`, "
         "`fit.interval_table()`, `fit.rope()`, `fit.pp_check_data()`.",
     ]  # fmt: skip

@@ -32,8 +32,10 @@ _CLASS_ORDER = (
 )  # fmt: skip
 _LAST = ("prior", "lprior", "lp")
 #: Classes that a summary leaves out: single group-level effects, and what other variables imply.
-NOT_MAIN = ("r", "s", "zgp", "rcar", "err", "Ymi", "Yl", "Xme", "sdb", "sdar", "sdma", "hs_local",
-            "R2D2_phi", "lprior", "prior", "lp", "Intercept")  # fmt: skip
+NOT_MAIN = (
+    "r", "s", "zgp", "rcar", "err", "Ymi", "Yl", "Xme", "sdb", "sdar", "sdma", "hs_local",
+    "R2D2_phi", "lprior", "prior", "lp", "Intercept",
+)  # fmt: skip
 
 
 class FlatName(NamedTuple):

@@ -116,6 +116,11 @@ class Model:
                 }
                 groups = tuple(g for g in self.groups if g.index in held)
                 return replace(self, parts=(part,), groups=groups, rescor=None)
+        if not self.is_multivariate:
+            raise FormulaError(
+                f"the model has no response {resp!r}; its only one is {self.part.response.name!r}, "
+                "so that resp= can be left out"
+            )
         known = [part.name for part in self.parts]
         raise FormulaError(
             f"the model has no response {resp!r}{did_you_mean(str(resp), known)}; its responses "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -76,8 +76,8 @@ class Predictor:
     @property
     def category_specific(self) -> tuple[CategorySpecificTerm | CategorySpecificView, ...]:
         """Terms that move the thresholds of an ordinal family."""
-        kinds = (CategorySpecificTerm, CategorySpecificView)
-        return tuple(term for term in self.terms if isinstance(term, kinds))
+        moving = tuple(term for term in self.terms if hasattr(term, "threshold_effects"))
+        return cast("tuple[CategorySpecificTerm | CategorySpecificView, ...]", moving)
 
     @property
     def start(self) -> str:

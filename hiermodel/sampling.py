@@ -13,6 +13,7 @@ import xarray as xr
 
 from hiermodel import aggregate as aggregation
 from hiermodel.aggregate import AggregatedModel
+from hiermodel.centring import Choice, centred_groups, centred_words, recentred
 from hiermodel.collapse import CollapsedModel, worth_it
 from hiermodel.engines import Draws, Engine, LogDensity, SamplingSettings
 from hiermodel.engines.base import CAPABILITIES
@@ -259,6 +260,30 @@ def to_collapse(
     return collapsed if all(name in known for init in given for name in init) else None
 
 
+def to_centre(
+    model: Model, rows: pd.DataFrame, run: Run, choice: Choice, prior_only: bool,
+    reduced: Reduced | None,
+) -> tuple[Model, Reduced | None]:
+    """The model and its reduced form with effects centred as far as the data ask for it.
+
+    Raises
+    ------
+    HiermodelError
+        When effects must be centred and cannot be.
+    """
+    if prior_only or run.algorithm != "nuts" or run.engine.name == "recorded":
+        return model, reduced
+    # Effects that are integrated out are not sampled.
+    collapsed = reduced if isinstance(reduced, CollapsedModel) else None
+    sampled = model.groups if collapsed is None else collapsed.others
+    form = reduced if isinstance(reduced, AggregatedModel) else None
+    found = centred_groups(model, sampled, rows, run.settings, choice, form)
+    if not found:
+        return model, reduced
+    other = recentred(model, found)
+    return other, None if reduced is None else replace(reduced, model=other)
+
+
 def checked_draws(
     model: Model,
     rows: pd.DataFrame,
@@ -266,7 +291,7 @@ def checked_draws(
     prior_only: bool,
     reduced: Reduced | None = None,
 ) -> tuple[Draws, dict[str, Any]]:
-    """Certify, then draw; of a collapsed model the effects afterwards.
+    """Certify, then draw; the effects that are not sampled themselves afterwards.
 
     Returns
     -------
@@ -292,6 +317,9 @@ def checked_draws(
         draws = _with_effects(reduced, draws, data, run)
     elif reduced is not None:
         facts["aggregated"] = reduced.words(data)
+    if any(group.centring is not None for group in model.groups):
+        facts["centred"] = centred_words(model)
+        draws = _from_centred(model, draws)
     return draws, facts
 
 
@@ -328,6 +356,17 @@ def _with_effects(
         random=run.algorithm != "optimize",
     )
     return replace(draws, values={**draws.values, **effects})
+
+
+def _from_centred(model: Model, draws: Draws) -> Draws:
+    """The draws with effects in the place of what was sampled for them."""
+    full = model.complete(draws.values)
+    values = dict(draws.values)
+    for group in model.groups:
+        if group.centring is not None:
+            values[f"r_{group.index}"] = group.effects(full)
+            del values[f"v_{group.index}"]
+    return replace(draws, values=values)
 
 
 def not_certifiable(model: Model) -> str:

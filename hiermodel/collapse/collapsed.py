@@ -75,13 +75,15 @@ class CollapsedModel:
     @property
     def others(self) -> tuple[GroupEffects, ...]:
         """The blocks of effects that stay among the parameters."""
-        return tuple(g for g in self.model.groups if g not in self.blocks)
+        inside = {block.index for block in self.blocks}
+        return tuple(g for g in self.model.groups if g.index not in inside)
 
     @property
     def other_views(self) -> tuple[GroupView, ...]:
         """The terms of the other grouping factors."""
         views = (t for t in self.predictor.terms if isinstance(t, GroupView))
-        return tuple(view for view in views if view.owner in self.others)
+        others = {g.index for g in self.others}
+        return tuple(view for view in views if view.owner.index in others)
 
     @property
     def other_summands(self) -> tuple[str, ...]:

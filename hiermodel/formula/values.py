@@ -173,6 +173,9 @@ class Formula:
                 raise FormulaError(message, other, (0, max(1, len(other))))
         return NotImplemented
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         """The formulas as text, one a line; those of ``mvbind(y1, y2)`` once."""
         lines: list[str] = []

@@ -51,6 +51,9 @@ class Prior:
     def __add__(self, other: Prior | Iterable[Prior]) -> Priors:
         return Priors((self,)) + other
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         shown = [repr(self.text)]
         if self.key:

@@ -83,15 +83,15 @@ class PriorTarget:
     `by` factor; per element of each vector of an array: ``lscale_1``), or exactly one entry when
     one prior serves the whole variable (scalars, ``L_1``, ``udf``-free containers). `length` is
     the number of entries of a simplex, whose one prior has a concentration for each, `vectors`
-    the number of vectors of an array whose elements have priors of their own.
-    `labels` are what users call the entries of a variable whose one element stands for all.
+    the number of vectors of an array whose elements have priors of their own. `labels` are what
+    users call the entries of a variable whose one element stands for all of them.
     """
 
     cls: str
     elements: tuple[PriorElement, ...]
     length: int = 0
-    labels: tuple[str, ...] = ()
     vectors: int = 0
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from hiermodel.verbs.base import Verbs
 if TYPE_CHECKING:
     import xarray as xr
 
-    from hiermodel.effects import ConditionalEffects, ConditionalSmooths
+    from hiermodel.effects import ConditionalEffects, ConditionalSmooths, Hypotheses
 
 
 class Effects(Verbs):
@@ -84,8 +84,22 @@ class Effects(Verbs):
 
         return posterior_smooths(self._one(resp), smooth, newdata, **options)
 
-    def hypothesis(self, hypothesis: str | Sequence[str], **options: Any) -> Any:
-        """Evaluate statements about parameters, such as ``"days > 0"``."""
+    def hypothesis(self, hypothesis: str | Sequence[str], **options: Any) -> Hypotheses:
+        """Evaluate statements about parameters, such as ``"days > 0"``.
+
+        See `hiermodel.effects.hypothesis` for the options: ``cls``, ``group``, ``scope`` (each
+        level of a group), ``alpha``, ``robust``. Evidence for ``=`` needs draws of the prior:
+        ``hm.fit(..., sample_prior="yes")``.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("ToothGrowth")
+        >>> fit = hm.fit("len ~ supp * dose", data, chains=2, draws=100, warmup=200, seed=1,
+        ...              progress=False)
+        >>> fit.hypothesis(["dose > 0", "suppVC + 2 * suppVC:dose = 0"]).table["Star"].tolist()
+        ['*', '']
+        """
         from hiermodel.effects import hypothesis as evaluate
 
         return evaluate(self._one(), hypothesis, **options)
