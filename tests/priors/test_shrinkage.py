@@ -13,7 +13,7 @@ from scipy import stats
 
 import hiermodel as hm
 from hiermodel.engines import get_engine
-from hiermodel.errors import HiermodelWarning, PriorError
+from hiermodel.errors import HiermodelError, HiermodelWarning, PriorError
 from hiermodel.priors.shrinkage import Horseshoe, R2D2Prior, parse_shrinkage
 
 
@@ -443,6 +443,16 @@ def test_collapsed_models_have_the_same_posterior() -> None:
         one, other = (fit.to_frame()[name] for fit in made)
         assert one.mean() == pytest.approx(other.mean(), abs=0.2 * other.std())
         assert one.std() == pytest.approx(other.std(), rel=0.2)
+
+
+def test_effects_with_shared_scales_are_not_centred() -> None:
+    settings = {"chains": 1, "draws": 20, "warmup": 60, "seed": 1, "progress": False}
+    data, priors = series(), [hm.prior("horseshoe()", "sd")]
+    with pytest.raises(HiermodelError, match="not free positive parameters"):
+        hm.fit("count ~ x1 + (1 | g)", data, "poisson", priors, parameterization="centered",
+               **settings)  # fmt: skip
+    fit = hm.fit("count ~ x1 + (1 | g)", data, "poisson", priors, **settings)
+    assert fit.provenance["certificate"]
 
 
 def test_a_table_of_priors_may_hold_one() -> None:
