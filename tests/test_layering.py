@@ -41,6 +41,7 @@ ORDER = (
     "predictors",
     "nonlinear",
     "collinear",
+    "totals",
     "requests",
     "stan/likelihood",
     "rescor",
@@ -77,6 +78,7 @@ ORDER = (
     "verbs",
     "fitted",
     "fitting",
+    "big",
     "refits",
     "multiple",
 )
@@ -87,6 +89,7 @@ DOORS = {
     ("modeling", "collapse"),
     ("modeling", "fitting"),
     ("fitted", "fitting"),
+    ("fitting", "big"),
     ("verbs", "refits"),
 }
 
@@ -97,6 +100,7 @@ OWNERS = {
     "stanli": {"engines"},
     "nutpie": {"engines"},
     "narwhals": {"frames"},
+    "duckdb": {"big"},
 }
 FORBIDDEN_MODULES = {"pickle", "shelve", "marshal", "dill", "cloudpickle"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
