@@ -38,6 +38,8 @@ FITS: dict[str, tuple[str, str, str]] = {
     "wine": ("rating ~ temp + contact + (1 | judge)", "wine", "cumulative"),
     "cake": ("angle ~ recipe * temperature + (1 | replicate:recipe)", "cake", "gaussian"),
     "cars": ("mpg ~ wt * hp", "mtcars", "gaussian"),
+    "anorexia": ("Postwt ~ Treat + s(Prewt, by = Treat, k = 5)", "anorexia", "gaussian"),
+    "plane": ("mpg ~ s(wt, hp, k = 8)", "mtcars", "gaussian"),
     "kidney": ("time | cens(censored) ~ age + sex + (1 | patient)", "kidney", "weibull"),
 }
 
@@ -66,6 +68,12 @@ ENTRIES: list[Entry] = [
           'cars.conditional_effects("wt:hp", surface=True, too_far=0.2).plot(points=True)'),
     Entry("effect_spaghetti", EFFECTS, "Lines of single draws",
           'sleep.conditional_effects("days", spaghetti=True, ndraws=80).plot()'),
+    Entry("smooth_by", EFFECTS, "Smooths alone: a curve for each level, all summing to zero",
+          'anorexia.conditional_smooths().plot(rug=True)'),
+    Entry("smooth_spaghetti", EFFECTS, "Their single draws",
+          'anorexia.conditional_smooths(spaghetti=True, ndraws=40).plot()'),
+    Entry("smooth_surface", EFFECTS, "A smooth of two numbers, where there are data",
+          'plane.conditional_smooths(too_far=0.2).plot(rug=True)'),
     Entry("effect_factors", EFFECTS, "Two factors with the data",
           'cake.conditional_effects("temperature:recipe").plot(points=True, figsize=(7.5, 3.6))'),
     Entry("effect_ordinal", EFFECTS, "Probabilities of ordered categories",
@@ -75,6 +83,13 @@ ENTRIES: list[Entry] = [
     Entry("effect_facets", EFFECTS, "Conditions as facets: single subjects with their data",
           'sleep.conditional_effects("days", {"subject": ["308", "309", "330"]}, '
           're_formula=None).plot(points=True)'),
+    Entry("table_lines", EFFECTS, "Predictions for a grid of rows",
+          'epilepsy.predictions(epilepsy.datagrid(zBase=[k / 5 for k in range(-5, 11)], '
+          'Trt=["0", "1"]), groups="none").plot(["zBase", "Trt"])'),
+    Entry("table_levels", EFFECTS, "Average comparisons, with a line where nothing differs",
+          'wine.avg_comparisons("temp", by="contact").plot()'),
+    Entry("table_rows", EFFECTS, "Several contrasts, and a region of practical equivalence",
+          'epilepsy.avg_comparisons(equivalence=(-1, 1)).plot()'),
     Entry("levels", LEVELS, "Coefficients of each level, 50 % and 95 % intervals",
           'sleep.plot_levels("subject", figsize=(7, 4.4))'),
     Entry("ranef", LEVELS, "Deviations from the population, sorted",
@@ -136,6 +151,7 @@ def page(entries: list[Entry]) -> str:
         "```", "",
         "Pictures return their axes and take `ax=` or `figsize=` (those of ArviZ what ArviZ gives "
         "and takes). What is drawn is there as numbers too: `fit.conditional_effects()`, "
+        "the tables of `fit.predictions()` and the like, "
         "`fit.level_intervals()`, `fit.pooling_comparison()`, `fit.anova()`, "
         "`fit.interval_table()`, `fit.rope()`, `fit.pp_check_data()`.",
     ]  # fmt: skip

@@ -40,15 +40,16 @@ if TYPE_CHECKING:
     from hiermodel.families import custom_family, family, mixture, register_family
     from hiermodel.fitted import Fit
     from hiermodel.fitting import fit, load
-    from hiermodel.formula import bf, lf, mvbf, nlf, set_mecor, set_rescor
+    from hiermodel.formula import acformula, bf, lf, mvbf, nlf, set_mecor, set_rescor
     from hiermodel.modeling import Model
     from hiermodel.multiple import fit_multiple
-    from hiermodel.priors import prior
+    from hiermodel.priors import R2D2, horseshoe, prior
     from hiermodel.stanvars import stanvar
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "R2D2",
     "CertificateError",
     "DataError",
     "EngineError",
@@ -61,6 +62,7 @@ __all__ = [
     "PriorError",
     "SamplingWarning",
     "__version__",
+    "acformula",
     "bayes_factor",
     "bf",
     "compare",
@@ -70,6 +72,7 @@ __all__ = [
     "family",
     "fit",
     "fit_multiple",
+    "horseshoe",
     "install_cmdstan",
     "lf",
     "load",
@@ -100,7 +103,9 @@ _HOMES = {
     "HiermodelWarning": "errors",
     "Model": "modeling",
     "PriorError": "errors",
+    "R2D2": "priors",
     "SamplingWarning": "errors",
+    "acformula": "formula",
     "bayes_factor": "criticism",
     "bf": "formula",
     "compare": "criticism",
@@ -109,6 +114,7 @@ _HOMES = {
     "family": "families",
     "fit": "fitting",
     "fit_multiple": "multiple",
+    "horseshoe": "priors",
     "install_cmdstan": "engines",
     "lf": "formula",
     "load": "fitting",

@@ -22,7 +22,7 @@ from hiermodel.frames import NeededColumns, as_frame, drop_missing
 from hiermodel.latents import find_latents
 from hiermodel.modeling import Model
 from hiermodel.predictors import Predictor
-from hiermodel.priors import as_priors, default_prior, priors_of_table, resolve_priors
+from hiermodel.priors import ModelFacts, as_priors, default_prior, priors_of_table, resolve_priors
 from hiermodel.requests import model_variables
 from hiermodel.rescor import ResidualCorrelation, wants_rescor
 from hiermodel.schema import Schema
@@ -129,7 +129,7 @@ def build(
     )
     drafts = [
         draft_submodel(
-            part, name, chosen, frame, schema, own, default_set, latents, own_knots, totals
+            part, name, chosen, frame, schema, own, default_set, latents, own_knots, data2, totals
         )
         for part, name, chosen, own in zip(parts, names_of, families, needed, strict=True)
     ]
@@ -174,6 +174,7 @@ def build(
     resolved = resolve_priors(
         declared, user, normalize=normalize,
         functions=densities(one.code for one in own_code if one.block == "functions"),
+        facts=_facts(draft_model, drafts, totals),
     )
     for made, draft in zip(submodels, drafts, strict=True):
         linear = [p for p in made.predictors if isinstance(p, Predictor)]
@@ -193,6 +194,22 @@ def columns_needed(formula: str | Formula, frame: pd.DataFrame) -> NeededColumns
     """The columns of a frame that a model of its rows reads; the rows do not matter."""
     parts = tuple(with_constants(p, frame.columns) for p in as_formula(formula).responses)
     return _columns_of_model(parts, [model_variables(part, frame) for part in parts])
+
+
+def _facts(
+    model: Model, drafts: Sequence[Draft], totals: Totals | None = None
+) -> ModelFacts:
+    """What priors of many parameters need to know."""
+    sizes = {k: int(v) for k, v in model.constants().items() if np.ndim(v) == 0}
+    sigma = {part.name: part.constant_sigma for part in model.parts}
+    return ModelFacts(
+        sizes,
+        {
+            part.name: len(draft.frame) if totals is None else totals.nobs
+            for part, draft in zip(model.parts, drafts, strict=True)
+        },
+        {name: str(value) for name, value in sigma.items() if value is not None},
+    )
 
 
 def _check_knots_used(knots: Mapping[str, Any], drafts: Sequence[Draft]) -> None:
@@ -272,8 +289,10 @@ def _is_correlated(formula: Formula, drafts: Sequence[Draft]) -> bool:
         p.param == "nu" or "nu" in dict(draft.part.fixed)
         for draft in drafts for p in draft.predictors
     )
+    matrices = [d.autocor.covariance for d in drafts if d.autocor is not None]
     return wants_rescor(
-        formula.rescor, [d.family for d in drafts], [additions_used(d) for d in drafts], nu, source
+        formula.rescor, [d.family for d in drafts], [additions_used(d) for d in drafts], nu,
+        next((one.text for one in matrices if one is not None), ""), source,
     )
 
 

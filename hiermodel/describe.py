@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from html import escape
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from hiermodel.formula.syntax import names
 from hiermodel.nonlinear import CovariateTerm, NonlinearPredictor
+from hiermodel.notebook import fields_html, page, words_html
+from hiermodel.terms.gaussian_process import GaussianProcessTerm
 from hiermodel.terms.population import PopulationTerm
 from hiermodel.terms.smooths import SmoothTerm
 from hiermodel.terms.special_effects import SpecialEffectsTerm
@@ -19,34 +20,38 @@ if TYPE_CHECKING:
 
 def describe_model(model: Model) -> str:
     """A few lines: formula, family, rows, levels, priors in force."""
+    facts = [f"{name}: {value}" if name else value for name, value in _facts(model)]
+    levels = [f"  {name}: {value}" for name, value in _levels(model)]
     priors = [f"  {label:<24} {text:<28} {source}" for label, text, source in _priors(model)]
-    return "\n".join([*_facts(model), "Priors:", *priors])
+    return "\n".join([*facts, *levels, "Priors:", *priors])
 
 
 def model_html(model: Model) -> str:
-    """The same for a notebook: the facts as text, the priors in force as a table."""
-    left = ' style="text-align:left"'
-    head = "".join(f"<th{left}>{name}</th>" for name in ("parameters", "prior", "source"))
-    rows = [
-        "<tr>" + "".join(f"<td{left}>{escape(cell)}</td>" for cell in row) + "</tr>"
-        for row in _priors(model)
-    ]
-    return (
-        f"<div><pre>{escape(chr(10).join(_facts(model)))}</pre><table><thead><tr>{head}</tr>"
-        f"</thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    """The same for a notebook: the facts, and the priors in force as a table."""
+    facts = [(name or "Also", value) for name, value in _facts(model)]
+    facts += [("Levels", f"{name}: {value}") for name, value in _levels(model)]
+    table = words_html(_priors(model), ("parameters", "prior", "source"))
+    responses = ", ".join(part.response.name for part in model.parts)
+    return page(f"Model of {responses}", [fields_html(facts), table])
 
 
-def _facts(model: Model) -> list[str]:
-    lines = [f"Model: {model.formula}"]
-    lines += [f"Family: {family_words(part)}" for part in model.parts]
-    lines.append(f"Data: {model.nobs} rows")
+def _facts(model: Model) -> list[tuple[str, str]]:
+    """Names and what is said of them; what needs no name has none."""
+    facts = [("Model", str(model.formula))]
+    facts += [("Family", family_words(part)) for part in model.parts]
+    facts.append(("Data", f"{model.nobs} rows"))
     if model.rescor is not None:
-        lines.append("Residual correlations between the responses")
+        facts.append(("", "Residual correlations between the responses"))
+    return facts
+
+
+def _levels(model: Model) -> list[tuple[str, str]]:
+    """Grouping factors with the number of their levels and what varies over them."""
+    out = []
     for group in model.groups:
         coefs = ", ".join(coef.label for coef in group.coefs)
-        lines.append(f"  {group.name}: {len(group.grouping.levels)} levels ({coefs})")
-    return lines
+        out.append((group.name, f"{len(group.grouping.levels)} levels ({coefs})"))
+    return out
 
 
 def family_words(part: Submodel) -> str:
@@ -80,7 +85,7 @@ def predictor_columns(model: Model) -> list[tuple[str, str, tuple[str, ...]]]:
     used: dict[str, None] = {}
     for predictor in model.predictors:
         for term in predictor.terms:
-            if isinstance(term, (PopulationTerm, CovariateTerm, SmoothTerm)):
+            if isinstance(term, (PopulationTerm, CovariateTerm, SmoothTerm, GaussianProcessTerm)):
                 used |= dict.fromkeys(term.columns_needed)
             elif isinstance(term, SpecialEffectsTerm):
                 used |= dict.fromkeys(v for columns in term.effect_columns for v in columns)
@@ -111,6 +116,8 @@ def _columns_of_terms(predictor: AnyPredictor) -> list[tuple[str, ...]]:
     columns = [tuple(dict.fromkeys(v for f in t.factors for v in names(f))) for t in terms]
     if predictor.smooths is not None:
         columns += [one.variables for one in predictor.smooths.smooths]
+    if predictor.processes is not None:
+        columns += [one.variables for one in predictor.processes.processes]
     if predictor.special_effects is not None:
         columns += predictor.special_effects.effect_columns
     return list(dict.fromkeys(columns))

@@ -32,6 +32,7 @@ from hiermodel.verbs import (
     Criticism,
     Effects,
     Marginal,
+    Means,
     Multilevel,
     Pictures,
     PriorWork,
@@ -42,7 +43,7 @@ from hiermodel.verbs import (
 
 @dataclass(frozen=True, eq=False)
 class Fit(
-    Tables, Criticism, Accuracy, Effects, Marginal, Multilevel, Pictures, PriorWork, Reports
+    Tables, Criticism, Accuracy, Effects, Marginal, Means, Multilevel, Pictures, PriorWork, Reports
 ):
     """The posterior of a model: draws with labels, and everything that people do with them.
 
@@ -173,6 +174,7 @@ class Fit(
             "algorithm": self.provenance.get("algorithm", "nuts"),
             "collapse": self.provenance.get("collapse", "auto"),
             "aggregate": self.provenance.get("aggregate", "auto"),
+            "parameterization": self.provenance.get("parameterization", "auto"),
         }
         if settings["engine"] == "recorded":
             settings.pop("engine")

@@ -26,12 +26,16 @@ SAMPLE_DIMS = ("chain", "draw")
 _CLASS_ORDER = (
     "b_Intercept", "b", "bs", "bsp", "bcs", "ar", "ma", "sderr", "lagsar", "errorsar", "car",
     "rhocar", "sdcar", "cosy", "cortime", "sd", "cor", "df", "sds", "sdgp", "lscale", "dpar",
-    "lncor", "Intercept", "rescor", "delta", "simo", "r", "s", "zgp", "sbhaz", "Ymi", "Yl",
-    "meanme", "sdme", "corme", "Xme",
+    "hs", "R2D2", "sdb", "sdar", "sdma", "lncor", "Intercept", "rescor", "delta", "simo", "r",
+    "s", "zgp", "rcar", "sbhaz", "Ymi", "Yl", "meanme", "sdme", "corme", "Xme", "hs_local",
+    "R2D2_phi",
 )  # fmt: skip
 _LAST = ("prior", "lprior", "lp")
 #: Classes that a summary leaves out: single group-level effects, and what other variables imply.
-NOT_MAIN = ("r", "s", "Ymi", "Yl", "Xme", "lprior", "prior", "lp", "Intercept")
+NOT_MAIN = (
+    "r", "s", "zgp", "rcar", "err", "Ymi", "Yl", "Xme", "sdb", "sdar", "sdma", "hs_local",
+    "R2D2_phi", "lprior", "prior", "lp", "Intercept",
+)  # fmt: skip
 
 
 class FlatName(NamedTuple):
@@ -104,7 +108,7 @@ def _coefficients(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _smooth_parameters(array: xr.DataArray) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """``bs_sx_1``, ``sds_sx_1``."""
+    """``bs_sx_1``, ``sds_sx_1``, ``sdgp_gpx``, ``lscale_gpx``."""
     (dim,) = own_dims(array)
     head = f"{variable_class(array)}_{_join(scope_prefix(array), '')}"
     for i, label in enumerate(labels(array, dim)):
@@ -211,10 +215,13 @@ _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]
     "b": _coefficients,
     "bs": _smooth_parameters,
     "sds": _smooth_parameters,
+    "sdgp": _smooth_parameters,
+    "lscale": _smooth_parameters,
     "bcs": _category_specific,
     "bsp": _special_effects,
     "meanme": _noise_free,
     "sdme": _noise_free,
+    "sdb": _noise_free,
     "corme": _residual_correlations,
     "threshold": _thresholds,
     "sd": _sds,
@@ -223,6 +230,7 @@ _NAMERS: dict[str, Callable[[xr.DataArray], Iterator[tuple[str, tuple[int, ...]]
     "df": _degrees,
     "sbhaz": _baseline_weights,
     "rescor": _residual_correlations,
+    "cortime": _residual_correlations,
     "lncor": _residual_correlations,
 }
 

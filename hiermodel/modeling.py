@@ -14,7 +14,6 @@ from hiermodel.errors import DataError, FormulaError, HiermodelError, did_you_me
 from hiermodel.families.base import Family, FunctionTemplate, FunctionText
 from hiermodel.formula import Formula
 from hiermodel.frames import NeededColumns, as_frame, drop_missing
-from hiermodel.predictors import Predictor
 from hiermodel.priors import ResolvedPriors
 from hiermodel.rescor import ResidualCorrelation
 from hiermodel.response import Response
@@ -117,6 +116,11 @@ class Model:
                 }
                 groups = tuple(g for g in self.groups if g.index in held)
                 return replace(self, parts=(part,), groups=groups, rescor=None)
+        if not self.is_multivariate:
+            raise FormulaError(
+                f"the model has no response {resp!r}; its only one is {self.part.response.name!r}, "
+                "so that resp= can be left out"
+            )
         known = [part.name for part in self.parts]
         raise FormulaError(
             f"the model has no response {resp!r}{did_you_mean(str(resp), known)}; its responses "
@@ -204,8 +208,8 @@ class Model:
         needed: list[str | FunctionTemplate | FunctionText] = []
         for part in self.parts:
             for predictor in part.predictors:
-                if isinstance(predictor, Predictor) and predictor.special_effects is not None:
-                    needed += predictor.special_effects.functions
+                for term in predictor.terms:
+                    needed += getattr(term, "functions", ())
                 if not part.likelihood.on_link_scale(predictor.param):
                     needed += predictor.functions
             needed += part.likelihood.functions
@@ -343,6 +347,12 @@ class Model:
             }
             attrs = {"cls": "stanvar", "group": "", "dpar": "", "resp": ""}
             out.append(Labelled(var.name, values, dims, coords, attrs))
+        for one in self.resolved_priors.shown:
+            attrs = {"cls": one.cls, "group": "", "dpar": one.key.dpar, "resp": one.key.resp,
+                     "nlpar": one.key.nlpar}  # fmt: skip
+            dim = f"{one.name}_{'coef' if one.cls.startswith('sd') else 'scale'}"
+            named = {} if one.labels is None else {dim: one.labels}
+            out.append(Labelled(one.name, full[one.name], tuple(named), named, attrs))
         # The log prior, then its parts with a tag.
         for name in ("lprior", *(f"lprior_{tag}" for tag in self.resolved_priors.tags)):
             if name in draws:

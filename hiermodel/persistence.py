@@ -39,7 +39,8 @@ def frame_to_dataset(frame: pd.DataFrame, data2: Mapping[str, pd.DataFrame]) -> 
         key = f"column_{k}" if name == "obs" or "/" in name else name
         ds[key] = xr.DataArray(values, dims=("obs",), attrs=attrs | {"column": name})
     for name, matrix in data2.items():
-        table = pd.DataFrame(matrix)
+        # A matrix of scipy.sparse is kept as a full one.
+        table = pd.DataFrame(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
         labels = [str(v) for v in table.index]
         key = f"data2_{name}"
         ds[key] = xr.DataArray(

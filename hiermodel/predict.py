@@ -6,20 +6,25 @@ Pure functions of a `Prediction`: bound rows with the draws of one response.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from hiermodel.errors import HiermodelError, did_you_mean
 from hiermodel.families import evaluate
 from hiermodel.families.mixture import log_probabilities
 from hiermodel.links import link_named
 from hiermodel.predictors import Predictor
-from hiermodel.prepare import Prediction
+from hiermodel.prepare import OBSERVED, PATHS, Prediction
 from hiermodel.submodel import AnyPredictor, Submodel
+from hiermodel.terms.arma import Arma
 from hiermodel.terms.base import Array
 from hiermodel.terms.group import GroupView
+from hiermodel.terms.residual_blocks import conditional_log_densities, joint_log_density
+from hiermodel.terms.residual_covariance import ResidualCovariance, Residuals
 from hiermodel.terms.scalars import ScalarParameter
 
 # --------------------------------------------------------------------------- parameters
@@ -63,7 +68,29 @@ def parameters(prediction: Prediction, at: slice) -> SimpleNamespace:
         values["baseline"] = part.baseline.arguments(weights, prediction.baseline_codes)
     _apply_additions(part, prediction.extras, values)
     _own_variables(prediction, draws, values)
-    return SimpleNamespace(**values)
+    p = SimpleNamespace(**values)
+    if prediction.autocor is not None and prediction.autocor.arma is not None:
+        p.mu, p.path = _looking_back(prediction, prediction.autocor.arma, p, draws)
+    return p
+
+
+def _looking_back(
+    prediction: Prediction, arma: Arma, p: SimpleNamespace, draws: Mapping[str, Array]
+) -> tuple[Array, Array]:
+    """Expectations given the earlier rows of each series, and the responses without gaps.
+
+    Where a response is missing, later rows look back to one that is drawn.
+    """
+    assert prediction.observed is not None
+    shape = (len(next(iter(draws.values()))), prediction.n)
+    noise = np.zeros((1, 1))
+    if PATHS in draws:
+        u = draws[PATHS]
+        noise = p.sigma * (stats.t.ppf(u, p.nu) if hasattr(p, "nu") else stats.norm.ppf(u))
+    return arma.shifted(
+        np.broadcast_to(p.mu, shape), draws.get(OBSERVED, prediction.observed), draws,
+        arma.series.rows(prediction.frame), np.broadcast_to(noise, shape),
+    )
 
 
 def etas(
@@ -183,7 +210,13 @@ def _per_threshold(prediction: Prediction, eta: Array, terms: tuple[Any, ...]) -
 
 
 def _one_linpred(prediction: Prediction, name: str, transform: bool) -> Array:
+    chosen = next(p for p in prediction.part.predictors if p.name == name)
+    looks_back = prediction.autocor is not None and prediction.autocor.arma is not None
+
     def one(at: slice) -> Array:
+        if looks_back and chosen.param == "mu":
+            mu: Array = parameters(prediction, at).mu
+            return mu if transform else link_named(chosen.link).link(mu)
         predictor, eta = etas(prediction, at, name)[name]
         # Where the density applies the link, the parameter itself is on the link scale.
         inverted = transform and not predictor.on_link_scale
@@ -241,7 +274,11 @@ def epred(prediction: Prediction) -> Array:
     """E[Y], (draws, rows); with categories, in their order, (draws, rows, categories)."""
     family = prediction.part.family
 
+    covariance = _covariance(prediction)
+
     def mean(at: slice) -> Array:
+        if covariance is not None:
+            return covariance.expectation(_residuals(prediction, at), prediction.frame)
         p = parameters(prediction, at)
         return evaluate.mean(family, p, **_bounds(prediction))
 
@@ -255,17 +292,49 @@ def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
     """
     family = prediction.part.family
 
+    covariance = _covariance(prediction)
+
     def one(at: slice) -> Array:
+        if covariance is not None:
+            return covariance.random(rng, _residuals(prediction, at), prediction.frame)
         bounds = _bounds(prediction)
         p = parameters(prediction, at)
-        return evaluate.random(family, rng, p, lb=bounds.get("lb"), ub=bounds.get("ub"))
+        drawn = evaluate.random(family, rng, p, lb=bounds.get("lb"), ub=bounds.get("ub"))
+        if PATHS in prediction.draws:
+            # Rows after a missing response look back to what was drawn for it.
+            assert prediction.observed is not None
+            drawn = np.where(np.isnan(prediction.observed), p.path, drawn)
+        return drawn
 
     return _evaluate(prediction, one)
 
 
+def _covariance(prediction: Prediction) -> ResidualCovariance | None:
+    """What correlates the residuals of the rows."""
+    return None if prediction.autocor is None else prediction.autocor.covariance
+
+
+def _residuals(prediction: Prediction, at: slice) -> Residuals:
+    """Parameters of correlated residuals; known standard errors apart from sigma."""
+    extras = {role: values for role, values in prediction.extras.items() if role != "se"}
+    p = parameters(replace(prediction, extras=extras), at)
+    size = at.stop - at.start
+    nu = np.broadcast_to(p.nu, (size, 1))[:, 0] if hasattr(p, "nu") else None
+    return Residuals(
+        p.mu, p.sigma, nu, prediction.extras.get("se"), prediction.chunk(at),
+        (size, prediction.n),
+    )
+
+
 def log_lik(prediction: Prediction, y: Array) -> Array:
-    """Pointwise log-likelihood of `y`, (draws, rows), with weights, censoring and truncation."""
+    """Pointwise log-likelihood of `y`, (draws, rows), with weights, censoring and truncation.
+
+    Where residuals are correlated it is that of each row given the other rows.
+    """
     family = prediction.part.family
+    covariance = _covariance(prediction)
+    if covariance is not None:
+        return _conditional_log_lik(prediction, covariance, y)
     if prediction.part.imputed is not None and np.isnan(y).any():
         return _log_lik_of_observed(prediction, y)
     roles = ("weights", "cens", "rcens", "lb", "ub")
@@ -275,6 +344,48 @@ def log_lik(prediction: Prediction, y: Array) -> Array:
         return evaluate.log_prob(family, y, parameters(prediction, at), **extras)
 
     return _evaluate(prediction, one)
+
+
+def _conditional_log_lik(
+    prediction: Prediction, covariance: ResidualCovariance, y: Array
+) -> Array:
+    """Log density of each row given the others; NaN in rows without a response."""
+    absent = np.isnan(y)
+    if absent.any() and prediction.places is not None:
+        raise HiermodelError(
+            f"{covariance.text} gives the log-likelihood of each row given the others, so that "
+            f"every row of newdata needs its response; row {int(np.flatnonzero(absent)[0]) + 1} "
+            "has none"
+        )
+
+    def one(at: slice) -> Array:
+        p = _residuals(prediction, at)
+        blocks = covariance.blocks(_filled(prediction, y, at), p, prediction.frame)
+        return conditional_log_densities(blocks, p.nu, p.shape)
+
+    out = _evaluate(prediction, one, covariance.widest)
+    out[:, absent] = np.nan
+    return out
+
+
+def _filled(prediction: Prediction, y: Array, at: slice) -> Array:
+    """Responses with those in the gaps that were imputed."""
+    imputed = prediction.part.imputed
+    if imputed is None or not np.isnan(y).any():
+        return y
+    return imputed.filled(y, prediction.chunk(at))
+
+
+def total_log_lik(prediction: Prediction, y: Array) -> Array:
+    """Log density of all responses `y` together, (draws,), as in the program."""
+    covariance = _covariance(prediction)
+    if covariance is None:
+        return log_lik(prediction, y).sum(axis=1)
+    out = np.empty(prediction.size)
+    for at in prediction.chunks(covariance.widest):
+        p = _residuals(prediction, at)
+        out[at] = joint_log_density(covariance.blocks(y, p, prediction.frame, True), p.nu)
+    return out
 
 
 def _log_lik_of_observed(prediction: Prediction, y: Array) -> Array:
@@ -313,11 +424,13 @@ def _bounds(prediction: Prediction) -> dict[str, Array]:
     return {role: prediction.extras[role] for role in ("lb", "ub") if role in prediction.extras}
 
 
-def _evaluate(prediction: Prediction, function: Callable[[slice], Array]) -> Array:
+def _evaluate(
+    prediction: Prediction, function: Callable[[slice], Array], width: int = 1
+) -> Array:
     """Evaluate chunk by chunk into one array."""
     out: Array | None = None
     part = prediction.part
-    categories = max(1, len(part.response.categories), len(part.family.components))
+    categories = max(width, len(part.response.categories), len(part.family.components))
     for at in prediction.chunks(categories):
         values = np.asarray(function(at))
         rows = np.broadcast_shapes(values.shape[:2], (at.stop - at.start, prediction.n))

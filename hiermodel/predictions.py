@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,7 @@ class Predictions(Record):
         ndraws: int | None = None,
         allow_new_levels: bool = False,
         sample_new_levels: str = "uncertainty",
+        incl_autocor: bool = True,
         seed: int | None = None,
     ) -> xr.DataArray:
         """Draws of the linear predictor.
@@ -128,8 +130,11 @@ class Predictions(Record):
         sample_new_levels : {"uncertainty", "gaussian", "old_levels"}
             What a new level gets: the effects of a random known level in each draw, a draw
             from the fitted normal distribution, or one known level for all draws.
+        incl_autocor : bool
+            Include what autocorrelation terms make of other rows: residuals that ``ar()`` looks
+            back to, latent residuals (drawn for new rows), neighbours in ``sar()``.
         seed : int, optional
-            For new levels.
+            For new levels and new residuals.
 
         Returns
         -------
@@ -147,9 +152,12 @@ class Predictions(Record):
                 "posterior_linpred", resp, newdata, dpar=dpar, nlpar=nlpar, re_formula=re_formula,
                 transform=transform, incl_thres=incl_thres, ndraws=ndraws,
                 allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels, seed=seed,
+                incl_autocor=incl_autocor,
             )
         model = self._for(resp)
-        options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
+        options = PredictionOptions(
+            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor
+        )
         prediction = self._prediction(newdata, options, (), ndraws)
         values = predict.linpred(prediction, dpar, transform, incl_thres, nlpar)
         last = ("category", model.response.predicted_categories)
@@ -169,6 +177,7 @@ class Predictions(Record):
         ndraws: int | None = None,
         allow_new_levels: bool = False,
         sample_new_levels: str = "uncertainty",
+        incl_autocor: bool = True,
         seed: int | None = None,
     ) -> xr.DataArray:
         """Draws of the expectation E[Y], or of one parameter on its natural scale (`dpar`).
@@ -187,9 +196,12 @@ class Predictions(Record):
             return self._each(
                 "posterior_epred", resp, newdata, dpar=dpar, re_formula=re_formula, ndraws=ndraws,
                 allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels, seed=seed,
+                incl_autocor=incl_autocor,
             )
         self._for(resp)
-        options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
+        options = PredictionOptions(
+            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor
+        )
         needs = () if dpar else EXPECTATION_ROLES
         prediction = self._prediction(newdata, options, needs, ndraws)
         values = predict.dpar_draws(prediction, dpar) if dpar else predict.epred(prediction)
@@ -205,6 +217,7 @@ class Predictions(Record):
         ndraws: int | None = None,
         allow_new_levels: bool = False,
         sample_new_levels: str = "uncertainty",
+        incl_autocor: bool = True,
         seed: int | None = None,
     ) -> xr.DataArray:
         """Draws of new responses, one per posterior draw and row.
@@ -218,15 +231,21 @@ class Predictions(Record):
             is 0), whose labels stand in the attribute ``categories``; responses of several
             columns with a further dim ``category``.
         """
-        options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
+        options = PredictionOptions(
+            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor
+        )
         if self.model.rescor is not None and resp is None:
             return self._joint_predict(newdata, options, ndraws)
         if self.model.is_multivariate:
             return self._each(
                 "posterior_predict", resp, newdata, re_formula=re_formula, ndraws=ndraws,
                 allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels, seed=seed,
+                incl_autocor=incl_autocor,
             )
         self._for(resp)
+        # Draws of the prior know nothing of the responses, which rows of series look back to.
+        unseen = newdata is None and bool(self.provenance.get("prior_only"))
+        options = replace(options, unseen=unseen)
         prediction = self._prediction(newdata, options, EXPECTATION_ROLES, ndraws)
         values = predict.predict(prediction, np.random.default_rng(seed))
         last = ("category", self.model.response.categories)
@@ -242,6 +261,7 @@ class Predictions(Record):
         ndraws: int | None = None,
         allow_new_levels: bool = False,
         sample_new_levels: str = "uncertainty",
+        incl_autocor: bool = True,
         seed: int | None = None,
     ) -> xr.DataArray:
         """Pointwise log-likelihood, with weights, censoring and truncation.
@@ -254,7 +274,9 @@ class Predictions(Record):
             Dims (chain, draw, obs). With several responses and no `resp` it is that of all
             responses of a row together.
         """
-        options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
+        options = PredictionOptions(
+            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor
+        )
         if self.model.rescor is not None and resp is None:
             predictions = self._predictions(newdata, options, ndraws)
             values = joint.joint_log_lik(self.model, predictions)
@@ -263,6 +285,7 @@ class Predictions(Record):
             found = self._each(
                 "log_lik", resp, newdata, re_formula=re_formula, ndraws=ndraws,
                 allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels, seed=seed,
+                incl_autocor=incl_autocor,
             )
             return found if resp is not None else _summed(found)
         self._for(resp)
@@ -280,6 +303,7 @@ class Predictions(Record):
         ndraws: int | None = None,
         allow_new_levels: bool = False,
         sample_new_levels: str = "uncertainty",
+        incl_autocor: bool = True,
         seed: int | None = None,
     ) -> xr.DataArray:
         """Draws of the probability that each row comes from each component of a mixture.
@@ -317,7 +341,9 @@ class Predictions(Record):
         family = self.model.family
         if not family.components:
             raise HiermodelError(f"pp_mixture() is for mixtures; the family is {family.name!r}")
-        options = PredictionOptions(re_formula, allow_new_levels, sample_new_levels, seed)
+        options = PredictionOptions(
+            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor
+        )
         prediction = self._prediction(newdata, options, LIKELIHOOD_ROLES, ndraws)
         y = self.model.response.coded(prediction.frame)
         values = predict.component_probabilities(prediction, y)

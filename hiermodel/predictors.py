@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -18,18 +18,26 @@ from hiermodel.links import link_named
 from hiermodel.schema import Schema
 from hiermodel.stan.expr import StanExpr
 from hiermodel.terms.base import Array, Scope, Term, special_term_factory
+from hiermodel.terms.build_autocor import KINDS as AUTOCOR_KINDS
+from hiermodel.terms.build_car import build_car
+from hiermodel.terms.build_gaussian_processes import build_gaussian_processes
 from hiermodel.terms.build_smooths import KINDS as SMOOTHS
 from hiermodel.terms.build_smooths import SmoothContext, build_smooths
 from hiermodel.terms.build_special_effects import build_special_effects, is_special
+from hiermodel.terms.car import CarTerm
 from hiermodel.terms.category_specific import (
     CategorySpecificTerm,
     CategorySpecificView,
     joined,
 )
+from hiermodel.terms.gaussian_process import GaussianProcessTerm
 from hiermodel.terms.offset import OffsetTerm
 from hiermodel.terms.population import PopulationTerm, thin_r_inverse
 from hiermodel.terms.smooths import SmoothTerm
 from hiermodel.terms.special_effects import Latents, SpecialEffectsTerm
+
+#: Kinds of special terms that are built here, or for the response as a whole.
+BUILT = frozenset({*SMOOTHS, *AUTOCOR_KINDS, "gp", "car"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +76,8 @@ class Predictor:
     @property
     def category_specific(self) -> tuple[CategorySpecificTerm | CategorySpecificView, ...]:
         """Terms that move the thresholds of an ordinal family."""
-        kinds = (CategorySpecificTerm, CategorySpecificView)
-        return tuple(term for term in self.terms if isinstance(term, kinds))
+        moving = tuple(term for term in self.terms if hasattr(term, "threshold_effects"))
+        return cast("tuple[CategorySpecificTerm | CategorySpecificView, ...]", moving)
 
     @property
     def start(self) -> str:
@@ -94,6 +102,11 @@ class Predictor:
     def smooths(self) -> SmoothTerm | None:
         """The smooths, if there are any."""
         return next((t for t in self.terms if isinstance(t, SmoothTerm)), None)
+
+    @property
+    def processes(self) -> GaussianProcessTerm | None:
+        """The Gaussian processes, if there are any."""
+        return next((t for t in self.terms if isinstance(t, GaussianProcessTerm)), None)
 
     @property
     def special_effects(self) -> SpecialEffectsTerm | None:
@@ -130,6 +143,7 @@ class PredictorOptions:
     sparse: bool = False
     qr: bool = False
     knots: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    data2: Mapping[str, Any] = field(default_factory=dict)
 
 
 def build_predictor(
@@ -162,12 +176,18 @@ def build_predictor(
     if smooths:
         context = SmoothContext(frame, schema, expansion.source, options.knots)
         terms.append(build_smooths(smooths, scope, context))
+    processes = [special for special in expansion.specials if special.kind == "gp"]
+    if processes:
+        terms.append(build_gaussian_processes(processes, scope, frame, schema, expansion.source))
+    maps = [special for special in expansion.specials if special.kind == "car"]
+    if maps:
+        terms.append(build_car(maps, scope, frame, options.data2))
     ours = [special for special in expansion.specials if is_special(special)]
     if ours:
         found = latents or Latents()
         terms.append(build_special_effects(ours, scope, frame, schema, expansion.source, found))
     for special in expansion.specials:
-        if special.kind in SMOOTHS or is_special(special):
+        if special.kind in BUILT or is_special(special):
             continue
         factory = special_term_factory(special, expansion.source)
         terms.append(factory(special, scope, frame, schema))
@@ -247,7 +267,7 @@ def with_defaults(
         Gives the prior of a coefficient; it gets a function that computes the column.
     default_intercept : str or ScalePrior
     default_sds : callable
-        Gives the prior of the standard deviations of smooths.
+        Gives the prior of the standard deviations of smooths, Gaussian processes and maps.
     frame : DataFrame
     """
     population = predictor.population
@@ -268,6 +288,8 @@ def with_defaults(
                 yield one.with_defaults(default_b, frame)
             elif isinstance(one, SmoothTerm):
                 yield one.with_defaults(default_b, default_sds(), frame)
+            elif isinstance(one, GaussianProcessTerm | CarTerm):
+                yield one.with_defaults(default_sds())
             else:
                 yield one
 

@@ -7,7 +7,7 @@ so that memory stays bounded by the result.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +29,11 @@ from hiermodel.new_levels import (
 from hiermodel.predictors import Predictor
 from hiermodel.submodel import Submodel
 from hiermodel.terms.base import Array
+from hiermodel.terms.car import CarTerm
 from hiermodel.terms.group import GroupEffects, GroupView
 from hiermodel.terms.grouping import row_data
+from hiermodel.terms.latent_residuals import LatentResiduals
+from hiermodel.terms.residual_covariance import Autocorrelation
 
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
@@ -40,22 +43,35 @@ LIKELIHOOD_ROLES = ("trials", "dec", "se", "denom", "weights", "cens", "rcens", 
                     "bhaz_gr")
 EXPECTATION_ROLES = ("trials", "se", "denom", "lb", "ub")
 
+# Names of what the draws of a prediction have beside parameters: responses that were imputed, and
+# probabilities of the residuals of responses that are missing.
+OBSERVED, PATHS = "observed responses", "residuals of missing responses"
+
 # Upper bound of one temporary array in a chunk of draws; some ten are alive at a time.
 _CHUNK_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionOptions:
-    """How group-level effects enter a prediction."""
+    """How group-level effects and autocorrelation enter a prediction.
+
+    With `unseen` the responses of the rows are not looked at: later rows look back to drawn ones.
+    Effects of ``car()`` belong to single rows and enter as the rest of autocorrelation does, unless
+    `incl_maps` says something else.
+    """
 
     re_formula: str | None = None
     allow_new_levels: bool = False
     sample_new_levels: str = "uncertainty"
     seed: int | None = None
+    incl_autocor: bool = True
+    unseen: bool = False
+    incl_maps: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse a seed that is no seed, and a flag that is none."""
         flag("allow_new_levels", self.allow_new_levels)
+        flag("incl_autocor", self.incl_autocor)
         check_sampling_of_levels(self.sample_new_levels)
         seed = self.seed
         whole = isinstance(seed, Integral) and not isinstance(seed, bool)
@@ -78,6 +94,11 @@ class Prediction:
         Row data of the linear predictors, named as in Stan.
     places : ndarray, optional
         Positions of the rows in the new data.
+    autocor : Autocorrelation, optional
+        What makes the rows depend on each other, unless the prediction leaves it out.
+    observed : ndarray, optional
+        Responses that later rows look back to, NaN where missing. Where those of the training data
+        are imputed, ``draws[OBSERVED]`` has them.
     """
 
     part: Submodel
@@ -89,6 +110,8 @@ class Prediction:
     baseline_codes: Array | None = None
     extras: Mapping[str, Array] = field(default_factory=dict)
     places: Array | None = None
+    autocor: Autocorrelation | None = None
+    observed: Array | None = None
 
     @property
     def n(self) -> int:
@@ -142,14 +165,17 @@ def prepare(
     options = options or PredictionOptions()
     part = model.part
     places = None
+    fitted = part.rows(training)
     if newdata is None:
-        frame = part.rows(training)
+        frame = fitted
     else:
         whole = as_frame(newdata)
         places = part.new_places(whole)
         frame = whole if len(places) == len(whole) else whole.iloc[places].reset_index(drop=True)
     if needs:
         needs = (*needs, *part.response.additions.numbered)
+    if not options.incl_autocor:
+        part = without_autocor(part, options.incl_maps or False)
     included = included_coefs(model.groups, options.re_formula)
     _check_columns(part, model.groups, frame, included, needs)
     draws = {
@@ -177,14 +203,76 @@ def prepare(
         if isinstance(predictor, Predictor) and predictor.special_effects is not None:
             training_rows = newdata is None
             draws |= predictor.special_effects.latent(draws, frame, training_rows, rng)
+        if isinstance(predictor, Predictor) and predictor.processes is not None:
+            draws |= predictor.processes.drawn(draws, frame, fitted, rng)
+    if newdata is not None and part.latent_residuals:
+        if not _are_the_fitted_rows(part, frame, fitted):
+            draws |= {term.name: term.new(draws, frame, rng) for term in part.latent_residuals}
+    observed = _observed(part, draws, frame, newdata is None, rng, options.unseen)
     shape = (posterior.sizes["chain"], posterior.sizes["draw"])
     codes = part.threshold_codes(frame)
     grouped = part.baseline is not None and "bhaz_gr" in needs
     baseline_codes = part.baseline.codes(frame) if part.baseline and grouped else None
     return Prediction(
         part, draws, data, frame, shape, codes, baseline_codes, _extras(part, frame, needs),
-        places,
+        places, part.autocor, observed,
     )
+
+
+def without_autocor(part: Submodel, maps: bool = False) -> Submodel:
+    """The response with rows that know nothing of each other; with `maps` of their places."""
+    left_out = (LatentResiduals,) if maps else (LatentResiduals, CarTerm)
+    predictors = tuple(
+        replace(p, terms=tuple(t for t in p.terms if not isinstance(t, left_out)))
+        if isinstance(p, Predictor) else p
+        for p in part.predictors
+    )
+    return replace(part, predictors=predictors, autocor=None)
+
+
+def _are_the_fitted_rows(part: Submodel, frame: pd.DataFrame, fitted: pd.DataFrame) -> bool:
+    """Whether new rows are those that were fitted, all of them in their order."""
+    if len(frame) != len(fitted):
+        return False
+    terms = (term for predictor in part.predictors for term in predictor.terms)
+    names = {name for term in terms for name in term.columns_needed if name in frame.columns}
+    return all(
+        np.array_equal(frame[name].to_numpy(dtype=object), fitted[name].to_numpy(dtype=object))
+        for name in names
+    )
+
+
+def _observed(
+    part: Submodel, draws: dict[str, Array], frame: pd.DataFrame, training: bool,
+    rng: np.random.Generator, unseen: bool,
+) -> Array | None:
+    """The responses that later rows look back to.
+
+    Of a missing one `draws` gets a probability for each draw, which stands for its residual.
+    """
+    if part.autocor is None or part.autocor.arma is None:
+        return None
+    expression = part.response.expression
+    lacking = [name for name in expression.variables if name not in frame.columns]
+    if lacking:
+        raise DataError(
+            f"newdata lacks the response {lacking[0]!r}, whose residuals {part.autocor.arma.text} "
+            "looks back to; add it, missing in the rows that are to be predicted, or say "
+            "incl_autocor=False"
+        )
+    value = expression.value(frame, missing="pass")
+    y: Array = np.broadcast_to(np.asarray(value, dtype=float), (len(frame),))
+    if unseen:
+        y = np.full(len(frame), np.nan)
+    missing = np.isnan(y)
+    if part.imputed is not None and training and not unseen:
+        draws[OBSERVED] = part.imputed.filled(y, draws)
+    elif missing.any():
+        size = len(next(iter(draws.values())))
+        u = np.full((size, len(frame)), 0.5)
+        u[:, missing] = rng.uniform(size=(size, int(missing.sum())))
+        draws[PATHS] = u
+    return y
 
 
 def _flatten(values: Array) -> Array:
@@ -205,6 +293,8 @@ def _check_columns(
     for group in groups:
         if included[group.index]:
             wanted += group.columns_needed
+    if part.autocor is not None and part.autocor.arma is not None:
+        wanted += part.autocor.arma.series.columns_needed
     additions = part.response.additions.values
     roles = (*needs, *(("thres_gr",) if any(t.grouped for t in part.thresholds) else ()))
     for role in roles:

@@ -122,6 +122,15 @@ class Record:
         """Number of levels of each grouping factor."""
         return {g.name: len(g.grouping.levels) for g in self.model.groups}
 
+    @property
+    def rising_thresholds(self) -> frozenset[str]:
+        """Names of thresholds from which an effect of a level is not taken, but they from it."""
+        return frozenset(
+            f"{t.scope.label}_Intercept".lstrip("_")
+            for part in self.model.parts for t in part.thresholds
+            if part.family.part_of(t.param)[0].rising
+        )
+
     # ------------------------------------------------------------------ several responses
 
     def only(self, resp: str) -> Self:

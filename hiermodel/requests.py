@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -17,11 +17,14 @@ from hiermodel.formula.bf import ResponseFormula, SubFormula
 from hiermodel.formula.syntax import Expansion, GroupTerm, Name, Node, ParsedFormula, names, walk
 from hiermodel.frames import NeededColumns
 from hiermodel.nonlinear import check_nonlinear
-from hiermodel.predictors import PredictorOptions
+from hiermodel.predictors import BUILT, PredictorOptions
 from hiermodel.response import Response, category_parameter
 from hiermodel.schema import check_columns
 from hiermodel.terms.base import Scope, special_term_factory
-from hiermodel.terms.build_smooths import KINDS as SMOOTHS
+from hiermodel.terms.build_autocor import AUTOCOR, autocor_columns, check_alone
+from hiermodel.terms.build_autocor import KINDS as AUTOCOR_KINDS
+from hiermodel.terms.build_autocor import Term as AutocorTerm
+from hiermodel.terms.build_car import car_columns
 from hiermodel.terms.build_special_effects import is_special, special_calls
 
 
@@ -72,12 +75,14 @@ def _nonlinear(part: ResponseFormula) -> _Nonlinear:
 
 def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns:
     """Columns that the formulas of a response read, all known to exist."""
-    if part.autocor is not None:
-        raise FormulaError(
-            "autocorrelation terms are understood, but not built yet in this version",
-            part.autocor.source,
-        )
     found = NeededColumns()
+    for term in autocor_terms(part, frame):
+        columns = (
+            car_columns(term.special) if term.kind == "car"
+            else autocor_columns(term.special, term.source)
+        )
+        check_columns(columns, frame, term.source)
+        found += NeededColumns(tuple(name for node in columns for name in names(node)))
     nonlinear = _nonlinear(part)
     for parsed in (part.main, *(sub.parsed for sub in part.subformulas)):
         otherwise = ""
@@ -88,7 +93,12 @@ def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns
         else:
             expansion = expand(parsed, columns=tuple(map(str, frame.columns)))
             for special in expansion.specials:
-                if special.kind not in SMOOTHS and not is_special(special):
+                if special.kind in AUTOCOR_KINDS and parsed is not part.main:
+                    raise FormulaError(
+                        f"{special.kind}() correlates the rows of the response and belongs to the "
+                        "formula of mu", parsed.source, special.span,
+                    )
+                if special.kind not in BUILT and not is_special(special):
                     # Not built is told before a column.
                     special_term_factory(special, parsed.source)
             if parsed is part.main:
@@ -116,6 +126,20 @@ def model_variables(part: ResponseFormula, frame: pd.DataFrame) -> NeededColumns
     return found
 
 
+def autocor_terms(part: ResponseFormula, frame: pd.DataFrame) -> tuple[AutocorTerm, ...]:
+    """The autocorrelation terms of a response, of its formula and of ``autocor =``."""
+    out: list[AutocorTerm] = []
+    columns = tuple(map(str, frame.columns))
+    if not part.options.nl:
+        whole = expand(part.main, columns=columns)
+        out += [AutocorTerm(s, part.main.source) for s in whole.specials if s.kind in AUTOCOR]
+    if part.autocor is not None:
+        side = expand(part.autocor, columns=columns)
+        check_alone(part.autocor, side.specials, bool(side.terms or side.groups or side.offsets))
+        out += [AutocorTerm(special, part.autocor.source) for special in side.specials]
+    return tuple(out)
+
+
 def _expression_nodes(parsed: ParsedFormula, parameters: tuple[str, ...]) -> list[Node]:
     """The names of a non-linear expression that are columns."""
     return [
@@ -129,6 +153,11 @@ def _nodes(expansion: Expansion) -> list[Node]:
     nodes = [factor for term in expansion.terms for factor in term.factors]
     nodes += expansion.offsets
     for special in expansion.specials:
+        if special.kind in AUTOCOR_KINDS:
+            continue
+        if special.kind == "car":
+            nodes += car_columns(special)
+            continue
         if is_special(special):
             nodes += special.calls
         else:
@@ -177,6 +206,9 @@ def predictor_requests(
     allowed = {param.name for param in family.params} - {"mu", *family.category_params}
     allowed |= {name for name, base in single.items() if base != "mu"}
     mains = _main_parameters(family, response)
+    # car() given by autocor = belongs to mu.
+    aside = expand(part.autocor, columns=columns).specials if part.autocor is not None else ()
+    maps = [special for special in aside if special.kind == "car"]
     for name, sub in subs.items():
         if name not in (*allowed, *(dpar for _, dpar in mains), *nonlinear.parameters):
             _unknown_parameter(name, allowed, family, sub)
@@ -186,8 +218,15 @@ def predictor_requests(
     ) -> Request:
         if options.nl:
             read = [n for n in names(parsed.rhs) if n in nonlinear.parameters]
+            if maps and parsed is part.main:
+                raise FormulaError(
+                    f"{maps[0].text} adds to a linear predictor, and that of {param} is "
+                    "non-linear; write it in the formula of one of its parameters", maps[0].text,
+                )
             return NonlinearRequest(param, scope, parsed, tuple(read))
         expansion = expand(parsed, columns=columns)
+        if maps and any(name == param for name, _ in mains):
+            expansion = replace(expansion, specials=(*expansion.specials, *maps))
         return PredictorRequest(param, scope, expansion, _options(options, default_center))
 
     out: list[Request] = []

@@ -153,7 +153,7 @@ class ResidualCorrelation:
 
 def wants_rescor(
     asked: bool | None, families: Sequence[Family], additions: Sequence[set[str]],
-    nonlinear_nu: bool, source: str,
+    nonlinear_nu: bool, covariance: str, source: str,
 ) -> bool:
     """Decide whether residual correlations are estimated: by default where they can be.
 
@@ -173,6 +173,8 @@ def wants_rescor(
     elif any(extra - ADDITIONS for extra in additions):
         extra = sorted(set.union(*additions) - ADDITIONS)
         reason = f"the addition term {extra[0]}() cannot stand beside them"
+    elif covariance:
+        reason = f"{covariance} has a density of all rows of one response"
     elif nonlinear_nu:
         reason = "the degrees of freedom nu belong to all responses and have no formula"
     if reason and asked:

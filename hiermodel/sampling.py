@@ -13,6 +13,7 @@ import xarray as xr
 
 from hiermodel import aggregate as aggregation
 from hiermodel.aggregate import AggregatedModel
+from hiermodel.centring import Choice, centred_groups, centred_words, recentred
 from hiermodel.collapse import CollapsedModel, worth_it
 from hiermodel.engines import Draws, Engine, LogDensity, SamplingSettings
 from hiermodel.engines.base import CAPABILITIES
@@ -32,7 +33,7 @@ from hiermodel.flatnames import NOT_MAIN, attribute, columns, flat_names, variab
 from hiermodel.joint import joint_log_lik, joint_predictions
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
-from hiermodel.predict import filled_responses, log_lik
+from hiermodel.predict import filled_responses, total_log_lik
 from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
 from hiermodel.stan.variables import Var
 
@@ -63,7 +64,7 @@ def numpy_log_lik(model: Model, rows: pd.DataFrame, params: Mapping[str, np.ndar
     total = 0.0
     for part in model.parts:
         prediction = prepare(model.only(part.name), posterior, rows, needs=LIKELIHOOD_ROLES)
-        total += float(log_lik(prediction, filled_responses(prediction)).sum())
+        total += float(total_log_lik(prediction, filled_responses(prediction)).sum())
     return total
 
 
@@ -83,7 +84,11 @@ def certify(
     seed = settings.used_seed
     checked = rows
     # Rows that impute, or read what others impute, belong together.
-    whole = any(part.imputed is not None for part in model.parts)
+    whole = any(
+        part.imputed is not None or part.latent_residuals
+        or (part.autocor is not None and part.autocor.needs_all_rows)
+        for part in model.parts
+    )
     most = _CERTIFIED_ROWS if collapsed is None else _CERTIFIED_ROWS_COLLAPSED
     if len(rows) > most and not whole:
         at = np.random.default_rng(seed).choice(len(rows), most, replace=False)
@@ -255,6 +260,30 @@ def to_collapse(
     return collapsed if all(name in known for init in given for name in init) else None
 
 
+def to_centre(
+    model: Model, rows: pd.DataFrame, run: Run, choice: Choice, prior_only: bool,
+    reduced: Reduced | None,
+) -> tuple[Model, Reduced | None]:
+    """The model and its reduced form with effects centred as far as the data ask for it.
+
+    Raises
+    ------
+    HiermodelError
+        When effects must be centred and cannot be.
+    """
+    if prior_only or run.algorithm != "nuts" or run.engine.name == "recorded":
+        return model, reduced
+    # Effects that are integrated out are not sampled.
+    collapsed = reduced if isinstance(reduced, CollapsedModel) else None
+    sampled = model.groups if collapsed is None else collapsed.others
+    form = reduced if isinstance(reduced, AggregatedModel) else None
+    found = centred_groups(model, sampled, rows, run.settings, choice, form)
+    if not found:
+        return model, reduced
+    other = recentred(model, found)
+    return other, None if reduced is None else replace(reduced, model=other)
+
+
 def checked_draws(
     model: Model,
     rows: pd.DataFrame,
@@ -263,7 +292,7 @@ def checked_draws(
     reduced: Reduced | None = None,
     data: Mapping[str, Any] | None = None,
 ) -> tuple[Draws, dict[str, Any]]:
-    """Certify, then draw; of a collapsed model the effects afterwards.
+    """Certify, then draw; the effects that are not sampled themselves afterwards.
 
     `data` are those of the program, where they do not come from `rows`.
 
@@ -292,6 +321,9 @@ def checked_draws(
         draws = _with_effects(reduced, draws, data, run)
     elif reduced is not None:
         facts["aggregated"] = reduced.words(data)
+    if any(group.centring is not None for group in model.groups):
+        facts["centred"] = centred_words(model)
+        draws = _from_centred(model, draws)
     return draws, facts
 
 
@@ -328,6 +360,17 @@ def _with_effects(
         random=run.algorithm != "optimize",
     )
     return replace(draws, values={**draws.values, **effects})
+
+
+def _from_centred(model: Model, draws: Draws) -> Draws:
+    """The draws with effects in the place of what was sampled for them."""
+    full = model.complete(draws.values)
+    values = dict(draws.values)
+    for group in model.groups:
+        if group.centring is not None:
+            values[f"r_{group.index}"] = group.effects(full)
+            del values[f"v_{group.index}"]
+    return replace(draws, values=values)
 
 
 def not_certifiable(model: Model) -> str:

@@ -21,8 +21,10 @@ from hiermodel.stan.likelihood import Likelihood
 from hiermodel.stan.variables import Var
 from hiermodel.terms.base import Array, Labelled, Scope
 from hiermodel.terms.baseline import BaselineHazard
+from hiermodel.terms.latent_residuals import LatentResiduals
 from hiermodel.terms.missing import ImputedResponse
 from hiermodel.terms.population import PopulationTerm
+from hiermodel.terms.residual_covariance import Autocorrelation
 from hiermodel.terms.scalars import Scalar, ScalarParameter, dpar_attrs
 from hiermodel.terms.thresholds import Thresholds
 
@@ -57,6 +59,8 @@ class Submodel:
         Data of the user (`hiermodel.stanvar`) by name, for densities that take them.
     imputed : ImputedResponse, optional
         With ``mi()`` on the left-hand side: the parameters behind missing responses.
+    autocor : Autocorrelation, optional
+        What makes the rows depend on each other, but for effects in linear predictors.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Submodel:
     baseline: BaselineHazard | None = None
     own_data: Mapping[str, Any] = field(default_factory=dict)
     imputed: ImputedResponse | None = None
+    autocor: Autocorrelation | None = None
 
     @property
     def scope(self) -> Scope:
@@ -89,6 +94,18 @@ class Submodel:
         return next(p for p in self.predictors if p.param)
 
     @property
+    def latent_residuals(self) -> tuple[LatentResiduals, ...]:
+        """Residuals in linear predictors, of families that have none of their own."""
+        terms = (term for predictor in self.predictors for term in predictor.terms)
+        return tuple(term for term in terms if isinstance(term, LatentResiduals))
+
+    @property
+    def dependence(self) -> str:
+        """The terms through which rows need each other; empty where they do not."""
+        parts = [one.text for one in (self.autocor, *self.latent_residuals) if one is not None]
+        return " + ".join(parts)
+
+    @property
     def variables(self) -> tuple[Var, ...]:
         """All Stan variables that it declares."""
         out = [Var(self.scope.rows, "int", lower="0", comment="rows"), *self.response.variables]
@@ -100,6 +117,8 @@ class Submodel:
         for predictor in self.predictors:
             for term in predictor.terms:
                 out += term.variables
+        if self.autocor is not None:
+            out += self.autocor.variables
         for scalar in self.scalars:
             out += scalar.variables
         if self.baseline is not None:
@@ -112,6 +131,21 @@ class Submodel:
         """Parameters of the family that are computed from a declared one and from all rows."""
         raw = {scalar.raw for scalar in self.scalars if isinstance(scalar, ScalarParameter)}
         return tuple(p for p in self.family.params if p.derived and p.derived.raw in raw)
+
+    @property
+    def constant_sigma(self) -> str | float | None:
+        """The residual standard deviation: a parameter, a number, or None when it is neither."""
+        additions = self.response.additions
+        if "se" in additions and not additions.se_with_sigma:
+            return None
+        fixed = self.fixed.get("sigma")
+        if isinstance(fixed, (int, float)):
+            return float(fixed)
+        found = [
+            s.name for s in self.scalars
+            if isinstance(s, ScalarParameter) and s.param == "sigma" and not s.raw
+        ]
+        return found[0] if found and fixed is None else None
 
     # ------------------------------------------------------------------ rows and data
 
@@ -150,6 +184,8 @@ class Submodel:
             out |= thresholds.constants()
         if self.baseline is not None:
             out |= self.baseline.constants()
+        if self.autocor is not None:
+            out |= self.autocor.constants()
         return out
 
     def outcome(self, frame: pd.DataFrame) -> dict[str, Any]:
@@ -162,6 +198,8 @@ class Submodel:
             out |= self.imputed.data(frame)
         if self.baseline is not None:
             out |= self.baseline.data(frame, y, additions)
+        if self.autocor is not None:
+            out |= self.autocor.data(frame)
         return out
 
     def design(self, frame: pd.DataFrame, missing: str = "raise") -> dict[str, Any]:
@@ -192,6 +230,8 @@ class Submodel:
         for predictor in self.predictors:
             for term in predictor.terms:
                 out += term.label(draws)
+        if self.autocor is not None:
+            out += self.autocor.label(draws)
         for scalar in self.scalars:
             out += scalar.label(draws)
         shape = next(iter(draws.values())).shape[:2]

@@ -31,6 +31,7 @@ from hiermodel.requests import (
     NonlinearRequest,
     PredictorRequest,
     Request,
+    autocor_terms,
     fixed_parameters,
     predictor_requests,
 )
@@ -42,9 +43,12 @@ from hiermodel.stan.variables import ScalePrior
 from hiermodel.submodel import AnyPredictor, Submodel, subset_rows
 from hiermodel.terms.base import Scope, Term
 from hiermodel.terms.baseline import BaselineHazard, build_baseline
+from hiermodel.terms.build_autocor import AutocorContext, build_autocor
 from hiermodel.terms.build_groups import GroupRequest
 from hiermodel.terms.build_thresholds import build_thresholds
+from hiermodel.terms.latent_residuals import LatentResiduals
 from hiermodel.terms.missing import ImputedResponse
+from hiermodel.terms.residual_covariance import Autocorrelation
 from hiermodel.terms.scalars import (
     CategoryCorrelation,
     MixtureWeights,
@@ -103,6 +107,7 @@ class Draft:
     subset: LearnedExpression | None
     baseline: BaselineHazard | None
     imputed: ImputedResponse | None = None
+    autocor: Autocorrelation | None = None
 
     def group_requests(self) -> tuple[GroupRequest, ...]:
         """What its linear predictors ask for of group-level effects."""
@@ -133,6 +138,7 @@ def draft_submodel(
     default_set: str,
     latents: Latents,
     knots: Mapping[str, Sequence[float]] | None = None,
+    data2: Mapping[str, Any] | None = None,
     totals: Totals | None = None,
 ) -> Draft:
     """Resolve one response but for its group-level effects.
@@ -153,6 +159,8 @@ def draft_submodel(
         Latent variables of the whole model.
     knots : mapping, optional
         Knots of smooths, by covariate.
+    data2 : mapping, optional
+        Matrices that terms name.
     totals : Totals, optional
         What is learned from all rows, of which `frame` has some.
     """
@@ -182,9 +190,21 @@ def draft_submodel(
         for param in family.threshold_params
     )
     predictors = _predictors(
-        requests, family, frame, schema, thresholds, defaults, latents, knots or {}, totals
+        requests, family, frame, schema, thresholds, defaults, latents, knots or {}, data2 or {},
+        totals,
     )
     predictors = _ordered(predictors, family, main)
+    used = {call.function for call in main.additions}
+    autocor, latent = build_autocor(
+        autocor_terms(part, frame),
+        AutocorContext(
+            scope, family, frame, schema, data2 or {}, sorted(used),
+            additions.se_with_sigma, frozenset(p.param for p in predictors),
+            lambda cls: defaults.of(cls, family.main[0]),
+        ),
+    )
+    if latent is not None:
+        predictors = _with_latent_residuals(predictors, latent, main)
     mean = offset_mean if totals is None else totals.offset_mean
     offsets = {p.param: mean(p, frame) for p in predictors if isinstance(p, Predictor)}
     thresholds = tuple(
@@ -198,8 +218,26 @@ def draft_submodel(
     return Draft(
         part, name, family, frame, response, requests, predictors, thresholds, fixed, defaults,
         columns, subset, build_baseline(main, response, frame),
-        next((one for one in latents.imputed if one.resp == name), None),
+        next((one for one in latents.imputed if one.resp == name), None), autocor,
     )
+
+
+def _with_latent_residuals(
+    predictors: Sequence[AnyPredictor], latent: LatentResiduals, main: ParsedFormula
+) -> tuple[AnyPredictor, ...]:
+    """The predictors with residuals in that of mu."""
+    out = []
+    for p in predictors:
+        if p.param == "mu":
+            if not isinstance(p, Predictor):
+                raise FormulaError(
+                    f"{latent.text}: latent residuals are added to a linear predictor, and that of "
+                    "mu is non-linear here; make it linear, or take a gaussian or Student family",
+                    main.source,
+                )
+            p = with_views(p, (latent,))
+        out.append(p)
+    return tuple(out)
 
 
 def _mu_scope(param: str, resp: str) -> Scope:
@@ -215,6 +253,7 @@ def _predictors(
     defaults: Defaults,
     latents: Latents,
     knots: Mapping[str, Sequence[float]],
+    data2: Mapping[str, Any],
     totals: Totals | None = None,
 ) -> tuple[AnyPredictor, ...]:
     """Predictors in the order of the requests."""
@@ -237,7 +276,7 @@ def _predictors(
             )
             continue
         ordinal = by_param.get(param)
-        options = replace(request.options, knots=knots)
+        options = replace(request.options, knots=knots, data2=data2)
         if ordinal and (ordinal.grouped or ordinal.structure == "sum_to_zero"):
             options = replace(options, center=False)
         predictor = build_predictor(
@@ -353,7 +392,7 @@ def finish_submodel(
         name=draft.name, response=draft.response, family=draft.family, predictors=predictors,
         thresholds=draft.thresholds, scalars=scalars, fixed=fixed, likelihood=likelihood,
         columns=draft.columns, subset=draft.subset, baseline=draft.baseline,
-        imputed=draft.imputed,
+        imputed=draft.imputed, autocor=draft.autocor,
     )
 
 
@@ -465,7 +504,9 @@ def _likelihood(
     if isinstance(main, Predictor):
         population = main.population
         glm_text = population.text
-        if not (population.is_empty or population.sparse or family.per_category):
+        if not (
+            population.is_empty or population.sparse or family.per_category or draft.autocor
+        ):
             glm_design = (population.matrix, population.coefficients)
         if len(main.terms) == 1:
             alpha = main.start
@@ -500,6 +541,7 @@ def _likelihood(
             baseline=draft.baseline.expressions if draft.baseline else {},
             imputed=draft.imputed is not None,
             baseline_definitions=draft.baseline.definitions if draft.baseline else (),
+            autocor=draft.autocor,
         )
     )
 

@@ -21,10 +21,10 @@ HEAVY = {
 }
 EXPECTED = """
     CertificateError DataError EngineError FamilyError Fit FormulaError HiermodelError
-    HiermodelWarning Model PriorError SamplingWarning __version__ bayes_factor bf compare
-    custom_family datasets default_priors family fit fit_multiple install_cmdstan lf load
-    loo_compare mixture model model_weights mvbf nlf post_prob posterior_average pp_average prior
-    register_family set_mecor set_rescor stanvar
+    HiermodelWarning Model PriorError R2D2 SamplingWarning __version__ acformula bayes_factor bf
+    compare custom_family datasets default_priors family fit fit_multiple horseshoe install_cmdstan
+    lf load loo_compare mixture model model_weights mvbf nlf post_prob posterior_average pp_average
+    prior register_family set_mecor set_rescor stanvar
 """.split()
 NAMES = [name for name in EXPECTED if name != "__version__"]
 CALLABLES = [

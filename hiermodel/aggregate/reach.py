@@ -80,6 +80,8 @@ def _obstacles(model: Model) -> Iterator[str]:
     part = model.parts[0]
     if part.imputed is not None:
         yield f"missing values of {part.response.name!r} are parameters of their rows, mi()"
+    if part.dependence:
+        yield f"{part.dependence} makes rows depend on each other"
     if model.noise_free:
         yield "true values of covariates are parameters of their rows, me()"
     if model.stanvars:

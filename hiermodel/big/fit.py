@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
+from hiermodel.aggregate import AggregatedModel
 from hiermodel.aggregate.forms import Moments
 from hiermodel.big.reading import Reading, check_arguments, reading
 from hiermodel.big.reduce import (
@@ -28,7 +29,7 @@ from hiermodel.fitted import Fit
 from hiermodel.fitting import Plan, fit, plan
 from hiermodel.frames import NeededColumns
 from hiermodel.modeling import Model
-from hiermodel.sampling import Reduced, checked_draws, to_reduce
+from hiermodel.sampling import Reduced, checked_draws, to_centre, to_reduce
 from hiermodel.totals import Totals
 
 # Data of at most so many rows are read; of larger data at most so many cells, and so many rows
@@ -170,14 +171,20 @@ class _Made:
     how: str
 
     def fit(self, name: str) -> BigFit:
-        run = self.plan.run
-        draws, facts = checked_draws(
-            self.plan.model, self.checked, run, False, self.reduced, self.data
-        )
+        run, model, reduced, data = self.plan.run, self.plan.model, self.reduced, self.data
+        if isinstance(reduced, AggregatedModel):
+            model, form = to_centre(
+                model, self.checked, run, self.plan.parameterization, False, reduced
+            )
+            assert isinstance(form, AggregatedModel)
+            reduced, data = form, form.bind(self.checked)
+        # Another frame: a certificate compares cells with the rows that stand for them.
+        rows = self.checked.copy(deep=False)
+        draws, facts = checked_draws(model, rows, run, False, reduced, data)
         for key in ("collapsed", "aggregated"):
             if key in facts:
                 facts[key] = f"{facts[key]}; {self.how}"
-        made = self.plan.fit_of(draws, facts, self.reduced)
+        made = self.plan.fit_of(draws, facts, reduced)
         if self.plan.model.sample_prior == "yes":
             made = made.with_group("prior", self.plan.prior())
         words = {"name": name, "totals": self.totals.to_json()}
@@ -285,12 +292,15 @@ def _of_cells(
             additions = model.part.response.additions.data(frame)
             weights = times * np.asarray(additions.get("weights", 1.0))
             data = reduced.bound(reduced.statistics(frame, weights=weights))
-    elif within is not None and isinstance(reduced.form, Moments):
-        data = reduced.bound(frame, reduced.form.given(
-            times.astype(float), frame[y].to_numpy(), within, reduced.facts
-        ))
     else:
-        data = reduced.bind(frame, times=times)
+        def bind(form: AggregatedModel) -> dict[str, Any]:
+            if within is None or not isinstance(form.form, Moments):
+                return form.bind(frame, times=times)
+            n, means = times.astype(float), frame[y].to_numpy()
+            return form.bound(frame, form.form.given(n, means, within, form.facts))
+
+        reduced = replace(reduced, known=(frame, bind))
+        data = {}
     return _Made(run, reduced, data, totals, frame, cells)
 
 

@@ -18,23 +18,12 @@ from hiermodel.predictors import Predictor
 from hiermodel.stan.variables import Block, Var
 from hiermodel.terms.group import GroupEffects, GroupView
 from hiermodel.terms.offset import OffsetTerm
-from hiermodel.terms.scalars import ScalarParameter
 
 if TYPE_CHECKING:
     from hiermodel.aggregate import AggregatedModel
     from hiermodel.modeling import Model
-    from hiermodel.submodel import Submodel
 
 Array = np.ndarray
-
-
-def constant_sigma(part: Submodel) -> str | float | None:
-    """The residual standard deviation: a parameter, a number, or None when it is neither."""
-    fixed = part.fixed.get("sigma")
-    if isinstance(fixed, (int, float)):
-        return float(fixed)
-    names = [s.name for s in part.scalars if isinstance(s, ScalarParameter) and s.param == "sigma"]
-    return names[0] if names and fixed is None else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,13 +75,15 @@ class CollapsedModel:
     @property
     def others(self) -> tuple[GroupEffects, ...]:
         """The blocks of effects that stay among the parameters."""
-        return tuple(g for g in self.model.groups if g not in self.blocks)
+        inside = {block.index for block in self.blocks}
+        return tuple(g for g in self.model.groups if g.index not in inside)
 
     @property
     def other_views(self) -> tuple[GroupView, ...]:
         """The terms of the other grouping factors."""
         views = (t for t in self.predictor.terms if isinstance(t, GroupView))
-        return tuple(view for view in views if view.owner in self.others)
+        others = {g.index for g in self.others}
+        return tuple(view for view in views if view.owner.index in others)
 
     @property
     def other_summands(self) -> tuple[str, ...]:
@@ -138,7 +129,7 @@ class CollapsedModel:
         """The Stan expression of the residual standard deviation, 1 where ``se()`` gives it."""
         if self.has_se:
             return "1"
-        return str(constant_sigma(self.model.parts[0]))
+        return str(self.model.parts[0].constant_sigma)
 
     @property
     def coefficients(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from hiermodel.collapse.collapsed import CollapsedModel, constant_sigma
+from hiermodel.collapse.collapsed import CollapsedModel
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
 from hiermodel.predictors import Predictor
 from hiermodel.terms.group import GroupEffects, GroupView
@@ -107,6 +107,8 @@ def _obstacles(model: Model) -> Iterator[str]:
         return
     if family.link("mu") != "identity":
         yield f"the link of mu is {family.link('mu')!r}, not identity"
+    if part.dependence:
+        yield f"{part.dependence} makes rows depend on each other"
     for role in part.response.additions.values:
         if role not in ("weights", "se"):
             yield f"of addition terms only weights() and se() allow it, not {role}"
@@ -143,7 +145,7 @@ def _predictor_obstacles(model: Model) -> Iterator[str]:
             for term in predictor.terms:
                 if not isinstance(term, (PopulationTerm, OffsetTerm, GroupView)):
                     yield f"of a term it is not known how to rotate it ({type(term).__name__})"
-    if "se" not in part.response.additions and constant_sigma(part) is None:
+    if "se" not in part.response.additions and part.constant_sigma is None:
         yield "sigma is not one number"
 
 

@@ -12,6 +12,7 @@ from hiermodel.criticism.elpd import Elpd, sum_se, waic
 from hiermodel.criticism.leave_one_out import loo
 from hiermodel.criticism.subsampling import DifferenceEstimate, SubsampledElpd
 from hiermodel.errors import DataError, did_you_mean, warn
+from hiermodel.summary.shown import as_table
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit
@@ -70,7 +71,10 @@ def compare(fits: Mapping[str, Fit | Elpd], criterion: str = "loo") -> pd.DataFr
     )
     if isinstance(best, SubsampledElpd):
         frame.insert(5, "subsampling_se_diff", [d.subsampling_se for d in differences])
-    return frame.sort_values("elpd", ascending=False, kind="stable")
+    ordered = frame.sort_values("elpd", ascending=False, kind="stable")
+    return as_table(ordered, f"Comparison by {best.kind.removesuffix('_subsample')}, best first",
+                 "elpd_diff: less than the best model, with its standard error se_diff; weight: "
+                 "of stacking.", dict.fromkeys(ordered, 1) | {"weight": 3})  # fmt: skip
 
 
 def estimates(

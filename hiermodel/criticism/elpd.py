@@ -119,6 +119,8 @@ class Elpd:
     def _title(self) -> str:
         name = "K-fold cross-validation" if self.kind == "kfold" else self.kind.upper()
         what = "observations" if self.joint == "obs" else f"{self.joint}s, the rows of each jointly"
+        if self.pointwise.size == 1:
+            what = what.replace(f"{self.joint}s", self.joint).replace(" of each", "")
         return f"{name} of {self.pointwise.size} {what}, {self.n_draws} draws"
 
     def _verdict(self) -> str:

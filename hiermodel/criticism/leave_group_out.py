@@ -261,7 +261,10 @@ def _owners(model: Model, group: str | None) -> tuple[GroupEffects, ...]:
         )
     owners = tuple(owner for owner in model.groups if owner.name == group)
     advice = "use kfold() with group=, which fits again"
-    for reason in (reason for owner in owners for reason in _obstacles(owner)):
+    dependence = [part.dependence for part in model.parts if part.dependence]
+    reasons = [f"{text} makes rows depend on each other" for text in dependence]
+    reasons += [reason for owner in owners for reason in _obstacles(owner)]
+    for reason in reasons:
         raise HiermodelError(f"logo() cannot leave out levels of {group!r}: {reason}; {advice}")
     return owners
 

@@ -9,7 +9,7 @@ are not (the split), because the predictive density of the row needs both region
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -116,6 +116,7 @@ def loo_moment_match(
         chosen = log_lik.values[:, :, rows].reshape(len(start), -1).T
         tails = tail_lengths(chosen, log_lik.shape[:2])
         use_cov = cov and len(start) >= _DRAWS_PER_DIM * space.dim
+        _check_rows(fit, one, space, start, rows, chosen)
         for row, tail in zip(rows, tails, strict=True):
             matching = _Matching(
                 space, start, density, _row_log_lik(fit, one, space, int(row)),
@@ -139,15 +140,36 @@ def _row_log_lik(
     fit: Fit, one: Fit, space: Unconstrained, row: int
 ) -> Callable[[Array], Array]:
     """The log-likelihood of one row at unconstrained points (n, dim), (n,)."""
-    frame: pd.DataFrame = one.frame.iloc[[row]].reset_index(drop=True)
+    # Rows that depend on each other are evaluated together.
+    together = any(part.dependence for part in one.model.parts)
+    frame: pd.DataFrame | None = None
+    if not together:
+        frame = one.frame.iloc[[row]].reset_index(drop=True)
 
     def at(points: Array) -> Array:
         moved = replace(fit, datasets={**fit.datasets, "posterior": space.posterior(points)})
         target = moved if one is fit else moved.only(one.model.part.name)
-        values: Array = target.log_lik(frame).values.ravel()
+        found = target.log_lik(frame)
+        values: Array = (found.isel(obs=row) if together else found).values.ravel()
         return values
 
     return at
+
+
+def _check_rows(
+    fit: Fit, one: Fit, space: Unconstrained, start: Array, rows: Array, log_lik: Array
+) -> None:
+    """Refuse rows whose log-likelihood alone is not the one among all rows."""
+    posterior = space.posterior(start)
+    moved = replace(fit, datasets={**fit.datasets, "posterior": posterior})
+    target = moved if one is fit else moved.only(one.model.part.name)
+    for row, expected in zip(rows, log_lik, strict=True):
+        again = target.log_lik(one.frame.iloc[[int(row)]].reset_index(drop=True)).values.ravel()
+        if not np.allclose(again, expected, rtol=_SAME, atol=_SAME):
+            raise HiermodelError(
+                "moment matching moves the draws for one row alone, and here the log-likelihood of "
+                "a row depends on other rows; use kfold() or refits instead"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,7 +229,6 @@ class _Matching:
         state = self._weighted(self.start, self.density, self.first, self.density)
         if state is None:
             return None
-        self._check()
         steps: list[_Step] = []
         best: _State | None = None
         for _ in range(most):
@@ -233,14 +254,6 @@ class _Matching:
         if one is None or other is None:
             return one or other
         return other if other.k < one.k else one
-
-    def _check(self) -> None:
-        again = self.log_lik(self.start)
-        if not np.allclose(again, self.first, rtol=_SAME, atol=_SAME):
-            raise HiermodelError(
-                "moment matching moves the draws for one row alone, and here the log-likelihood of "
-                "a row depends on other rows; use kfold() or refits instead"
-            )
 
     def _weighted(
         self, points: Array, density: Array, log_lik: Array, proposal: Array
@@ -285,26 +298,28 @@ class _Matching:
         return self._weighted(points, density, self.log_lik(points), mixture)
 
 
-def _steps(state: _State, cov: bool) -> list[_Step]:
-    """Maps that give the points their weighted mean, then variances, then covariance."""
+def _steps(state: _State, cov: bool) -> Iterator[_Step]:
+    """Maps that give the points their weighted mean, then variances, then covariance.
+
+    Each is computed when the one before did not help: covariances are costly.
+    """
     points, weights = state.points, np.exp(state.log_weights)
     size, dim = points.shape
     before, after = points.mean(axis=0), weights @ points
+    yield _Step(before, after, np.ones(dim))
     centred = points - after
-    out = [_Step(before, after, np.ones(dim))]
     correction = size / (size - 1)
     ratio = correction * (weights @ centred**2) / points.var(axis=0, ddof=1)
     if np.isfinite(ratio).all() and (ratio > 0).all():
-        out.append(_Step(before, after, np.sqrt(ratio)))
+        yield _Step(before, after, np.sqrt(ratio))
     if cov:
         weighted = correction * (centred * weights[:, np.newaxis]).T @ centred
         try:
             new = np.linalg.cholesky(np.atleast_2d(weighted))
             old = np.linalg.cholesky(np.atleast_2d(np.cov(points, rowvar=False)))
         except np.linalg.LinAlgError:
-            return out
-        out.append(_Step(before, after, solve_triangular(old.T, new.T, lower=False).T))
-    return out
+            return
+        yield _Step(before, after, solve_triangular(old.T, new.T, lower=False).T)
 
 
 def _changed(result: Elpd, elpd: Array, penalty: Array, k: Array) -> Elpd:

@@ -18,6 +18,7 @@ from hiermodel.criticism.elpd import check_origin
 from hiermodel.criticism.loo_predictions import loo_expectation
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
 from hiermodel.frames import as_frame
+from hiermodel.summary.shown import as_table
 from hiermodel.summary.statistics import PROBS, describe, statistic_names
 
 if TYPE_CHECKING:
@@ -117,8 +118,9 @@ def shown(
         values = list(draws.values())
         return values[0] if len(values) == 1 else xr.Dataset(draws)
     columns = np.column_stack([np.asarray(v).ravel() for v in draws.values()])
-    return pd.DataFrame(
-        describe(columns, probs, robust), index=list(draws), columns=statistic_names(probs)
+    table = describe(columns, probs, robust)
+    return as_table(
+        pd.DataFrame(table, index=list(draws), columns=statistic_names(probs))
     )
 
 

@@ -151,7 +151,11 @@ def loo_subsample(
     rows = _rows(n, size, observations, seed)
     labels = fit.row_labels
     surrogate = _at_the_mean(fit)
-    log_lik = fit.log_lik(fit.frame.iloc[rows]).assign_coords(obs=labels[rows])
+    if any(part.dependence for part in fit.model.parts):
+        log_lik = fit.log_lik().isel(obs=rows)  # the rows need those that were not drawn
+    else:
+        log_lik = fit.log_lik(fit.frame.iloc[rows])
+    log_lik = log_lik.assign_coords(obs=labels[rows])
     found = loo_of(log_lik, save_psis)
     exact = found.pointwise.values
     whole = DifferenceEstimate.of(surrogate.values, exact, rows)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Method = Literal["epred", "linpred", "predict"]
 
 # Points along a number, in lines and in surfaces; lines of single draws.
-_LINE, _SURFACE, _SPAGHETTI = 100, 40, 100
+LINE_POINTS, SURFACE_POINTS, _SPAGHETTI = 100, 40, 100
 
 
 def conditional_effects(
@@ -121,9 +121,9 @@ def conditional_effects(
     --------
     >>> fit.conditional_effects("days", resolution=3)["days"]  # doctest: +SKIP
     """
-    _check_arguments(prob, resolution, method)
-    _check_distance("select_points", select_points)
-    _check_distance("too_far", too_far)
+    check_arguments(prob, resolution, method)
+    check_distance("select_points", select_points)
+    check_distance("too_far", too_far)
     robust = flag("robust", robust)
     variables = predictor_variables(fit)
     asked = None if effects is None else texts("an effect", effects, "days")
@@ -147,7 +147,7 @@ def conditional_effects(
             "shows over its whole range: leave one of them out"
         )
     for pair, flat in zip(pairs, surfaces, strict=True):
-        points = resolution or (_SURFACE if flat else _LINE)
+        points = resolution or (SURFACE_POINTS if flat else LINE_POINTS)
         values = {
             v.name: along(
                 fit, v, points, k == 1 and not flat,
@@ -183,7 +183,8 @@ def _surfaces(
     return out
 
 
-def _check_distance(name: str, value: float | None) -> None:
+def check_distance(name: str, value: float | None) -> None:
+    """Refuse a distance that is no positive number."""
     number = isinstance(value, Real) and not isinstance(value, bool)
     if value is not None and not (number and value > 0):
         raise ArgumentError(f"{name} must be a positive number, got {value!r}")
@@ -203,7 +204,8 @@ class _Options:
     spaghetti: bool = False
 
 
-def _check_arguments(prob: float, resolution: int | None, method: str) -> None:
+def check_arguments(prob: float, resolution: int | None, method: str) -> None:
+    """Refuse a probability, a number of points or a method that cannot be."""
     probability("prob", prob)
     whole = isinstance(resolution, Integral) and not isinstance(resolution, bool)
     if resolution is not None and not (whole and resolution >= 2):
@@ -277,6 +279,8 @@ def _draws(fit: Fit, frame: pd.DataFrame, options: _Options) -> xr.DataArray:
         "re_formula": options.re_formula,
         "ndraws": options.ndraws,
         "allow_new_levels": options.new_levels,
+        # A grid has no neighbours in time or space.
+        "incl_autocor": False,
         "seed": options.seed,
     }
     if options.method == "predict":
@@ -322,13 +326,14 @@ def _effect(
     out[list(STATISTICS)] = table
     lines = None
     if options.spaghetti and not pair[0].is_factor:
-        lines = _lines(out, values.reshape(values.shape[0] * values.shape[1], -1), options.ndraws)
+        draws_of_rows = values.reshape(values.shape[0] * values.shape[1], -1)
+        lines = single_lines(out, draws_of_rows, options.ndraws)
     return Effect(
         ":".join(names), pair, out, categories, _held(frame, names, variables, rows), lines
     )
 
 
-def _lines(frame: pd.DataFrame, draws: np.ndarray, ndraws: int | None) -> pd.DataFrame:
+def single_lines(frame: pd.DataFrame, draws: np.ndarray, ndraws: int | None) -> pd.DataFrame:
     """Single draws at the grid points: evenly spread over all of them."""
     wanted = min(len(draws), _SPAGHETTI if ndraws is None else ndraws)
     at = np.unique(np.linspace(0, len(draws) - 1, wanted).astype(int))

@@ -93,12 +93,13 @@ def draw_effects(
         )
     axes = panel_axes(len(parts), ax, ncols, figsize)
     for panel, one in zip(parts, axes, strict=True):
+        label = panel.effect.label or effects.label
         if panel.effect.surface:
-            draw_surface(panel.effect, panel.frame, one, effects.label,
+            draw_surface(panel.effect, panel.frame, one, label,
                          panel.points if points or rug else None)
             one.set_title(panel.title, fontsize="medium")
         else:
-            _draw_panel(panel, one, effects.label, points, rug)
+            _draw_panel(panel, one, label, points, rug)
     for effect in effects.effects:
         same = [a for p, a in zip(parts, axes, strict=True) if p.effect is effect]
         if len(same) > 1 and not effect.surface:
@@ -233,8 +234,8 @@ def effects_html(effects: ConditionalEffects) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     picture = base64.b64encode(buffer.getvalue()).decode("ascii")
-    image = f'<img alt="conditional effects" src="data:image/png;base64,{picture}">'
+    image = f'<img alt="{effects.heading.lower()}" src="data:image/png;base64,{picture}">'
     notes = [
         f'<p class="note">{escape(e.name)}: {escape(e.held)}</p>' for e in effects.effects if e.held
     ]
-    return page(f"Conditional effects: {effects.label}", [image, *notes])
+    return page(f"{effects.heading}: {effects.label}", [image, *notes])

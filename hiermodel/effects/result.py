@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -42,6 +42,8 @@ class Effect:
         where it has a place on the axis.
     surface : bool
         Whether two numbers are drawn as a surface.
+    label : str
+        What is estimated, for its axis; empty where it is the same for all effects.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Effect:
     lines: pd.DataFrame | None = None
     points: pd.DataFrame | None = None
     surface: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +80,9 @@ class ConditionalEffects(Mapping[str, pd.DataFrame]):
     effects: tuple[Effect, ...]
     label: str
     observed: pd.DataFrame | None
+
+    #: What a printed result is called.
+    heading: ClassVar[str] = "Conditional effects"
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         return self.effect(name).frame
@@ -134,7 +140,7 @@ class ConditionalEffects(Mapping[str, pd.DataFrame]):
         return draw_effects(self, ax, points, rug=rug, ncols=ncols, figsize=figsize)
 
     def __repr__(self) -> str:
-        parts = [f"Conditional effects: {self.label}"]
+        parts = [f"{self.heading}: {self.label}"]
         for effect in self.effects:
             brief = _brief(effect)
             held = f" ({effect.held})" if effect.held else ""
@@ -152,12 +158,18 @@ class ConditionalEffects(Mapping[str, pd.DataFrame]):
 def _brief(effect: Effect) -> pd.DataFrame:
     """Return the table at a few values of the first variable, labelled by what varies."""
     frame = effect.frame
+    if effect.surface:
+        frame = frame[frame["effect2__"].isin(_some(frame["effect2__"].drop_duplicates(), 3))]
     extra = [c for c in ("cond__", "cats__") if c in frame and frame[c].nunique() > 1]
     keys = [v.name for v in effect.variables] + extra
     values = frame["effect1__"].drop_duplicates()
     points = max(2, _SHOWN // max(1, len(frame) // len(values)))
-    chosen = values.iloc[np.unique(np.linspace(0, len(values) - 1, points).astype(int))]
-    part = frame[frame["effect1__"].isin(chosen)].iloc[: 3 * _SHOWN]
+    part = frame[frame["effect1__"].isin(_some(values, points))].iloc[: 3 * _SHOWN]
     columns = [[number_text(v) for v in part[key]] for key in keys]
     index = pd.MultiIndex.from_arrays(columns, names=keys) if extra or len(keys) > 1 else columns[0]
     return part[list(STATISTICS)].set_axis(index, axis=0)
+
+
+def _some(values: pd.Series, n: int) -> pd.Series:
+    """Some of the values, evenly spread with both ends."""
+    return values.iloc[np.unique(np.linspace(0, len(values) - 1, n).astype(int))]

@@ -27,8 +27,8 @@ _SQUARE = ("cholesky_factor_corr", "corr_matrix", "cov_matrix", "cholesky_factor
 def size_of(expression: str, data: Mapping[str, Any]) -> int | None:
     """Compute a Stan size expression from the data; None when it needs more than they hold.
 
-    Understands integers, names of data, ``+ - * %/%``, ``choose(n, k)`` and indexing, which
-    is all that sizes of declared parameters are made of. Nothing is executed.
+    Understands integers, names of data, ``+ - * %/%``, ``choose(n, k)``, ``max(x)`` and indexing,
+    which is all that sizes of declared variables are made of. Nothing is executed.
 
     Examples
     --------
@@ -59,6 +59,8 @@ def _evaluate(node: ast.expr, data: Mapping[str, Any]) -> int:
             return int(np.asarray(data[name])[position])
         case ast.Call(func=ast.Name(id="choose"), args=[n, k]):
             return _choose(_evaluate(n, data), _evaluate(k, data))
+        case ast.Call(func=ast.Name(id="max"), args=[ast.Name(id=name)]):
+            return int(np.max(data[name]))
     raise ValueError("not a size")
 
 

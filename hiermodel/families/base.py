@@ -321,6 +321,17 @@ class Family:
     variables: tuple[str, ...] = ()
     custom: bool = False
 
+    def __repr__(self) -> str:
+        """Name, links and options; most links act where a parameter has a formula."""
+        linked = {p.name: self.link(p.name) for p in self.params if p.links}
+        words = [", ".join(f"{name} = {linked[name]}" for name in self.main if name in linked)]
+        other = ", ".join(f"{k} = {v}" for k, v in linked.items() if k not in self.main)
+        words += [f"with a formula {other}"] if other else []
+        chosen = {name: self.option(name) for name in self.choices}
+        words += [f"{name} {value}" for name, value in chosen.items() if value is not None]
+        parts = f"({', '.join(one.name for one in self.components)})" if self.components else ""
+        return f"<family {self.name}{parts}: {'; '.join(words)}>"
+
     def link(self, param: str) -> str:
         """Return the link of a parameter: the one chosen, else its default."""
         return self.links.get(param) or self.param(param).links[0]

@@ -1,6 +1,6 @@
 """The formula language: text, syntax tree, terms, and model formulas."""
 
-from hiermodel.formula.bf import as_formula, bf, lf, mvbf, nlf, set_mecor, set_rescor
+from hiermodel.formula.bf import acformula, as_formula, bf, lf, mvbf, nlf, set_mecor, set_rescor
 from hiermodel.formula.constants import with_constants
 from hiermodel.formula.deparse import deparse
 from hiermodel.formula.expand import expand
@@ -12,6 +12,7 @@ from hiermodel.formula.values import Formula
 
 __all__ = [
     "Formula",
+    "acformula",
     "as_formula",
     "bf",
     "check_sides",

@@ -11,6 +11,7 @@ from hiermodel.errors import FormulaError, did_you_mean
 from hiermodel.formula.parse import parse_formula
 from hiermodel.formula.syntax import Call, Name, Node, ParsedFormula, chain
 from hiermodel.formula.values import (
+    Autocor,
     Formula,
     FormulaOptions,
     Mecor,
@@ -38,7 +39,7 @@ def bf(
     decomp: str | None = None,
     family: object = None,
     unused: str | None = None,
-    autocor: str | None = None,
+    autocor: str | Autocor | None = None,
     **parameters: float | str,
 ) -> Formula:
     """Make a model formula from formulas for its parameters.
@@ -57,8 +58,9 @@ def bf(
         Family of this response.
     unused : str, optional
         ``"~ v"``: columns that stay in the data though no term uses them.
-    autocor : str, optional
-        Formula of autocorrelation terms.
+    autocor : str or result of `acformula`, optional
+        Autocorrelation terms apart from the formula, ``"~ ar(time = t, gr = g)"``; the only place
+        for them when the formula is non-linear.
     **parameters
         ``sigma="~ x"`` is another way to write a formula; a number (``nu=4``) holds a
         parameter fixed, a name (``sigma2="sigma1"``) makes it equal to another one.
@@ -97,7 +99,8 @@ def bf(
             items += _named(name, value, FormulaOptions())
         else:
             fixed.append((_parameter_name(name), _fixed_value(name, value)))
-    unused_side, autocor_side = _side("unused", unused), _side("autocor", autocor)
+    unused_side = _side("unused", unused)
+    autocor_side = _autocor(formula, autocor)
     responses = tuple(
         ResponseFormula(main, (), tuple(fixed), options, family, unused_side, autocor_side)
         for main in _responses(parsed)
@@ -237,6 +240,39 @@ def set_mecor(flag: bool = True) -> Mecor:
     return Mecor(_flag("flag", flag, True, None))
 
 
+def acformula(autocor: str, resp: str | None = None) -> Autocor:
+    """Make autocorrelation terms, to be added to `bf` or passed as its ``autocor``.
+
+    Parameters
+    ----------
+    autocor : str
+        One-sided formula text: ``"~ ar(time = t, gr = g)"``.
+    resp : str, optional
+        The response, needed when they are added to a formula with several.
+
+    Returns
+    -------
+    Autocor
+
+    Raises
+    ------
+    FormulaError
+        For text that cannot be read, or has a left side.
+
+    Examples
+    --------
+    >>> print(bf("y ~ x") + acformula("~ ar(time = t, p = 2)"))
+    y ~ x
+    autocor = ~ ar(time = t, p = 2)
+    """
+    parsed = _side("autocor", autocor)
+    if parsed is None:
+        raise FormulaError("acformula() takes formula text such as '~ ar(time = t)'")
+    if resp is not None and not (isinstance(resp, str) and resp):
+        raise _about(autocor, f"resp must be the name of a response, not {resp!r}")
+    return Autocor(parsed, resp or "")
+
+
 def as_formula(obj: str | Formula) -> Formula:
     """Make a `Formula` of formula text; a `Formula` stays as it is.
 
@@ -296,6 +332,17 @@ def _about(text: object, message: str) -> FormulaError:
     if not isinstance(text, str):
         return FormulaError(message)
     return FormulaError(message, text, (0, max(1, len(text))))
+
+
+def _autocor(formula: object, value: object) -> ParsedFormula | None:
+    """The autocorrelation terms of one response: text, or what `acformula` made of it."""
+    if not isinstance(value, Autocor):
+        return _side("autocor", value)
+    if value.resp:
+        raise _about(
+            formula, "acformula(resp=) is for several responses: add it to their formula with '+'"
+        )
+    return value.parsed
 
 
 def _side(name: str, text: object) -> ParsedFormula | None:

@@ -119,6 +119,17 @@ class Mecor:
 
 
 @dataclass(frozen=True, slots=True)
+class Autocor:
+    """What `acformula` gives; add it to a formula, or pass it to `bf`.
+
+    `resp` names the response it is for, of several.
+    """
+
+    parsed: ParsedFormula
+    resp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SubFormulas:
     """What `lf` and `nlf` give; add them to a formula, or pass them to `bf`."""
 
@@ -133,7 +144,7 @@ class Formula:
     """A model formula: one or several responses, each with formulas for its parameters.
 
     Made by `bf`; text is made one automatically. ``+`` adds the formulas of `lf` and `nlf`,
-    further responses, `set_rescor` and `set_mecor`.
+    further responses, `acformula`, `set_rescor` and `set_mecor`.
     """
 
     responses: tuple[ResponseFormula, ...]
@@ -148,6 +159,8 @@ class Formula:
                 return replace(self, mecor=flag)
             case SubFormulas(items=items):
                 return replace(self, responses=with_subformulas(self.responses, items))
+            case Autocor():
+                return replace(self, responses=_with_autocor(self.responses, other))
             case Formula():
                 rescor = self.rescor if other.rescor is None else other.rescor
                 mecor = self.mecor if other.mecor is None else other.mecor
@@ -159,6 +172,9 @@ class Formula:
                 )
                 raise FormulaError(message, other, (0, max(1, len(other))))
         return NotImplemented
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         """The formulas as text, one a line; those of ``mvbind(y1, y2)`` once."""
@@ -173,6 +189,39 @@ class Formula:
         if self.mecor is not None:
             lines.append(f"mecor = {self.mecor}")
         return "\n".join(lines)
+
+
+def _with_autocor(
+    responses: tuple[ResponseFormula, ...], given: Autocor
+) -> tuple[ResponseFormula, ...]:
+    """Give autocorrelation terms to the response that they name, or to the only one.
+
+    The responses of one ``mvbind()`` count as one here, as they do for formulas of parameters.
+    """
+    source = given.parsed.source
+    shared = len({response.main.source for response in responses}) == 1
+    named = [k for k, r in enumerate(responses) if given.resp in (r.name, _letters(r.name))]
+    if given.resp and not named:
+        known = [response.name for response in responses]
+        raise FormulaError(
+            f"there is no response {given.resp!r}{did_you_mean(given.resp, known)}; the responses "
+            f"are {', '.join(known)}", source,
+        )
+    if not given.resp and not shared:
+        raise FormulaError(
+            "which response has these autocorrelation terms? Say acformula(..., resp=...), or put "
+            "them into the formula of its response", source,
+        )
+    chosen = named if given.resp else range(len(responses))
+    taken = next((k for k in chosen if responses[k].autocor is not None), None)
+    if taken is not None:
+        raise FormulaError(
+            f"the response {responses[taken].name!r} has autocorrelation terms already; join them "
+            "in one formula, such as '~ ar(time) + car(W)'", source,
+        )
+    return tuple(
+        replace(r, autocor=given.parsed) if k in chosen else r for k, r in enumerate(responses)
+    )
 
 
 def with_subformulas(

@@ -16,7 +16,7 @@ import pandas as pd
 from hiermodel.errors import ArgumentError, DataError, did_you_mean
 from hiermodel.frames import as_frame
 from hiermodel.marginal.contrasts import Side
-from hiermodel.marginal.table import Summariser
+from hiermodel.marginal.summariser import Summariser
 from hiermodel.marginal.values import Values
 from hiermodel.terms.base import Array
 

@@ -293,12 +293,14 @@ def _crossed(found: Sequence[Contrast]) -> Contrast:
 class Comparison:
     """How two sides become one number.
 
-    `function` gets the high and the low side, arrays of one shape; `label` their texts.
+    `function` gets the high and the low side, arrays of one shape; `label` their texts; `null` is
+    what equal sides give.
     """
 
     name: str
     function: Callable[[Array, Array], Array]
     label: Callable[[Contrast], str]
+    null: float | None = 0.0
 
     def __call__(self, high: Array, low: Array) -> Array:
         """Compare.
@@ -361,7 +363,7 @@ COMPARISONS: Mapping[str, Comparison] = {
     c.name: c
     for c in (
         Comparison("difference", lambda high, low: high - low, _text("{high} - {low}")),
-        Comparison("ratio", lambda high, low: high / low, _text("{high} / {low}")),
+        Comparison("ratio", lambda high, low: high / low, _text("{high} / {low}"), 1.0),
         Comparison("lnratio", lambda high, low: np.log(high / low), _text("ln({high} / {low})")),
         Comparison(
             "lnor", lambda high, low: _odds(high) - _odds(low),
@@ -384,7 +386,7 @@ def comparison_named(comparison: Any) -> Comparison:
     if callable(comparison):
         name = getattr(comparison, "__name__", "comparison")
         shown = "f" if name == "<lambda>" else name
-        return Comparison(shown, comparison, _text(shown + "({high}, {low})"))
+        return Comparison(shown, comparison, _text(shown + "({high}, {low})"), None)
     if comparison not in COMPARISONS:
         raise ArgumentError(
             f"comparison must be one of {', '.join(COMPARISONS)} or a function of the high and the "

@@ -118,6 +118,7 @@ def comparisons(
     found = contrasts(fit, request.frame, variables, request.modes, cross)
     groups = subgroups(request.frame, by, row_weights(request.frame, wts))
     jobs = [_comparison_job(compare, contrast) for contrast in found]
+    request.null = compare.null
     title = "Comparisons" if groups is None else "Average comparisons"
     return request.run(jobs, groups, f"{title}: {request.subject()}")
 
@@ -156,6 +157,7 @@ def slopes(
     names = _slope_variables(fit, variables, request)
     groups = subgroups(request.frame, by, row_weights(request.frame, wts))
     jobs = [_slope_job(fit, request.frame, name, slope) for name in names]
+    request.null = 0.0
     title = "Slopes" if groups is None else "Average slopes"
     return request.run(jobs, groups, f"{title}: {request.subject()}")
 

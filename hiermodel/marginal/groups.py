@@ -19,7 +19,6 @@ import xarray as xr
 from hiermodel.errors import ArgumentError, DataError, did_you_mean
 from hiermodel.new_levels import GroupDraws, LevelPlan, new_level_effects, plan_levels
 from hiermodel.terms.base import Array
-from hiermodel.terms.category_specific import CategorySpecificView
 from hiermodel.terms.group import GroupEffects, GroupView
 from hiermodel.terms.grouping import row_data
 
@@ -251,22 +250,6 @@ class Clusters:
             found = new_level_effects(factor.owners[0], factor.draws, plan, how, rng)
             self._new[key] = found[:, 0]
         return self._new[key]
-
-    def check_integrable(self) -> None:
-        """Refuse effects that the quadrature cannot reach.
-
-        Raises
-        ------
-        ArgumentError
-            For group-level effects on thresholds.
-        """
-        for factor in self.of("integrated"):
-            for owner in factor.owners:
-                if any(isinstance(view, CategorySpecificView) for view in self.views(owner)):
-                    raise ArgumentError(
-                        f"groups='integrated' cannot integrate over category-specific effects, "
-                        f"which {factor.name!r} has; groups='new' draws a new cluster instead"
-                    )
 
 
 def member_slots(owner: GroupEffects, frame: pd.DataFrame) -> Array:

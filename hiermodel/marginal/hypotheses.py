@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from hiermodel.effects.grid import level_text
 from hiermodel.effects.statements import evaluate, sides
 from hiermodel.errors import ArgumentError, FormulaError, did_you_mean
 from hiermodel.formula import parse_expression
@@ -48,14 +49,16 @@ def compare_rows(
     """
     if isinstance(hypothesis, str) and hypothesis in KINDS:
         return _differences(draws, labels, hypothesis)
-    if isinstance(hypothesis, str) or (
-        isinstance(hypothesis, (list, tuple))
-        and hypothesis
-        and all(isinstance(h, str) for h in hypothesis)
-    ):
+    if is_difference(hypothesis):
         given = [hypothesis] if isinstance(hypothesis, str) else list(hypothesis)
         return _statements(draws, labels, given)
     return _weighted(draws, hypothesis)
+
+
+def is_difference(hypothesis: Any) -> bool:
+    """True for kinds of differences and for statements, whose estimate is left minus right side."""
+    given = hypothesis if isinstance(hypothesis, (list, tuple)) else [hypothesis]
+    return bool(given) and all(isinstance(h, str) for h in given)
 
 
 def row_names(labels: pd.DataFrame) -> list[str]:
@@ -64,7 +67,7 @@ def row_names(labels: pd.DataFrame) -> list[str]:
     used = varied or list(labels.columns)
     if not used:
         return [f"b{k + 1}" for k in range(len(labels))]
-    return [", ".join(map(str, row)) for row in labels[used].itertuples(index=False)]
+    return [", ".join(map(level_text, row)) for row in labels[used].itertuples(index=False)]
 
 
 def _differences(

@@ -3,7 +3,7 @@
 Given the group-level parameters of a draw, the linear predictors of a row are normal around their
 population part, with a covariance that the designs of the group-level terms give. So the integral
 has one dimension for each linear predictor with group-level effects, however many effects there
-are.
+are. Category-specific effects move the thresholds, each of which is a dimension too.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from hiermodel.errors import HiermodelError
 from hiermodel.marginal.groups import Clusters, Factor, by_of_members, member_slots
 from hiermodel.marginal.quadrature import Rule, mixing, nodes, student
 from hiermodel.predict import etas
 from hiermodel.predictors import Predictor
 from hiermodel.prepare import Prediction
 from hiermodel.terms.base import Array
+from hiermodel.terms.category_specific import CategorySpecificView
 from hiermodel.terms.group import GroupView
+from hiermodel.terms.special_view import SpecialView
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +55,31 @@ class Given:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
-    """Covariance of the linear predictors that one cluster of each row brings.
+class GivenThresholds(Given):
+    """Movements of thresholds that are put among the draws, (draws, rows, thresholds)."""
 
-    `covariance` is by pairs of predictors, (draws, rows); `df` of Student effects.
+    def eta(self, draws: Mapping[str, Array], data: Mapping[str, Any]) -> Array:
+        """Nothing: they move the thresholds."""
+        return np.zeros((1, 1))
+
+    def threshold_effects(self, draws: Mapping[str, Array], data: Mapping[str, Any]) -> Array:
+        """What is taken off the thresholds."""
+        return draws[self.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What varies over clusters: a linear predictor, or its k-th threshold (from 1)."""
+
+    predictor: str
+    threshold: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Covariance of what varies that one cluster of each row brings.
+
+    `covariance` is by pairs of axes, (draws, rows); `df` of Student effects.
     """
 
     factor: str
@@ -66,26 +88,44 @@ class Source:
     covariance: Mapping[tuple[int, int], Array]
 
 
-def varying(clusters: Clusters) -> tuple[str, ...]:
-    """Return the names of the linear predictors that have effects to integrate over."""
+def varying(clusters: Clusters) -> tuple[Axis, ...]:
+    """Return what has effects to integrate over."""
     wanted = {owner for factor in clusters.of("integrated") for owner in factor.owners}
-    return tuple(
-        predictor.name
-        for predictor in clusters.part.predictors
-        if isinstance(predictor, Predictor)
-        and any(isinstance(t, GroupView) and t.owner in wanted for t in predictor.terms)
-    )
+    out: list[Axis] = []
+    for predictor in clusters.part.predictors:
+        if not isinstance(predictor, Predictor):
+            continue
+        views = [t for t in predictor.terms if isinstance(t, GroupView) and t.owner in wanted]
+        moving = [view for view in views if isinstance(view, CategorySpecificView)]
+        if len(moving) < len(views):
+            out.append(Axis(predictor.name))
+        if moving:
+            out += [Axis(predictor.name, k) for k in range(1, moving[0].nthres + 1)]
+    return tuple(out)
 
 
-def sources(clusters: Clusters, frame: pd.DataFrame) -> list[Source]:
-    """Return the covariances for the rows of a frame, one entry a factor and cluster of a row."""
-    names = varying(clusters)
+def reads_draws(clusters: Clusters) -> bool:
+    """True when designs of effects to integrate over are themselves draws: ``(mo(x) | g)``."""
+    owners = [owner for factor in clusters.of("integrated") for owner in factor.owners]
+    return any(isinstance(v, SpecialView) for owner in owners for v in clusters.views(owner))
+
+
+def sources(
+    clusters: Clusters, frame: pd.DataFrame, prediction: Prediction | None
+) -> list[Source]:
+    """Return the covariances for the rows of a frame, one entry a factor and cluster of a row.
+
+    Designs that are draws (`reads_draws`) are taken from the `prediction` for these rows.
+    """
+    axes = varying(clusters)
     out: list[Source] = []
+    size = prediction.size if prediction is not None and reads_draws(clusters) else 1
     for factor in clusters.of("integrated"):
         slots = max(len(owner.grouping.members) for owner in factor.owners)
-        designs = np.zeros((slots, len(names), len(frame), len(factor.labels)))
+        # One design for all draws, or one for each.
+        designs = np.zeros((slots, len(axes), size, len(frame), len(factor.labels)))
         for owner in factor.owners:
-            _add_design(clusters, factor, owner, frame, names, designs)
+            _add_design(clusters, factor, owner, frame, axes, designs, prediction)
         by = by_of_members(factor.owners[0], frame)
         for slot in range(slots):
             column = by[:, min(slot, by.shape[1] - 1)]
@@ -97,7 +137,7 @@ def sources(clusters: Clusters, frame: pd.DataFrame) -> list[Source]:
 
 def _add_design(
     clusters: Clusters, factor: Factor, owner: Any, frame: pd.DataFrame,
-    names: tuple[str, ...], designs: Array,
+    axes: tuple[Axis, ...], designs: Array, prediction: Prediction | None,
 ) -> None:
     """Add the designs of the terms of one block: weights times columns, by cluster of the row."""
     slots = member_slots(owner, frame)
@@ -109,18 +149,22 @@ def _add_design(
         for view in predictor.terms:
             if not isinstance(view, GroupView) or view.owner is not owner:
                 continue
-            data, p = view.data(frame), names.index(predictor.name)
+            data = view.data(frame)
+            special = dict(view.special_columns) if isinstance(view, SpecialView) else {}
             for column in view.columns:
                 m = positions[column - 1]
+                moves = view.threshold_of(column) if isinstance(view, CategorySpecificView) else 0
+                p = axes.index(Axis(predictor.name, moves))
+                if column in special:
+                    assert prediction is not None
+                    value = special[column].value(prediction.draws, prediction.data)
+                    designs[0, p, :, :, m] += value
+                    continue
                 for k in range(count):
                     member = owner.grouping.member_indices[k]
-                    if view.z_name(column, member) not in data:
-                        raise HiermodelError(
-                            "groups='integrated' is not built for group-level terms with special "
-                            f"effects, such as {view.text}; groups='new' draws a new cluster"
-                        )
                     z = data[view.z_name(column, member)] * weights[k]
-                    designs[slots[:, k], p, rows, m] += z
+                    # The index of slots comes first where it stands beside a slice.
+                    designs[slots[:, k], p, :, rows, m] += np.asarray(z)[:, None]
 
 
 def _covariance(
@@ -128,34 +172,44 @@ def _covariance(
 ) -> dict[tuple[int, int], Array]:
     """Covariances (draws, rows) of the predictors, from designs (predictors, rows, coefs)."""
     draws, count = factor.draws, len(design)
-    used = np.flatnonzero(np.any(design != 0, axis=(0, 1)))
+    used = np.flatnonzero(np.any(design != 0, axis=(0, 1, 2)))
     present = [p for p in range(count) if np.any(design[p] != 0)]
     if not present:
         return {}
-    size, n = len(draws.sd), design.shape[1]
+    size, n = len(draws.sd), design.shape[2]
     out = {(p, q): np.zeros((size, n)) for p in present for q in present if q <= p}
     levels = np.unique(by)
     for level in levels:
         at = slice(None) if len(levels) == 1 else np.flatnonzero(by == level)
         has_by = factor.owners[0].by is not None
         sd = (draws.sd[:, level] if has_by else draws.sd)[:, used]
-        cor = None
+        sigma = np.square(sd)
         if draws.cor is not None:
             whole = draws.cor[:, level] if has_by else draws.cor
-            cor = whole[:, used[:, None], used[None, :]]
+            sigma = sd[:, :, None] * whole[:, used[:, None], used[None, :]] * sd[:, None, :]
         for (p, q), total in out.items():
-            zp, zq = design[p][at][:, used], design[q][at][:, used]
-            if cor is None:
-                total[:, at] = np.square(sd) @ (zp * zq).T
-            else:
-                sigma = sd[:, :, None] * cor * sd[:, None, :]
-                pairs = (zp[:, :, None] * zq[:, None, :]).reshape(len(zp), -1)
-                total[:, at] = sigma.reshape(size, -1) @ pairs.T
+            total[:, at] = _quadratic(design[p][:, at][..., used], design[q][:, at][..., used],
+                                      sigma)
     return out
 
 
+def _quadratic(zp: Array, zq: Array, sigma: Array) -> Array:
+    """Sums of zp sigma zq' over coefficients, (draws, rows).
+
+    `sigma` are variances (draws, coefs) or covariances (draws, coefs, coefs); designs are (1 or
+    draws, rows, coefs).
+    """
+    if len(zp) > 1:
+        half = zp * sigma[:, None] if sigma.ndim == 2 else zp @ sigma
+        return np.asarray((half * zq).sum(axis=-1))
+    if sigma.ndim == 2:
+        return np.asarray(sigma @ (zp[0] * zq[0]).T)
+    pairs = (zp[0][:, :, None] * zq[0][:, None, :]).reshape(zp.shape[1], -1)
+    return np.asarray(sigma.reshape(len(sigma), -1) @ pairs.T)
+
+
 def expectation(
-    prediction: Prediction, found: list[Source], names: tuple[str, ...], rule: Rule,
+    prediction: Prediction, found: list[Source], axes: tuple[Axis, ...], rule: Rule,
     quantity: Callable[[Prediction], Array],
 ) -> Array:
     """Return the expectation of a quantity over the population of clusters.
@@ -165,8 +219,8 @@ def expectation(
     prediction : Prediction
         Rows and draws without the effects to integrate over.
     found : list of Source
-    names : tuple of str
-        The linear predictors that vary.
+    axes : tuple of Axis
+        What varies.
     rule : Rule
     quantity : callable
         Prediction -> (draws, rows) or (draws, rows, categories).
@@ -177,15 +231,22 @@ def expectation(
         Of the shape of the quantity.
     """
     everything = slice(0, prediction.size)
-    predictors = [p for p in prediction.part.predictors if isinstance(p, Predictor)]
-    fixed = {p.name: _eta(prediction, everything, p.name) for p in predictors if p.name in names}
-    ready = _with_given(prediction, names)
+    fixed = {
+        axis.predictor: _eta(prediction, everything, axis.predictor)
+        for axis in axes if not axis.threshold
+    }
+    ready = _with_given(prediction, axes)
     total: Array | float = 0.0
-    walk = _along_line if len(names) == 1 else _in_space
-    for weight, deviations in walk(found, rule, len(names), (prediction.size, prediction.n)):
+    walk = _along_line if len(axes) == 1 else _in_space
+    for weight, deviations in walk(found, rule, len(axes), (prediction.size, prediction.n)):
         draws = dict(ready.draws)
-        for p, name in enumerate(names):
-            draws[f"given {name}"] = fixed[name] + deviations[p]
+        moved: dict[str, list[Array]] = {}
+        for axis, deviation in zip(axes, deviations, strict=True):
+            if axis.threshold:
+                moved.setdefault(axis.predictor, []).append(deviation)
+            else:
+                draws[f"given {axis.predictor}"] = fixed[axis.predictor] + deviation
+        draws |= {f"thresholds {name}": np.stack(v, axis=-1) for name, v in moved.items()}
         values = np.asarray(quantity(replace(ready, draws=draws)))
         if isinstance(weight, np.ndarray):
             weight = weight.reshape(-1, *[1] * (values.ndim - 1))
@@ -197,15 +258,19 @@ def _eta(prediction: Prediction, at: slice, name: str) -> Array:
     return etas(prediction, at, name)[name][1]
 
 
-def _with_given(prediction: Prediction, names: tuple[str, ...]) -> Prediction:
-    """The prediction with predictors whose values are given."""
-    changed = tuple(
-        replace(p, terms=(Given(f"given {p.name}"), *p.category_specific))
-        if isinstance(p, Predictor) and p.name in names
-        else p
-        for p in prediction.part.predictors
-    )
-    return replace(prediction, part=replace(prediction.part, predictors=changed))
+def _with_given(prediction: Prediction, axes: tuple[Axis, ...]) -> Prediction:
+    """The prediction with predictors and movements of thresholds whose values are given."""
+    changed = []
+    for p in prediction.part.predictors:
+        if isinstance(p, Predictor):
+            terms = tuple(p.terms)
+            if Axis(p.name) in axes:
+                terms = (Given(f"given {p.name}"), *p.category_specific)
+            if Axis(p.name, 1) in axes:
+                terms = (*terms, GivenThresholds(f"thresholds {p.name}"))
+            p = replace(p, terms=terms)
+        changed.append(p)
+    return replace(prediction, part=replace(prediction.part, predictors=tuple(changed)))
 
 
 def _along_line(

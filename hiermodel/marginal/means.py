@@ -66,6 +66,8 @@ def emmeans(
     assert result.draws is not None
     request.remark = grid.words(weights)
     draws, labels = _contrasted(result.draws, cells, result.categories, grid, contrasts)
+    # Weights of one's own may be of anything.
+    request.null = 0.0 if isinstance(contrasts, str) else None
     shown = {c: free(str(c), RESERVED) for c in (*grid.by, *grid.specs)}
     labels = labels.rename(columns=shown)
     what = "Estimated marginal means" if contrasts is None else "Contrasts of marginal means"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,21 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.arguments import flag
+from hiermodel.effects.grid import is_number
 from hiermodel.errors import ArgumentError, did_you_mean
 from hiermodel.marginal.aggregate import Job, Result, Subgroups, estimate
-from hiermodel.marginal.grids import ROWID, base_rows, datagrid, model_columns
+from hiermodel.marginal.grids import (
+    ROWID,
+    base_rows,
+    datagrid,
+    grouping_columns,
+    model_columns,
+    model_variables,
+)
 from hiermodel.marginal.groups import group_modes, modes_text
-from hiermodel.marginal.hypotheses import compare_rows
-from hiermodel.marginal.table import EffectTable, Summariser, make_table, summariser
+from hiermodel.marginal.hypotheses import compare_rows, is_difference
+from hiermodel.marginal.summariser import Summariser, summariser
+from hiermodel.marginal.table import About, EffectTable, make_table
 from hiermodel.marginal.values import Quantity, Values
 from hiermodel.terms.base import Array
 
@@ -47,6 +57,7 @@ class Options:
     """Arguments that predictions, comparisons and slopes share; see `predictions`."""
 
     dpar: str | None = None
+    nlpar: str | None = None
     type: str = "response"
     groups: Any = None
     hypothesis: Any = None
@@ -81,7 +92,10 @@ class Options:
 
 @dataclass(eq=False)
 class Request:
-    """A fit of one response with the rows and the options of one call."""
+    """A fit of one response with the rows and the options of one call.
+
+    `remark` is added to the note, and `null` is what the estimates are without any effect.
+    """
 
     fit: Fit
     frame: pd.DataFrame
@@ -91,6 +105,7 @@ class Request:
     values: Values
     summariser: Summariser
     remark: str = ""
+    null: float | None = None
 
     @classmethod
     def make(cls, fit: Fit, newdata: Any, options: Options) -> Request:
@@ -121,9 +136,12 @@ class Request:
                 f"newdata={newdata!r} is about no observed level of {name!r}: use groups='none', "
                 "'new' or 'integrated', or name levels with newdata=fit.datagrid(...)"
             )
+        quantity = Quantity(options.type, options.dpar, options.nlpar)
         values = Values(
-            fit, Quantity(options.type, options.dpar), modes, options.seed, options.ndraws,
-            options.allow_new_levels, options.sample_new_levels, options.one_trial,
+            fit, quantity, modes, options.seed, options.ndraws, options.allow_new_levels,
+            options.sample_new_levels, options.one_trial,
+            # As with levels: rows have the effect of their place on the map, typical ones none.
+            spatial=not isinstance(newdata, str) and options.groups != "none",
         )
         summary = summariser(
             options.prob, options.robust, options.equivalence, options.transform,
@@ -152,6 +170,7 @@ class Request:
         if hypothesis is not None:
             draws, labels, signs = compare_rows(draws, labels, hypothesis)
             results = ()
+            self.null = 0.0 if is_difference(hypothesis) else None
             if any(sign != "=" for sign in signs):
                 extra["Post.Prob"] = [
                     float((d > 0).mean()) if s == ">" else float((d < 0).mean()) if s == "<"
@@ -197,12 +216,45 @@ class Request:
             out = pd.concat([out, self._data_columns(results, list(out.columns))], axis=1)
         # The note says which groups; the column is for tables that are put together.
         shown = [k for k in keys if k != "groups"]
+        by = [k for k in shown if k not in RESERVED]
         if groups is None and results:
             known = model_columns(self.fit)
-            varied = [c for c in known if c in out and c not in keys and _varies(out[c])]
-            shown += varied[:_SHOWN_COLUMNS]
+            by = [c for c in known if c in out and c not in keys and _varies(out[c])]
+            shown += by[:_SHOWN_COLUMNS]
+        about = About(
+            title, self.note(), self._axis(), tuple(by), self._numbers_among(out),
+            self._null(), self.summariser.equivalence,
+            sorted_by_user=groups is not None or not results,
+        )
         return make_table(
-            out, (title, self.note()), shown, list(table.columns), draws, self.values.shape, keys
+            out, about, shown, list(table.columns), draws, self.values.shape, keys
+        )
+
+    def _axis(self) -> str:
+        """What a picture shows, with what was done to it."""
+        transform = self.options.transform
+        if transform is None:
+            return self.subject()
+        named = getattr(transform, "__name__", "")
+        name = transform if isinstance(transform, str) else named
+        return f"{name if name.isidentifier() else 'transformed'}({self.subject()})"
+
+    def _null(self) -> float | None:
+        """What the estimates are where nothing differs, after the transformation."""
+        if self.null is None:
+            return None
+        found = np.nan
+        # A function of the user may need more than one number.
+        with suppress(Exception):
+            found = float(self.summariser.transformed(np.full((1, 1), self.null))[0, 0])
+        return found if np.isfinite(found) else None
+
+    def _numbers_among(self, out: pd.DataFrame) -> frozenset[str]:
+        """Columns of numbers, but for those that stand for levels in the model."""
+        levels = {name for name, v in model_variables(self.fit).items() if v.is_factor}
+        levels |= set(grouping_columns(self.fit))
+        return frozenset(
+            str(c) for c in out.columns if is_number(out[c]) and str(c) not in levels
         )
 
     def _data_columns(self, results: Sequence[Result], taken: list[str]) -> pd.DataFrame:
@@ -239,6 +291,8 @@ class Request:
     def subject(self) -> str:
         """What the numbers are of, in words."""
         name, options = self.fit.response_name, self.options
+        if options.nlpar is not None:
+            return f"{options.nlpar} of {name}"
         if options.type == "link":
             return f"linear predictor of {options.dpar or 'mu'} ({name})"
         if options.dpar is not None:

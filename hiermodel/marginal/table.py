@@ -2,149 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import special
 
-from hiermodel.arguments import flag, probability
-from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
-from hiermodel.summary.html import page
-from hiermodel.summary.statistics import describe, quantile_name
+from hiermodel.errors import HiermodelError
+from hiermodel.notebook import note_html, page
 from hiermodel.summary.text import body
 from hiermodel.terms.base import Array
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 # As many rows are shown.
 _SHOWN = 20
-_TRANSFORMS: Mapping[str, Callable[[Array], Array]] = {
-    "exp": np.exp,
-    "log": np.log,
-    "expm1": np.expm1,
-    "inv_logit": special.expit,
-    "plogis": special.expit,
-    "Phi": special.ndtr,
-    "pnorm": special.ndtr,
-    "percent": lambda x: 100 * x,
-}
 
 
 @dataclass(frozen=True, eq=False)
-class Summariser:
-    """How draws become columns of a table.
+class About:
+    """What a table is of.
 
     Attributes
     ----------
-    prob : float
-        Probability of the central interval.
-    robust : bool
-        Median and median absolute deviation in the place of mean and standard deviation.
-    equivalence : tuple of float, optional
+    title, note : str
+        What is estimated, and how.
+    subject : str
+        The quantity, for an axis.
+    by : tuple of str
+        Columns of the data that tell rows apart.
+    numeric : frozenset of str
+        Columns that are numbers, and not levels.
+    null : float or None
+        What the estimates are where nothing differs.
+    equivalence : tuple of float or None
         Ends of the region of practical equivalence.
-    transform : callable, optional
-        Applied to the draws before they are summarised.
+    sorted_by_user : bool
+        Whether `by` has the order in which the user named the columns.
     """
 
-    prob: float = 0.95
-    robust: bool = False
-    equivalence: tuple[float, float] | None = None
-    transform: Callable[[Array], Array] | None = None
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of the columns."""
-        low = (1 - self.prob) / 2
-        out = ["Estimate", "Est.Error", quantile_name(low), quantile_name(1 - low)]
-        return out if self.equivalence is None else [*out, "ROPE.Prob", "Decision"]
-
-    def transformed(self, draws: Array) -> Array:
-        """Apply the transformation.
-
-        Raises
-        ------
-        ArgumentError
-            When it does not give a number for each draw.
-        """
-        if self.transform is None:
-            return draws
-        out = np.asarray(self.transform(draws), dtype=float)
-        if out.shape != draws.shape:
-            raise ArgumentError(
-                f"transform must give one number for each draw: an array of shape {draws.shape} "
-                f"became one of shape {out.shape}"
-            )
-        if np.isnan(out).any() and not np.isnan(draws).any():
-            raise ArgumentError("transform gives no number for some of the draws")
-        return out
-
-    def table(self, draws: Array) -> pd.DataFrame:
-        """Summarise transformed draws (draws, rows): a row for each."""
-        low = (1 - self.prob) / 2
-        # Sorting goes along memory.
-        numbers = describe(np.asfortranarray(draws), (low, 1 - low), self.robust)
-        out = pd.DataFrame(numbers, columns=self.columns[:4])
-        if self.equivalence is not None:
-            lower, upper = self.equivalence
-            out["ROPE.Prob"] = ((draws >= lower) & (draws <= upper)).mean(axis=0)
-            inside = (numbers[:, 2] >= lower) & (numbers[:, 3] <= upper)
-            outside = (numbers[:, 2] > upper) | (numbers[:, 3] < lower)
-            out["Decision"] = np.select([inside, outside], ["equivalent", "different"], "undecided")
-        return out
-
-
-def summariser(
-    prob: float, robust: bool, equivalence: Any, transform: Any,
-    inverse_link: Callable[[], Callable[[Array], Array]] | None = None,
-) -> Summariser:
-    """Check the arguments of a summary.
-
-    Raises
-    ------
-    ArgumentError
-    """
-    return Summariser(
-        probability("prob", prob), flag("robust", robust), _region(equivalence),
-        _transform(transform, inverse_link),
-    )
-
-
-def _region(equivalence: Any) -> tuple[float, float] | None:
-    if equivalence is None:
-        return None
-    try:
-        low, high = (float(v) for v in equivalence)
-    except (TypeError, ValueError):
-        low = high = np.nan
-    if not low < high:
-        raise ArgumentError(
-            f"equivalence must be two numbers, the lower one first, such as (-0.1, 0.1), not "
-            f"{equivalence!r}"
-        )
-    return low, high
-
-
-def _transform(
-    transform: Any, inverse_link: Callable[[], Callable[[Array], Array]] | None
-) -> Callable[[Array], Array] | None:
-    if transform is None or callable(transform):
-        return transform
-    if transform == "inverse_link" and inverse_link is not None:
-        return inverse_link()
-    if transform in _TRANSFORMS:
-        return _TRANSFORMS[transform]
-    known = [*_TRANSFORMS, "inverse_link"]
-    raise ArgumentError(
-        f"transform must be a function of an array or one of {', '.join(known)}, not "
-        f"{transform!r}{did_you_mean(str(transform), known)}"
-    )
+    title: str
+    note: str
+    subject: str
+    by: tuple[str, ...]
+    numeric: frozenset[str]
+    null: float | None
+    equivalence: tuple[float, float] | None
+    sorted_by_user: bool
 
 
 class EffectTable(pd.DataFrame):
-    """A data frame of effects that knows what they are of.
+    """A data frame of effects that knows what they are of, and can draw itself.
 
     A plain `pandas.DataFrame` in every other respect: what is cut out of it is one.
 
@@ -156,10 +68,9 @@ class EffectTable(pd.DataFrame):
         Dims (chain, draw, row), rows as in the table.
     """
 
-    _metadata = ["title", "note", "_draws", "_labels", "_numbers"]  # noqa: RUF012
+    _metadata = ["_about", "_draws", "_labels", "_numbers"]  # noqa: RUF012
 
-    title: str
-    note: str
+    _about: About
     _labels: list[str]
     _numbers: list[str]
     _draws: xr.DataArray | None
@@ -182,6 +93,95 @@ class EffectTable(pd.DataFrame):
             raise HiermodelError("the draws of single rows were not kept: pass draws=True")
         return found
 
+    @property
+    def title(self) -> str:
+        """What is estimated."""
+        about = getattr(self, "_about", None)
+        return "" if about is None else str(about.title)
+
+    @property
+    def note(self) -> str:
+        """How it was estimated."""
+        about = getattr(self, "_about", None)
+        return "" if about is None else str(about.note)
+
+    def plot(
+        self,
+        by: str | Sequence[str | None] | None = None,
+        *,
+        ax: Axes | Sequence[Axes] | None = None,
+        ncols: int | None = None,
+        figsize: tuple[float, float] | None = None,
+    ) -> list[Axes]:
+        """Draw estimates with their intervals: lines over numbers, points with bars over levels.
+
+        This stands in the place of the ``plot`` of pandas, which ``pd.DataFrame(table).plot`` is.
+
+        Parameters
+        ----------
+        by : str or sequence of str, optional
+            Columns: the first on the axis, the second as colour, further ones as panels; None in
+            the place of one that is to stay free (``["x", None, "g"]``). By default what the
+            averages were taken by, or the columns in which the rows differ. Categories of the
+            response take the colour when it is free, terms and contrasts have panels; without
+            any column they are below each other.
+        ax : Axes or sequence of Axes, optional
+            Where to draw, one for each panel; a new figure by default.
+        ncols : int, optional
+            Panels in a row: three by default.
+        figsize : (float, float), optional
+            Inches, for a new figure.
+
+        Returns
+        -------
+        list of Axes
+            One per panel. A grey line is where nothing differs (0, or 1 for ratios), a grey band
+            the region of practical equivalence. `plot_data` has the numbers.
+
+        Raises
+        ------
+        DataError
+            For a column that the table does not have, rows that the columns do not tell apart, and
+            more colours or panels than can be read.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("ToothGrowth")
+        >>> fit = hm.fit("len ~ supp * dose", data, chains=2, draws=100, warmup=200, seed=1,
+        ...              progress=False)
+        >>> grid = fit.datagrid(dose=[0.5, 1, 1.5, 2], supp=["OJ", "VC"])
+        >>> fit.predictions(grid).plot(["dose", "supp"])[0].get_xlabel()
+        'dose'
+        """
+        from hiermodel.marginal.draw import draw_table
+
+        return draw_table(self, self._about, by, ax, ncols, figsize)
+
+    def plot_data(self, by: str | Sequence[str | None] | None = None) -> pd.DataFrame:
+        """Return what `plot` draws.
+
+        Parameters
+        ----------
+        by : str or sequence of str, optional
+            As in `plot`.
+
+        Returns
+        -------
+        DataFrame
+            A row per estimate with the columns ``panel``, ``colour`` (texts, empty where there is
+            one only), ``x`` (a number, or the text of a level), ``Estimate`` and the ends of the
+            interval.
+
+        Raises
+        ------
+        DataError
+            As in `plot`.
+        """
+        from hiermodel.marginal.draw import picture
+
+        return picture(self, self._about, by).data
+
     def _brief(self) -> tuple[list[str], pd.DataFrame, str]:
         """Names of the labels, the first rows with them in front, and what is left out."""
         labels = [c for c in self._labels if c in self.columns]
@@ -203,7 +203,7 @@ class EffectTable(pd.DataFrame):
             cells = (str(name), *texts)
             columns.append([t.ljust(width) if left else t.rjust(width) for t in cells])
         lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
-        lines = [getattr(self, "title", ""), *lines, more, getattr(self, "note", "")]
+        lines = [self.title, *lines, more, self.note]
         return "\n".join(line for line in lines if line)
 
     def _repr_html_(self) -> str:
@@ -224,8 +224,8 @@ class EffectTable(pd.DataFrame):
         ]
         lines = "".join(f"<tr>{row}</tr>" for row in rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
-        notes = [f'<p class="note">{escape(t)}</p>' for t in (more, getattr(self, "note", "")) if t]
-        return page(getattr(self, "title", ""), [table, *notes])
+        notes = "\n".join(text for text in (more, self.note) if text)
+        return page(self.title, [table, note_html(notes)])
 
 
 def _label(value: Any) -> str:
@@ -237,7 +237,7 @@ def _label(value: Any) -> str:
 
 
 def make_table(
-    frame: pd.DataFrame, words: tuple[str, str], labels: Sequence[str], numbers: Sequence[str],
+    frame: pd.DataFrame, about: About, labels: Sequence[str], numbers: Sequence[str],
     draws: Array | None, shape: tuple[int, int], keys: Sequence[str],
 ) -> EffectTable:
     """Return a table with its words and its draws.
@@ -245,8 +245,7 @@ def make_table(
     Parameters
     ----------
     frame : DataFrame
-    words : tuple of str
-        Title and note.
+    about : About
     labels, numbers : sequence of str
         The columns that are shown.
     draws : ndarray (draws, rows), optional
@@ -256,7 +255,7 @@ def make_table(
         The columns that tell rows apart, which are coordinates of the draws.
     """
     out = EffectTable(frame)
-    out.title, out.note = words
+    out._about = about
     out._labels, out._numbers = list(labels), list(numbers)
     array = None
     if draws is not None:

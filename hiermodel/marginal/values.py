@@ -18,6 +18,7 @@ from hiermodel.marginal import integrate
 from hiermodel.marginal.groups import Clusters, factors
 from hiermodel.marginal.quadrature import Rule, choose_rule
 from hiermodel.predictions import thinned
+from hiermodel.predictors import Predictor
 from hiermodel.prepare import EXPECTATION_ROLES, Prediction, PredictionOptions, prepare
 from hiermodel.terms.base import Array
 from hiermodel.terms.group import GroupView
@@ -32,6 +33,10 @@ _CHUNK_BYTES = 2 * 2**20
 _INTEGRATED = 12
 # Rows and draws by which the quadrature is chosen.
 _TRIAL_ROWS, _TRIAL_DRAWS = 100, 12
+# Rows among which the widest are looked for, where designs are draws.
+_WIDEST_ROWS = 400
+# Rows are looked at once where at most this share of them is different.
+_ALIKE = 0.7
 # Where classes of draws end, as shares of all draws by how much their clusters differ.
 _CLASSES = (0.0, 0.5, 0.9, 0.99, 1.0)
 
@@ -42,6 +47,7 @@ class Quantity:
 
     type: str = "response"
     dpar: str | None = None
+    nlpar: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what there is not."""
@@ -50,16 +56,23 @@ class Quantity:
                 f"type must be one of {', '.join(TYPES)}, not {self.type!r}"
                 f"{did_you_mean(str(self.type), TYPES)}"
             )
-        if self.type == "predict" and self.dpar is not None:
+        if self.dpar is not None and self.nlpar is not None:
             raise ArgumentError(
-                "type='predict' draws responses; leave out dpar=, or ask for its expectation "
+                "dpar= and nlpar= are different parameters: a parameter of a non-linear formula is "
+                "nlpar= alone"
+            )
+        given = "dpar" if self.dpar is not None else "nlpar" if self.nlpar is not None else ""
+        if self.type == "predict" and given:
+            raise ArgumentError(
+                f"type='predict' draws responses; leave out {given}=, or ask for its expectation "
                 "with type='response'"
             )
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Roles of addition terms that it reads."""
-        return EXPECTATION_ROLES if self.type != "link" and self.dpar is None else ()
+        of_response = self.dpar is None and self.nlpar is None
+        return EXPECTATION_ROLES if self.type != "link" and of_response else ()
 
 
 @dataclass(eq=False)
@@ -80,6 +93,8 @@ class Values:
         For ``"observed"``, as in `Fit.posterior_epred`.
     one_trial : bool
         Compute expectations for one trial, whatever the rows say.
+    spatial : bool
+        Whether the effects of places on a map, ``car()``, enter.
     """
 
     fit: Fit
@@ -90,12 +105,13 @@ class Values:
     allow_new_levels: bool = False
     sample_new_levels: str = "uncertainty"
     one_trial: bool = False
+    spatial: bool = True
     rules: list[tuple[Rule, Array]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         """Bring the draws into the shape that all rows share."""
         options = PredictionOptions(
-            "none", self.allow_new_levels, self.sample_new_levels, self.seed
+            "none", self.allow_new_levels, self.sample_new_levels, self.seed, False, self.spatial
         )
         part = self.fit.model.part
         self._options = options
@@ -110,7 +126,6 @@ class Values:
             part, factors(self.fit, self.posterior), self.modes, seed, self.allow_new_levels,
             self.sample_new_levels,
         )
-        self.clusters.check_integrable()
         self._varying = integrate.varying(self.clusters)
         family = part.family
         if self.quantity.type == "predict":
@@ -207,9 +222,13 @@ class Values:
         DataError
             For rows whose value is not a number.
         """
+        same = self._alike(frame)
+        if same is not None:
+            first, place = same
+            return np.asarray(self(frame.iloc[first].reset_index(drop=True))[:, place])
         prediction = self._bind(frame)
         if self._varying:
-            found = integrate.sources(self.clusters, frame)
+            found = integrate.sources(self.clusters, frame, prediction)
             if not self.rules:
                 self.choose_rule(frame)
             values = self._integrated(prediction, found)
@@ -223,16 +242,51 @@ class Values:
             raise DataError(f"the model gives no number for the row {shown}")
         return values
 
+    def _alike(self, frame: pd.DataFrame) -> tuple[Array, Array] | None:
+        """First of the rows that are alike in all that the integral reads, and each row's place.
+
+        Designs have few different rows, and an integral is many evaluations. None where it is not
+        worth it, or where rows are not what their columns say: true values of covariates.
+        """
+        part = self.fit.model.part
+        linear = [p for p in part.predictors if isinstance(p, Predictor)]
+        special = any(p.special_effects is not None for p in linear)
+        if not self._varying or special or part.own_data:
+            return None
+        # Whether the members of a row are the same cluster is in its columns too.
+        members = [
+            name for factor in self.clusters.factors for owner in factor.owners
+            if owner.grouping.multi for member in owner.grouping.members for name in member
+        ]
+        read = dict.fromkeys([*self.needed(), *members])
+        names = [name for name in read if name in frame.columns]
+        if not names:
+            place = np.zeros(len(frame), dtype=int)
+        else:
+            groups = frame[names].groupby(names, sort=False, observed=True, dropna=False)
+            place = groups.ngroup().to_numpy()
+        found, first = np.unique(place, return_index=True)
+        return (first, place) if len(found) <= _ALIKE * len(frame) else None
+
     def widest(self, frame: pd.DataFrame) -> Array:
         """Positions of the rows whose linear predictors vary most over clusters."""
         at = np.unique(np.linspace(0, self.size - 1, _TRIAL_DRAWS).round().astype(int))
         few = replace(self.clusters, factors=tuple(f.some(at) for f in self.clusters.factors))
+        # Designs that are draws are costly, so that some of the rows stand for all.
+        places, prediction = np.arange(len(frame)), None
+        if integrate.reads_draws(few):
+            count = min(_WIDEST_ROWS, len(frame))
+            places = np.unique(np.linspace(0, len(frame) - 1, count).round().astype(int))
+        rows = frame.iloc[places].reset_index(drop=True)
+        if integrate.reads_draws(few):
+            prediction, _ = _some(self._bind(rows), [], at)
         total: dict[int, Array] = {}
-        for source in integrate.sources(few, frame):
+        for source in integrate.sources(few, rows, prediction):
             for (p, q), covariance in source.covariance.items():
                 if p == q:
-                    total[p] = total.get(p, np.zeros(len(frame))) + covariance.mean(axis=0)
-        return np.unique([int(variance.argmax()) for variance in total.values()]).astype(int)
+                    total[p] = total.get(p, np.zeros(len(rows))) + covariance.mean(axis=0)
+        widest = [places[int(variance.argmax())] for variance in total.values()]
+        return np.unique(widest).astype(int)
 
     def choose_rule(self, frame: pd.DataFrame) -> None:
         """Choose the quadrature by a few rows and draws, once for all rows.
@@ -244,7 +298,7 @@ class Values:
         places = np.unique(np.linspace(0, len(frame) - 1, _TRIAL_ROWS).round().astype(int))
         rows = frame.iloc[places].reset_index(drop=True)
         prediction = self._bind(rows)
-        found = integrate.sources(self.clusters, rows)
+        found = integrate.sources(self.clusters, rows, prediction)
         heavy = sum(source.df is not None for source in found)
         spread = np.zeros(self.size)
         for source in found:
@@ -300,7 +354,10 @@ class Values:
         )
 
     def _evaluate(self, prediction: Prediction) -> Array:
-        kind, dpar = self.quantity.type, self.quantity.dpar
+        kind, dpar, nlpar = self.quantity.type, self.quantity.dpar, self.quantity.nlpar
+        if nlpar is not None:
+            # Its formula has no link.
+            return predict.linpred(prediction, nlpar=nlpar)
         if kind == "link":
             return predict.linpred(prediction, dpar)
         if kind == "predict":
@@ -325,6 +382,10 @@ class Values:
     def inverse_link(self) -> Callable[[Array], Array]:
         """The inverse link of the parameter that ``type="link"`` is about."""
         part, dpar = self.fit.model.part, self.quantity.dpar
+        if self.quantity.nlpar is not None:
+            raise ArgumentError(
+                f"transform='inverse_link': the formula of {self.quantity.nlpar!r} has no link"
+            )
         for predictor in part.predictors:
             own = predictor.param and dpar in (None, predictor.scope.dpar or predictor.param)
             if own and not predictor.on_link_scale:

@@ -86,7 +86,7 @@ class PoolingComparison:
 
     def _repr_html_(self) -> str:
         shown, more = cut(self.table, ".table")
-        note = " ".join(p for p in (more, _ABOUT, self.origin) if p)
+        note = "\n".join((more, _ABOUT, self.origin))
         return page(self._title(), [frame_html(shown, note=note)])
 
 

@@ -190,6 +190,21 @@ def linear_predictor(fit: Fit, dpar: str | None, what: str) -> Predictor:
     return main
 
 
+def check_independent_rows(fit: Fit, what: str) -> None:
+    """Refuse models whose residuals are correlated: their variance is not that of one number.
+
+    Raises
+    ------
+    HiermodelError
+    """
+    dependence = fit.model.part.dependence
+    if dependence:
+        raise HiermodelError(
+            f"{what} is not built for residuals that depend on each other, as {dependence} makes "
+            "them"
+        )
+
+
 def views(predictor: Predictor, name: str | None = None) -> tuple[GroupView, ...]:
     """The group-level terms of a predictor, or those of one grouping factor."""
     return tuple(

@@ -19,7 +19,7 @@ from scipy import special
 
 from hiermodel.describe import family_words
 from hiermodel.errors import ArgumentError, DataError, HiermodelError, did_you_mean
-from hiermodel.multilevel.factors import Factor, flat, views
+from hiermodel.multilevel.factors import Factor, check_independent_rows, flat, views
 from hiermodel.prepare import PredictionOptions, prepare
 from hiermodel.terms.base import Array
 from hiermodel.terms.group import GroupView
@@ -230,6 +230,7 @@ def residual_variance(
     str
         What it is, in words.
     """
+    check_independent_rows(fit, "a share of the variance")
     if approximation not in APPROXIMATIONS:
         raise ArgumentError(
             f"approximation must be one of {', '.join(APPROXIMATIONS)}, not {approximation!r}"

@@ -19,7 +19,12 @@ from hiermodel.errors import DataError, HiermodelError
 from hiermodel.families import evaluate
 from hiermodel.links import link_named
 from hiermodel.multilevel.arrow import Arrow
-from hiermodel.multilevel.factors import Factor, linear_predictor, views
+from hiermodel.multilevel.factors import (
+    Factor,
+    check_independent_rows,
+    linear_predictor,
+    views,
+)
 from hiermodel.predict import parameters
 from hiermodel.prepare import LIKELIHOOD_ROLES, Prediction, prepare
 from hiermodel.terms.base import Array
@@ -91,6 +96,7 @@ def problem(fit: Fit, factor: Factor) -> Problem:
     what = "the comparison with separate estimates"
     predictor = linear_predictor(fit, None, what)
     _check(factor, predictor, what)
+    check_independent_rows(fit, what)
     # A single draw: the posterior mean of everything.
     mean = fit.posterior.mean(("chain", "draw"), keep_attrs=True)
     mean = mean.expand_dims(chain=[0], draw=[0])

@@ -19,7 +19,7 @@ from scipy.stats import qmc
 
 from hiermodel.errors import HiermodelError
 from hiermodel.families import evaluate
-from hiermodel.multilevel.factors import Factor, factors, flat
+from hiermodel.multilevel.factors import Factor, check_independent_rows, factors, flat
 from hiermodel.multilevel.link_scale import student_df, student_nu
 from hiermodel.predict import parameters
 from hiermodel.prepare import EXPECTATION_ROLES, Prediction, prepare
@@ -95,6 +95,7 @@ def response_parts(
 
 
 def _check(fit: Fit, found: Sequence[Factor]) -> None:
+    check_independent_rows(fit, "a share of the variance")
     family = fit.model.family
     if family.per_category:
         raise HiermodelError(

@@ -14,6 +14,7 @@ from hiermodel.flatnames import columns, flat_names
 from hiermodel.plots.axes import DARK, GREY, LIGHT, forest_size, one_axes, rows_below
 from hiermodel.plots.rope import chosen, ranges_of
 from hiermodel.summary import main_names
+from hiermodel.summary.shown import as_table
 from hiermodel.summary.statistics import describe, quantile_name
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def interval_table(
     probs = interval_probs(prob, inner)
     table = describe(draws, probs, robust=True)
     quantiles = [quantile_name(p) for p in probs]
-    return pd.DataFrame(table, index=names, columns=["Estimate", "Est.Error", *quantiles])
+    frame = pd.DataFrame(table, index=names, columns=["Estimate", "Est.Error", *quantiles])
+    return as_table(frame, "Posterior intervals", "Estimate: median; Est.Error: scaled MAD.")
 
 
 def interval_probs(prob: float, inner: float) -> tuple[float, float, float, float]:

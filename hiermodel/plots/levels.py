@@ -12,6 +12,7 @@ from hiermodel.arguments import figure_size, texts
 from hiermodel.errors import ArgumentError, DataError, did_you_mean
 from hiermodel.plots.axes import DARK, GREY, bare, forest_size, rows_below
 from hiermodel.plots.intervals import interval_probs
+from hiermodel.summary.shown import as_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,7 +92,10 @@ def level_intervals(
             )
     levels = _order(table, wanted, sort)
     pieces = {one: table.xs(one, level="coef").loc[levels] for one in wanted}
-    return pd.concat(pieces, names=["coef", "level"])
+    return as_table(
+        pd.concat(pieces, names=["coef", "level"]),
+        f"{'Coefficients' if what == 'coef' else 'Deviations'} of the levels of {name}",
+    )
 
 
 def _order(table: pd.DataFrame, coefs: list[str], sort: bool | str) -> list[Any]:

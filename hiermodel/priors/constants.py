@@ -50,9 +50,12 @@ class FixedVar:
                 value = np.linalg.cholesky(value)
             shape = self._shape(sizes) if first.broadcast or self.var.array else value.shape
             return np.broadcast_to(value, (*lead, *shape)).copy()
-        out = np.empty((*lead, *self._shape(sizes)))
+        shape = self._shape(sizes)
+        out = np.empty((*lead, *shape))
+        # Elements of an array of vectors come one vector after the other.
+        each = out.reshape(*lead, -1) if self.var.array else out
         for k, part in enumerate(self.parts):
-            out[:, :, k] = (
+            each[:, :, k] = (
                 draws[part] if isinstance(part, str) else constant_value(part.expression)
             )
         return out
@@ -61,7 +64,7 @@ class FixedVar:
         dims = (*self.var.array, *self.var.size)
         if self.correlation:
             dims = (*dims, self.var.size[-1])
-        shape = [sizes.get(dim) for dim in dims]
+        shape = [int(dim) if dim.isdigit() else sizes.get(dim) for dim in dims]
         # Where every element has a part of its own, the parts are the size.
         if dims and shape[0] is None and not self.whole:
             shape[0] = len(self.parts)
@@ -118,25 +121,28 @@ def _parts(
     lines: list[str] = []
     parts: list[Constant | str] = []
     matrix = len(var.size) == 2
+    nested = var.prior is not None and bool(var.prior.vectors)
     for k, constant in enumerate(constants, start=1):
+        index = var.index(k)
         if constant is not None:
             value = constant.expression
             repeated = f"rep_row_vector({value}, {var.size[1]})" if matrix else value
-            lines.append(f"{var.name}[{k}] = {repeated};")
+            lines.append(f"{var.name}[{index}] = {repeated};")
             parts.append(constant)
             continue
-        name = f"par_{var.name}_{k}"
+        name = f"par_{var.name}_{index.replace(', ', '_')}"
         free.append(
             replace(
                 var,
                 name=name,
                 type="row_vector" if matrix else "real",
                 size=var.size[1:],
+                array=() if nested else var.array,
                 prior=None,
-                comment=f"element {k} of {var.name}; others are constant",
+                comment=f"element {index} of {var.name}; others are constant",
             )
         )
-        lines.append(f"{var.name}[{k}] = {name};")
+        lines.append(f"{var.name}[{index}] = {name};")
         parts.append(name)
     return tuple(free), FixedVar(declared, tuple(lines), tuple(parts))
 

@@ -27,7 +27,8 @@ sigma with a formula, log      Intercept ``normal(log s_y, 1)``
 shape, kappa                   ``lognormal(1, 1)``; with a formula, log: ``normal(1, 1)``
 phi                            ``lognormal(2, 1)``; with a formula, log: ``normal(2, 1)``
 formulas of such parameters    b ``normal(0, 1 / s_x)``, sd ``exponential(s_x)``
-cor, rescor, lncor             ``lkj(2)``
+cor, rescor, lncor, cortime    ``lkj(2)``
+ar, ma                         ``normal(0, 0.5)``; cosy, lagsar, errorsar uniform
 parameters of non-linear       b and Intercept ``normal(0, 2.5)``: set them, only you know
 formulas                       their scale
 delta                          ``normal(0, 1)``
@@ -56,6 +57,9 @@ from hiermodel.stan.variables import ScalePrior
 __all__ = ["DEFAULT_SETS", "default_prior", "scale_prior"]
 
 DEFAULT_SETS = ("brms", "weak")
+# Coefficients of autocorrelation: flat in brms, and by the other set where they have no bounds.
+_AUTOCOR = {"ar": "normal(0, 0.5)", "ma": "normal(0, 0.5)", "cosy": "", "lagsar": "",
+            "errorsar": ""}
 
 def default_prior(
     set_name: str,
@@ -103,8 +107,12 @@ def default_prior(
     if set_name not in DEFAULT_SETS:
         hint = did_you_mean(set_name, DEFAULT_SETS)
         raise PriorError(f"no default priors are named {set_name!r}{hint}; known are brms, weak")
-    if cls in ("rescor", "lncor", "corme"):
+    if cls in ("rescor", "lncor", "corme", "cortime"):
         cls = "cor"
+    if cls in _AUTOCOR:
+        return "" if set_name == "brms" else _AUTOCOR[cls]
+    if cls == "sderr":
+        cls = "sd"
     if not param and cls in ("b", "Intercept"):
         # A parameter of a non-linear formula, whose scale only the user knows.
         return "" if set_name == "brms" else "normal(0, 2.5)"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hiermodel.errors import PriorError
 from hiermodel.priors.rows import CORRELATIONS, RowKey
+from hiermodel.priors.shrinkage import parse_shrinkage
 from hiermodel.priors.specify import Prior
 from hiermodel.priors.syntax import check_density, number, parse_prior
 from hiermodel.stan.variables import PriorElement, ScalePrior
@@ -83,6 +84,8 @@ def check_class(key: RowKey, prior: Prior, functions: Collection[str]) -> None:
                 'dirichlet(...) or constant(...)'
             )
         return
+    if parse_shrinkage(prior.text) is not None:
+        return  # hiermodel.priors.shared knows which classes can have it
     if call.name == "lkj":
         raise PriorError(
             f"{prior}: lkj() is a prior of correlation matrices; class {key.cls!r} is none "

@@ -15,6 +15,8 @@ from hiermodel.stan.variables import PriorElement, ScalePrior, Var
 GROUP_ONLY = frozenset({"df"})
 # Classes whose prior is about each coefficient alone.
 COEF_ONLY = frozenset({"simo"})
+# Classes whose defaults differ between coefficients even where their numbers happen to agree.
+_DEFAULT_BY_COEF = frozenset({"lscale"})
 # Classes whose group rows repeat the bounds of the class.
 _GROUP_BOUNDS = frozenset({"delta"})
 # Correlation matrices; their prior is lkj(eta).
@@ -103,7 +105,7 @@ def existing_rows(variables: Sequence[Var]) -> dict[RowKey, PriorRow]:
     texts: dict[RowKey, str] = {}
     for home, entries in defaults.items():
         # One default for all is shown once, on the row that all of them inherit from.
-        shared = len({text for _, text in entries}) == 1
+        shared = len({text for _, text in entries}) == 1 and home.cls not in _DEFAULT_BY_COEF
         texts |= {home: entries[0][1]} if shared else dict(entries)
     rows = {}
     for key in sorted(keys, key=lambda k: k.order):

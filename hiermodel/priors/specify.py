@@ -10,7 +10,8 @@ from typing import Any
 
 from hiermodel.errors import PriorError
 from hiermodel.priors.literals import check_literals
-from hiermodel.priors.syntax import SPECIAL_PRIORS, check_expression, number, parse_prior
+from hiermodel.priors.shrinkage import parse_shrinkage
+from hiermodel.priors.syntax import check_expression, number, parse_prior
 
 Bound = float | str | None
 # A statement instead of a distribution.
@@ -49,6 +50,9 @@ class Prior:
 
     def __add__(self, other: Prior | Iterable[Prior]) -> Priors:
         return Priors((self,)) + other
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         shown = [repr(self.text)]
@@ -96,9 +100,10 @@ def prior(
         A Stan distribution as it would stand right of ``~``: ``"normal(0, 5)"``. ``"lkj(2)"``
         for correlations (`cls` ``"cor"``); ``"constant(3)"`` fixes parameters at a value
         (``constant(x, broadcast=False)`` when `x` is a Stan vector for all of them); ``""``
-        is a flat prior. ``"target += normal_lpdf(tau | 0, 1)"`` is a statement about parameters of
-        your own (see `hiermodel.stanvar`). None keeps the prior that the row has and changes only
-        its bounds.
+        is a flat prior. ``"horseshoe(...)"`` and ``"R2D2(...)"`` shrink all coefficients of a
+        class together, see `horseshoe` and `R2D2`. ``"target += normal_lpdf(tau | 0, 1)"`` is a
+        statement about parameters of your own (see `hiermodel.stanvar`). None keeps the prior
+        that the row has and changes only its bounds.
     cls : str
         Class of parameters: ``b`` (population-level effects), ``Intercept`` (of the centred
         design; thresholds of ordinal families), ``sd``, ``cor``, ``df`` (Student group
@@ -126,7 +131,7 @@ def prior(
     ------
     PriorError
         Text that is no ``name(args)``, bounds that are out of order, bounds for a single
-        coefficient, a special prior that is not built yet.
+        coefficient.
 
     Examples
     --------
@@ -187,11 +192,13 @@ def _checked(text: str | None) -> str | None:
     if not text:
         return ""
     name = parse_prior(text).name
-    if name in SPECIAL_PRIORS:
+    if name == "lasso":
         raise PriorError(
-            f"prior {text!r}: {name}() is a joint prior of many coefficients that is not built "
-            "yet in this version of hiermodel"
+            f"prior {text!r}: there is no lasso(), which shrinks large coefficients as much as "
+            "small ones (brms removed it as well); take horseshoe() or R2D2(), or "
+            "double_exponential(mu, sigma) for each coefficient"
         )
+    parse_shrinkage(text)
     return text
 
 

@@ -30,8 +30,8 @@ class _Density:
     tag: str
     vectors: frozenset[int] = frozenset()
 
-    def at(self, k: int) -> _Density:
-        """Return the density of element `k`."""
+    def at(self, k: str) -> _Density:
+        """Return the density of the element with these indices."""
         args = tuple(f"{a}[{k}]" if i in self.vectors else a for i, a in enumerate(self.args))
         return replace(self, args=args, vectors=frozenset())
 
@@ -71,10 +71,13 @@ def prior_statements(
     writer = _Writer(var, normalize)
     first = densities[0]
     if first is not None and all(density == first for density in densities):
-        if not (first.vectors and len(var.size) == 2):
+        if not (first.vectors and (len(var.size) == 2 or var.array)):
             return [(first.tag, writer.whole(first))], data
+        if first.vectors and var.array:
+            # Numbers of each element, for one vector after the other.
+            return [(first.tag, writer.whole(first.at("k")))], data
     return [
-        (density.tag, writer.element(density.at(k), k))
+        (density.tag, writer.element(density.at(var.index(k)), k))
         for k, density in enumerate(densities, start=1)
         if density is not None
     ], data
@@ -161,8 +164,11 @@ def _data_numbers(
         comment = f"{role} of the default prior of {var.name}"
         if var.size and (item.per_element or len(scopes) > 1):
             vectors.add(role)
-            declared = Var(name, "vector", var.size[:1], lower=lower, comment=comment)
-            data.append((declared, np.array([n[role].value for n in numbers])))
+            values = np.array([n[role].value for n in numbers])
+            several = var.prior.vectors if var.prior is not None else 0
+            array = var.array if several else ()
+            declared = Var(name, "vector", var.size[:1], array, lower=lower, comment=comment)
+            data.append((declared, values.reshape(several, -1) if several else values))
         else:
             data.append((Var(name, "real", lower=lower, comment=comment), item.value))
     names = _Names(of, frozenset(vectors))
@@ -265,7 +271,7 @@ class _Writer:
         var = self.var
         if var.is_scalar:
             return self._line(density, var.name, "")
-        return self._line(density, f"{var.name}[{k}]", " * ".join(var.size[1:]))
+        return self._line(density, f"{var.name}[{var.index(k)}]", " * ".join(var.size[1:]))
 
     def _line(self, density: _Density, variable: str, count: str) -> str:
         line = f"TARGET += {density.call('lpdf' if self.normalize else 'lupdf', variable)}"

@@ -56,8 +56,6 @@ DENSITIES: dict[str, Density] = {
     "uniform": Density(("alpha", "beta"), ("argument 0", "argument 1")),
 }
 
-SPECIAL_PRIORS = ("horseshoe", "R2D2", "lasso")
-
 # Names people bring from other packages.
 _OTHER_NAMES = {
     "gaussian": "normal(mu, sigma)",

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.errors import PriorError, warn
-from hiermodel.priors.constants import FixedVar, fix_constants
+from hiermodel.priors.computed import Computed
+from hiermodel.priors.constants import fix_constants
 from hiermodel.priors.elements import Choice, check_class, parse_constant
 from hiermodel.priors.rows import (
     CORRELATIONS,
@@ -18,10 +19,13 @@ from hiermodel.priors.rows import (
     element_key,
     existing_rows,
     final_rows,
+    home_row,
     lineage,
     match_priors,
     row_bounds,
 )
+from hiermodel.priors.shared import ModelFacts, shared_priors
+from hiermodel.priors.shared_kinds import Shown
 from hiermodel.priors.specify import RAW, Prior
 from hiermodel.priors.statements import (
     prior_statements,
@@ -48,9 +52,9 @@ class ResolvedPriors:
     parameters : tuple of Var
         What the parameters block declares: bounds final, constants removed, free elements of
         partly constant vectors split off (``par_b_3``).
-    fixed : tuple of FixedVar
-        Variables that are (partly) constant: declaration and assignments for the transformed
-        parameters block.
+    fixed : tuple of Computed
+        Variables that are (partly) constant or scaled: declaration and assignments for the
+        transformed parameters block.
     statements : tuple of str
         ``lprior += ...;`` for the transformed parameters block. Without normalisation
         ``target += ..._lupdf(...);`` for the model block, the only place where Stan allows
@@ -62,15 +66,22 @@ class ResolvedPriors:
         the prior alone cannot be sampled.
     raw : tuple of str
         Statements of the user for the model block.
+    unscaled : tuple of str
+        Statements for the model block about standardised coefficients and local scales of
+        horseshoe and R2D2 priors, which are no part of ``lprior``.
+    shown : tuple of Shown
+        What such priors add to the posterior.
     """
 
     table: tuple[PriorRow, ...]
     parameters: tuple[Var, ...]
-    fixed: tuple[FixedVar, ...]
+    fixed: tuple[Computed, ...]
     statements: tuple[str, ...]
     data: tuple[tuple[Var, Number], ...]
     improper: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
+    unscaled: tuple[str, ...] = ()
+    shown: tuple[Shown, ...] = ()
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -127,6 +138,7 @@ def resolve_priors(
     *,
     normalize: bool = True,
     functions: Collection[str] = (),
+    facts: ModelFacts | None = None,
 ) -> ResolvedPriors:
     """Decide the prior of every parameter.
 
@@ -144,6 +156,8 @@ def resolve_priors(
     functions : collection of str
         Names of densities that the user adds to the program; priors with these are taken
         as they are, and are not normalised where bounds cut them.
+    facts : ModelFacts, optional
+        Sizes, rows and residual standard deviations, for horseshoe and R2D2 priors.
 
     Raises
     ------
@@ -169,13 +183,20 @@ def resolve_priors(
         check_class(key, given, functions)
     used: set[RowKey] = set()
     parameters: list[Var] = []
-    fixed: list[FixedVar] = []
+    fixed: list[Computed] = []
     data: list[tuple[Var, Number]] = []
     tagged: list[tuple[str, str]] = []
     improper: list[str] = []
+    shared = shared_priors(variables, found, facts or ModelFacts(), normalize)
+    replaced = {name: own for one in shared for name, own in one.replaced.items()}
     for var in variables:
         if var.prior is None:
             parameters.append(var)
+            continue
+        if var.name in replaced:
+            used |= {home_row(element_key(var.prior.cls, e)) for e in var.prior.elements}
+            own_var = replaced[var.name]
+            parameters += [own_var] if own_var is not None else []
             continue
         var = _bounded(var, found)
         choices = _choose(var, found, used)
@@ -187,6 +208,11 @@ def resolve_priors(
         lines, numbers = prior_statements(var, choices, normalize)
         tagged += lines
         data += numbers
+    for one in shared:
+        parameters += one.parameters
+        fixed += one.computed
+        tagged += one.statements
+        data += one.data
     _warn_unused(found, used)
     return ResolvedPriors(
         (*final_rows(rows, found), *(PriorRow(r.text or "", "", source="user") for r in raw)),
@@ -196,6 +222,8 @@ def resolve_priors(
         tuple(data),
         tuple(improper),
         tuple(f"{given.text};" for given in raw),
+        tuple(line for one in shared for line in one.unscaled),
+        tuple(item for one in shared for item in one.shown),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.columns import clean
-from hiermodel.errors import ArgumentError, DataError, did_you_mean
+from hiermodel.errors import ArgumentError, DataError, HiermodelError, did_you_mean
 from hiermodel.terms.group import GroupView
 
 if TYPE_CHECKING:
@@ -103,6 +103,39 @@ def group_of_rows(fit: Fit, group: Any) -> np.ndarray:
     if (codes < 0).any():
         raise ArgumentError(f"group is missing in row {int(np.flatnonzero(codes < 0)[0]) + 1}")
     return np.asarray(codes)
+
+
+def check_series(fit: Fit, folds: np.ndarray, what: str) -> None:
+    """Refuse folds that part rows which depend on each other.
+
+    Raises
+    ------
+    HiermodelError
+        For terms that need all rows, and for a series with rows in several folds.
+    """
+    for part in fit.model.parts:
+        terms = [] if part.autocor is None else list(part.autocor.parts)
+        terms += part.latent_residuals
+        for term in terms:
+            if getattr(term, "needs_all_rows", False):
+                raise HiermodelError(
+                    f"{what} leaves out rows, and {term.text} has one matrix for all of them; "
+                    "loo() gives each row from the others without leaving any out"
+                )
+            structure = getattr(term, "structure", term)
+            rows = structure.series.rows(fit.frame)
+            numbers = np.split(folds[rows.order], rows.starts[1:])
+            if any(len(set(one.tolist())) > 1 for one in numbers):
+                group = structure.series.group_name
+                advice = (
+                    f"kfold(group={group!r}) leaves out whole series" if group and ":" not in group
+                    else "give folds= that keep series whole" if group
+                    else "there is only one series"
+                )
+                raise HiermodelError(
+                    f"{what} would part rows of a series that {term.text} makes depend on each "
+                    f"other; {advice}, and loo() leaves out single rows"
+                )
 
 
 def check_levels(fit: Fit, folds: np.ndarray) -> None:

@@ -12,7 +12,7 @@ import xarray as xr
 from hiermodel.arguments import flag
 from hiermodel.criticism.elpd import Elpd, assemble, check_origin, checked, log_mean_exp
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean, warn
-from hiermodel.refits.folds import check_levels, choose_folds, group_of_rows
+from hiermodel.refits.folds import check_levels, check_series, choose_folds, group_of_rows
 from hiermodel.refits.jobs import Job, complete_rows, run_jobs
 from hiermodel.refits.units import Units, check_joint, chosen_folds, make_units
 
@@ -53,6 +53,7 @@ def kfold(
     chosen = chosen_folds(ksub, count, rng)
     used = np.where(np.isin(numbers, chosen), numbers, 0)
     check_levels(fit, used)
+    check_series(fit, numbers, "kfold()")
     # First what can be refused at once, then the fits.
     full = checked(_only(fit, resp).log_lik())
     units = make_units(joint, used, full["obs"].values, _groups(fit, group, joint))

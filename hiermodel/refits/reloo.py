@@ -9,7 +9,7 @@ import numpy as np
 
 from hiermodel.criticism.elpd import Elpd, log_mean_exp, sum_se
 from hiermodel.criticism.leave_one_out import tell_of_high_k
-from hiermodel.refits.folds import check_levels
+from hiermodel.refits.folds import check_levels, check_series
 from hiermodel.refits.jobs import Job, run_jobs
 from hiermodel.refits.kfold import check_rows, generator, seed_of_job, tell_of_zeros
 
@@ -62,6 +62,7 @@ def reloo(
     numbers = np.zeros(len(result.pareto_k), dtype=np.int64)
     numbers[at] = np.arange(1, len(at) + 1)
     check_levels(fit, numbers)
+    check_series(fit, numbers, "loo(reloo=True)")
     rng = generator(seed)
     labels = [str(v) for v in result.pointwise["obs"].values]
     jobs = [Job(f"row {labels[i]}", (int(i),), seed_of_job(rng), resp) for i in at]

@@ -13,6 +13,7 @@ from hiermodel.criticism import compare
 from hiermodel.criticism._arviz import figure_of
 from hiermodel.engines.diagnose import ebfmi
 from hiermodel.errors import HiermodelError
+from hiermodel.notebook import words_html
 from hiermodel.reporting.document import Section, folded, heading, paragraph, picture
 from hiermodel.summary import Summary, main_names
 from hiermodel.summary.html import frame_html, page
@@ -91,7 +92,9 @@ def checks(fit: Fit, seed: int) -> Section:
                 "Data and replications drawn from the model: do they look alike?",
             )
         )
-        if not one.model.family.has_categories:
+        # Rows of which only a bound is known have no part in a mean.
+        bounds = "cens" in one.model.response.additions
+        if not (one.model.family.has_categories or bounds):
             parts.append(
                 _drawn(
                     lambda one=one: one.pp_check(  # type: ignore[misc]
@@ -188,16 +191,10 @@ def _prior_words(row: Mapping[str, Any]) -> str:
 
 
 def _words_html(table: pd.DataFrame, index: bool = False) -> str:
-    """A table of words, which reads from the left."""
+    """A table of words, perhaps with the labels of its rows."""
     columns = [str(c) for c in table]
-    names = ["", *columns] if index else columns
-    head = "".join(f'<th class="l">{escape(c)}</th>' for c in names)
-    rows = "".join(
-        "<tr>"
-        + (f'<th class="l">{escape(str(label))}</th>' if index else "")
-        + "".join(f'<th class="l">{escape(str(v))}</th>' for v in row)
-        + "</tr>"
-        for label, row in zip(table.index, table.itertuples(index=False), strict=True)
-    )
-    above = f"<thead><tr>{head}</tr></thead>" if any(columns) else ""
-    return f"<table>{above}<tbody>{rows}</tbody></table>"
+    rows = [[str(v) for v in row] for row in table.itertuples(index=False)]
+    if not index:
+        return words_html(rows, columns)
+    labelled = [[str(label), *row] for label, row in zip(table.index, rows, strict=True)]
+    return words_html(labelled, ["", *columns])

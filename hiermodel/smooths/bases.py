@@ -11,18 +11,21 @@ from hiermodel.smooths.bsplines import cyclic_p_spline, derivative_spline, p_spl
 from hiermodel.smooths.cubic import cubic, cyclic_cubic
 from hiermodel.smooths.duchon import duchon
 from hiermodel.smooths.kriging import kriging
-from hiermodel.smooths.thin_plate import thin_plate
+from hiermodel.smooths.radial import DEFAULT_PLACES, Places
+from hiermodel.smooths.thin_plate import thin_plate, thin_plate_and_design
 
 Orders = tuple[float, ...]
 Learner = Callable[[Array, int | None, Orders, Array | None], Basis]
+# Of splines of distances, which have places in the stead of knots.
+RadialLearner = Callable[[Array, int | None, Orders, Places], Basis]
 
 
-def _thin_plate(x: Array, k: int | None, m: Orders, knots: Array | None) -> Basis:
-    return thin_plate(x, k, int(m[0]) if m else None)
+def _thin_plate(x: Array, k: int | None, m: Orders, places: Places) -> Basis:
+    return thin_plate(x, k, int(m[0]) if m else None, limit=places)
 
 
-def _thin_plate_shrunk(x: Array, k: int | None, m: Orders, knots: Array | None) -> Basis:
-    return thin_plate(x, k, int(m[0]) if m else None, shrink=True)
+def _thin_plate_shrunk(x: Array, k: int | None, m: Orders, places: Places) -> Basis:
+    return thin_plate(x, k, int(m[0]) if m else None, shrink=True, limit=places)
 
 
 def _cubic(x: Array, k: int | None, m: Orders, knots: Array | None) -> Basis:
@@ -55,19 +58,20 @@ def _derivative_spline(x: Array, k: int | None, m: Orders, knots: Array | None) 
     return derivative_spline(x[:, 0], k or 10, degree, order, knots)
 
 
-def _duchon(x: Array, k: int | None, m: Orders, knots: Array | None) -> Basis:
+def _duchon(x: Array, k: int | None, m: Orders, places: Places) -> Basis:
     order, s = int(m[0]) if m else 2, m[1] if len(m) > 1 else 0.0
     d = x.shape[1]
     if not (-d / 2 < s < d / 2 and order + s > d / 2):
         raise ValueError(f"m = c(order, s) needs |s| < {d}/2 and order + s > {d}/2")
-    return duchon(x, k, order, s)
+    return duchon(x, k, order, s, places)
 
 
-def _kriging(x: Array, k: int | None, m: Orders, knots: Array | None) -> Basis:
+def _kriging(x: Array, k: int | None, m: Orders, places: Places) -> Basis:
     kind = int(m[0]) if m else 3
     if not 1 <= abs(kind) <= 5:
         raise ValueError("the first number of m chooses a correlation function, from 1 to 5")
-    return kriging(x, k, kind, m[1] if len(m) > 1 else None, m[2] if len(m) > 2 else 1.0)
+    range_, power = m[1] if len(m) > 1 else None, m[2] if len(m) > 2 else 1.0
+    return kriging(x, k, kind, range_, power, places)
 
 
 def _degree_and_order(m: Orders, above: int) -> tuple[int, int]:
@@ -82,23 +86,27 @@ def _filled_knots(knots: Array | None, k: int) -> Array | None:
     return knots
 
 
-BASES: dict[str, Learner] = {
+RADIAL: dict[str, RadialLearner] = {
     "tp": _thin_plate,
     "ts": _thin_plate_shrunk,
+    "ds": _duchon,
+    "gp": _kriging,
+}
+_KNOTTED: dict[str, Learner] = {
     "cr": _cubic,
     "cs": _cubic_shrunk,
     "cc": _cyclic,
     "ps": _p_spline,
     "cp": _cyclic_p_spline,
     "bs": _derivative_spline,
-    "ds": _duchon,
-    "gp": _kriging,
 }
-_ONE_COVARIATE = ("cr", "cs", "cc", "ps", "cp", "bs")
+#: All names of `learn_basis`.
+BASES = ("tp", "ts", *_KNOTTED, "ds", "gp")
 
 
 def learn_basis(
-    name: str, x: Array, k: int | None = None, m: Orders = (), knots: Array | None = None
+    name: str, x: Array, k: int | None = None, m: Orders = (), knots: Array | None = None,
+    places: Places = DEFAULT_PLACES,
 ) -> Basis:
     """Learn the basis of that name.
 
@@ -112,17 +120,38 @@ def learn_basis(
     m : tuple of float
         Orders, as each basis reads them.
     knots : ndarray, optional
-        In place of those that the basis would choose.
+        In place of those that the basis would choose; bases of distances have none.
+    places : Places
+        How many places bases of distances have at most.
 
     Raises
     ------
     ValueError
         The text says what cannot be.
     """
-    if name in _ONE_COVARIATE and x.shape[1] > 1:
+    if name in _KNOTTED and x.shape[1] > 1:
         raise ValueError(
             f'bs = "{name}" is for one covariate; for several use bs = "tp", or t2()'
         )
+    _check_size(x, k)
+    if name in RADIAL:
+        return RADIAL[name](x, k, m, places)
+    return _KNOTTED[name](x, k, m, knots)
+
+
+def learn_with_design(
+    name: str, x: Array, k: int | None = None, m: Orders = (), knots: Array | None = None,
+    places: Places = DEFAULT_PLACES,
+) -> tuple[Basis, Array]:
+    """As `learn_basis`, with the functions at `x`, which thin plates know by then."""
+    if name not in ("tp", "ts"):
+        basis = learn_basis(name, x, k, m, knots, places)
+        return basis, basis.design(x)
+    _check_size(x, k)
+    return thin_plate_and_design(x, k, int(m[0]) if m else None, name == "ts", places)
+
+
+def _check_size(x: Array, k: int | None) -> None:
     different = len(np.unique(x, axis=0))
     basis_size = k if k is not None else 10
     if different < 3:
@@ -134,4 +163,3 @@ def learn_basis(
         )
     if k is not None and k < 3:
         raise ValueError(f"k = {k} functions cannot make a curve; give at least 3")
-    return BASES[name](x, k, m, knots)

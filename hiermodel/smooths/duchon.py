@@ -13,12 +13,13 @@ import numpy as np
 
 from hiermodel.smooths.basis import Array, Penalty
 from hiermodel.smooths.radial import (
+    DEFAULT_PLACES,
+    Places,
     distances,
     largest_eigen,
     null_powers,
     polynomials,
     radial_columns,
-    spread_places,
 )
 
 
@@ -56,20 +57,22 @@ class Duchon:
         """Values of the functions, (n, k), at covariates (n, d)."""
         centred = np.asarray(x, float) - self.shift
         radial = radial_columns(
-            lambda r: powers_of(r, self.power), centred, self.places, self.weights
+            lambda r2: powers_of(np.sqrt(r2), self.power), centred, self.places, self.weights
         )
         powers = null_powers(self.order, len(self.shift))
         return np.column_stack([radial, polynomials(centred, powers)])
 
 
-def duchon(x: Array, k: int | None = None, order: int = 2, s: float = 0.0) -> Duchon:
+def duchon(
+    x: Array, k: int | None = None, order: int = 2, s: float = 0.0, limit: Places = DEFAULT_PLACES
+) -> Duchon:
     """Learn a Duchon spline; `s` is the weight of high frequencies, ``order + s > d / 2``."""
     x = np.asarray(x, float)
     d = x.shape[1]
     null = comb(order + d - 1, d)
     k = null + {1: 10, 2: 30}.get(d, 100) if k is None else k
     shift, power = x.mean(axis=0), 2 * order + 2 * s - d
-    places = spread_places(np.unique(x - shift, axis=0))
+    places = limit.chosen(np.unique(x - shift, axis=0), k)
     values, vectors = largest_eigen(powers_of(distances(places, places), power), k)
     constraint = polynomials(places, null_powers(order, d)).T @ vectors
     q, _ = np.linalg.qr(constraint.T, mode="complete")

@@ -13,7 +13,13 @@ from functools import partial
 import numpy as np
 
 from hiermodel.smooths.basis import Array, Penalty
-from hiermodel.smooths.radial import distances, largest_eigen, radial_columns, spread_places
+from hiermodel.smooths.radial import (
+    DEFAULT_PLACES,
+    Places,
+    distances,
+    largest_eigen,
+    radial_columns,
+)
 
 #: Numbers that choose a correlation function of r / range.
 CORRELATIONS: dict[int, Callable[..., Array]] = {
@@ -57,7 +63,9 @@ class Kriging:
     def design(self, x: Array) -> Array:
         """Values of the functions, (n, k), at covariates (n, d)."""
         centred = np.asarray(x, float) - self.shift
-        radial = radial_columns(self.correlation, centred, self.places, self.weights)
+        radial = radial_columns(
+            lambda r2: self.correlation(np.sqrt(r2, out=r2)), centred, self.places, self.weights
+        )
         plane = centred if self.trend else centred[:, :0]
         return np.column_stack([radial, np.ones(len(centred)), plane])
 
@@ -67,7 +75,8 @@ def _correlation(r: Array, kind: int, range_: float, power: float) -> Array:
 
 
 def kriging(
-    x: Array, k: int | None = None, kind: int = 3, range_: float | None = None, power: float = 1.0
+    x: Array, k: int | None = None, kind: int = 3, range_: float | None = None, power: float = 1.0,
+    limit: Places = DEFAULT_PLACES,
 ) -> Kriging:
     """Learn a Gaussian process smooth; a negative `kind` leaves out the plane."""
     x = np.asarray(x, float)
@@ -76,7 +85,7 @@ def kriging(
     null = 1 + d * trend
     k = d + 1 + {1: 10, 2: 30}.get(d, 100) if k is None else k
     shift = x.mean(axis=0)
-    places = spread_places(np.unique(x - shift, axis=0))
+    places = limit.chosen(np.unique(x - shift, axis=0), k)
     r = distances(places, places)
     range_ = float(r.max()) if range_ is None or range_ <= 0 else range_
     correlation = partial(_correlation, kind=abs(kind), range_=range_, power=power)

@@ -45,6 +45,7 @@ def mixed_form(
     weights: Array | None = None,
     constrained: bool | None = None,
     at: Array | None = None,
+    design: Array | None = None,
 ) -> MixedForm:
     """Turn a basis into columns of a mixed model.
 
@@ -61,8 +62,10 @@ def mixed_form(
         Whether the smooth sums to zero; that of the basis by default.
     at : ndarray (1, d), optional
         A point where the smooth is zero, instead of that sum.
+    design : ndarray (n, k), optional
+        The functions of the basis at `x`, if they are known.
     """
-    design = basis.design(x)
+    design = basis.design(x) if design is None else design
     penalties = [scaled(penalty, design).matrix for penalty in basis.penalties]
     unpenalised = np.flatnonzero(sum(np.abs(p).sum(axis=0) for p in penalties) == 0)
     k = design.shape[1]

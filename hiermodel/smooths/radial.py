@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -16,18 +17,37 @@ from hiermodel.smooths.basis import Array
 _MOST_PLACES = 2000
 # Up to this size all eigenvectors are computed, beyond it only those that are kept.
 _DENSE = 400
-_CHUNK = 4_000_000
+# Numbers in a block of distances: small enough for the cache of a core while functions are
+# computed, and more of them for the product with the weights.
+_BLOCK, _CHUNK = 65_536, 2_000_000
 
 
-def spread_places(unique: Array) -> Array:
-    """At most so many places: evenly spread in one dimension, at random (but fixed) in more."""
-    if len(unique) <= _MOST_PLACES:
-        return unique
-    if unique.shape[1] == 1:
-        chosen = np.linspace(0, len(unique) - 1, _MOST_PLACES).round().astype(int)
-    else:
-        chosen = np.sort(np.random.default_rng(1).permutation(len(unique))[:_MOST_PLACES])
-    return unique[chosen]
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How many places a spline of distances has at most, and which of more are taken.
+
+    They are evenly spread in one dimension, and drawn with the seed in more.
+    """
+
+    most: int = _MOST_PLACES
+    seed: int = 1
+
+    def chosen(self, unique: Array, k: int) -> Array:
+        """Some of the places, or all; there must be at least one for each of k functions."""
+        found = min(len(unique), self.most)
+        if found < k:
+            raise ValueError(f"{found} places are too few for k = {k} functions; give a smaller k")
+        if len(unique) <= self.most:
+            return unique
+        if unique.shape[1] == 1:
+            at = np.linspace(0, len(unique) - 1, self.most).round().astype(int)
+        else:
+            at = np.sort(np.random.default_rng(self.seed).permutation(len(unique))[: self.most])
+        return unique[at]
+
+
+#: The places of a spline unless the user says otherwise.
+DEFAULT_PLACES = Places()
 
 
 def distances(x: Array, places: Array) -> Array:
@@ -38,13 +58,34 @@ def distances(x: Array, places: Array) -> Array:
 def radial_columns(
     function: Callable[[Array], Array], x: Array, places: Array, weights: Array
 ) -> Array:
-    """Weighted sums of functions of the distances to places, (n, columns), in pieces of rows."""
+    """Weighted sums of functions of squared distances to places, (n, columns), by pieces of rows.
+
+    The function may write into what it is given.
+    """
     out = np.empty((len(x), weights.shape[1]))
-    step = max(1, _CHUNK // len(places))
+    small = max(1, _BLOCK // len(places))
+    step = small * max(1, _CHUNK // _BLOCK)
+    values = np.empty((min(step, len(x)), len(places)))
     for start in range(0, len(x), step):
-        at = slice(start, start + step)
-        out[at] = function(distances(x[at], places)) @ weights
+        rows = x[start : start + step]
+        for first in range(0, len(rows), small):
+            at = slice(first, first + small)
+            values[at][: len(rows) - first] = function(squared_distances(rows[at], places))
+        out[start : start + step] = values[: len(rows)] @ weights
     return out
+
+
+def squared_distances(x: Array, places: Array) -> Array:
+    """Squared Euclidean distances, column by column: quicker than row by row for few of them."""
+    if x.shape[1] > 4:
+        return cdist(x, places, "sqeuclidean")
+    total = x[:, :1] - places[:, 0]
+    total *= total
+    for j in range(1, x.shape[1]):
+        gap = x[:, j : j + 1] - places[:, j]
+        gap *= gap
+        total += gap
+    return total
 
 
 def null_powers(order: int, d: int) -> tuple[tuple[int, ...], ...]:

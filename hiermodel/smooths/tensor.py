@@ -7,7 +7,7 @@ and what it does not; products of such parts are blocks with a standard deviatio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import product
@@ -42,19 +42,22 @@ class Tensor:
     margins : tuple of Margin
     products : tuple of tuple
         For each block and each margin which of its functions take part: None for those that are
-        penalised, else places among the others. The last block has no penalty.
+        penalised, else places among the others.
+    penalised : int
+        Blocks with a penalty, which come first: by default all but the last.
     """
 
     margins: tuple[Margin, ...]
     products: tuple[tuple[tuple[int, ...] | None, ...], ...]
     widths: tuple[int, ...]
     constrained: bool = True
+    penalised: int = -1
 
     @property
     def penalties(self) -> tuple[Penalty, ...]:
-        """The identity on each block but the last."""
+        """The identity on each block that has one."""
         out, ends = [], np.cumsum((0, *self.widths))
-        for j in range(len(self.widths) - 1):
+        for j in range(len(self.widths) - 1 if self.penalised < 0 else self.penalised):
             diagonal = np.zeros(ends[-1])
             diagonal[ends[j] : ends[j + 1]] = 1
             out.append(Penalty(np.diag(diagonal), self.widths[j]))
@@ -75,7 +78,8 @@ class Tensor:
 
 
 def tensor(
-    x: Array, bases: Sequence[tuple[Basis, tuple[int, ...]]], full: bool = False
+    x: Array, bases: Sequence[tuple[Basis, tuple[int, ...]]], full: bool = False,
+    orders: Collection[int] | None = None,
 ) -> Tensor:
     """Put margins together.
 
@@ -86,6 +90,8 @@ def tensor(
         Margins and the covariates that they are of.
     full : bool
         A block of its own for each function of a margin that is not penalised.
+    orders : collection of int, optional
+        Keep the blocks with so many penalised margins only; 0 is the block without penalty.
     """
     margins = []
     for basis, covariates in bases:
@@ -97,8 +103,13 @@ def tensor(
         smooth = tuple(range(len(margin.turn) - margin.rank))
         groups: list[tuple[int, ...]] = [(i,) for i in smooth] if full else [smooth]
         choices.append([None, *groups] if smooth else [None])
-    products = [c for c in _ordered(choices) if None in c]
-    products.append(tuple(tuple(range(len(m.turn) - m.rank)) for m in margins))
+    products = [
+        c for c in _ordered(choices)
+        if None in c and (orders is None or c.count(None) in orders)
+    ]
+    penalised, null = len(products), orders is None or 0 in orders
+    if null:
+        products.append(tuple(tuple(range(len(m.turn) - m.rank)) for m in margins))
     widths = tuple(
         int(np.prod([
             m.rank if which is None else len(which)
@@ -106,7 +117,7 @@ def tensor(
         ]))
         for chosen in products
     )
-    return Tensor(tuple(margins), tuple(products), widths)
+    return Tensor(tuple(margins), tuple(products), widths, null, penalised)
 
 
 def _ordered(

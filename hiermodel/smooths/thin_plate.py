@@ -12,17 +12,17 @@ from functools import cached_property, reduce
 from math import comb, factorial, gamma, pi
 
 import numpy as np
-from scipy import special
 from scipy.interpolate import BPoly
 
 from hiermodel.smooths.basis import Array, Penalty, shrunk
 from hiermodel.smooths.radial import (
+    DEFAULT_PLACES,
+    Places,
     distances,
     largest_eigen,
     null_powers,
     polynomials,
     radial_columns,
-    spread_places,
 )
 
 
@@ -109,7 +109,7 @@ class ThinPlate:
             radial = self.pieces(centred[:, 0])
         else:
             radial = radial_columns(
-                lambda r: energy(r, self.order, d), centred, self.places, self.weights
+                lambda r2: energy_of_squares(r2, self.order, d), centred, self.places, self.weights
             )
         return np.column_stack([radial, polynomials(centred, self.powers)]) / self.scales
 
@@ -120,9 +120,18 @@ def default_order(d: int) -> int:
 
 
 def thin_plate(
-    x: Array, k: int | None = None, order: int | None = None, shrink: bool = False
+    x: Array, k: int | None = None, order: int | None = None, shrink: bool = False,
+    limit: Places = DEFAULT_PLACES,
 ) -> ThinPlate:
-    """Learn a thin plate regression spline.
+    """Learn a thin plate regression spline; see `thin_plate_and_design`."""
+    return thin_plate_and_design(x, k, order, shrink, limit)[0]
+
+
+def thin_plate_and_design(
+    x: Array, k: int | None = None, order: int | None = None, shrink: bool = False,
+    limit: Places = DEFAULT_PLACES,
+) -> tuple[ThinPlate, Array]:
+    """Learn a thin plate regression spline, and compute its functions at the data.
 
     Parameters
     ----------
@@ -132,6 +141,14 @@ def thin_plate(
     order : int, optional
     shrink : bool
         Penalise the null space as well.
+    limit : Places
+        How many places the radial functions have at most.
+
+    Returns
+    -------
+    ThinPlate
+    ndarray (n, k)
+        Its design at `x`.
     """
     x = np.asarray(x, float)
     d = x.shape[1]
@@ -140,7 +157,7 @@ def thin_plate(
     k = null + {1: 8, 2: 27}.get(d, 100) if k is None else k
     shift = x.mean(axis=0)
     unique, inverse = np.unique(x - shift, axis=0, return_inverse=True)
-    places = spread_places(unique)
+    places = limit.chosen(unique, k)
     values, vectors = largest_eigen(energy(distances(places, places), order, d), k)
     powers = null_powers(order, d)
     free = reflected_null_space(polynomials(places, powers).T @ vectors)
@@ -155,23 +172,30 @@ def thin_plate(
     scales = np.sqrt(counts @ at_unique**2 / len(x))
     scaled = roughness / np.outer(scales, scales)
     penalty = Penalty((scaled + scaled.T) / 2, k - null)
-    return replace(plain, scales=scales, penalty=shrunk(penalty) if shrink else penalty)
+    made = replace(plain, scales=scales, penalty=shrunk(penalty) if shrink else penalty)
+    return made, (at_unique / scales)[inverse.ravel()]
 
 
 def energy(r: Array, order: int, d: int) -> Array:
     """Radial functions of thin plate splines at distances (Wood 2003, equation 3)."""
+    return energy_of_squares(r * r, order, d)
+
+
+def energy_of_squares(squared: Array, order: int, d: int) -> Array:
+    """The same at squared distances."""
     power = 2 * order - d
     out: Array
     if d % 2:
         constant = gamma(d / 2 - order) / (2 ** (2 * order) * pi ** (d / 2) * factorial(order - 1))
-        out = r**power if power != 3 else r * r * r
+        out = squared ** (power / 2) if power != 3 else squared * np.sqrt(squared)
         return constant * out
     sign = -1 if (order + 1 + d // 2) % 2 else 1
     below = 2 ** (2 * order - 1) * pi ** (d / 2) * factorial(order - 1) * factorial(order - d // 2)
-    squared = r * r
     # r^p log r, which is zero at zero.
-    out = special.xlogy(squared, squared) if power == 2 else special.xlogy(r**power, squared)
-    return (0.5 * sign / below) * out
+    out = np.log(np.maximum(squared, np.finfo(float).tiny))
+    out *= squared if power == 2 else squared ** (power // 2)
+    out *= 0.5 * sign / below
+    return out
 
 
 def reflected_null_space(rows: Array) -> Array:

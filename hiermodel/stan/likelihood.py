@@ -12,9 +12,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from hiermodel.additions import Additions
+from hiermodel.errors import FormulaError
 from hiermodel.families.base import Family, FunctionTemplate, FunctionText, Fused
 from hiermodel.families.mixture import component_parameters, log_weights
 from hiermodel.stan.expr import StanExpr, StanMath, as_expr, stan_call
+from hiermodel.terms.residual_covariance import Autocorrelation, DensityInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class LikelihoodInput:
     what each category has of the parameters that belong to categories, `reference` the number of
     the reference category. `baseline` is the baseline hazard at the response (empty role) and at
     the bounds of other roles, which `baseline_definitions` compute. With `imputed` the responses
-    have no gaps, or are the true ones behind what was observed with error.
+    have no gaps, or are the true ones behind what was observed with error. `autocor` is what makes
+    the rows depend on each other.
     """
 
     family: Family
@@ -82,6 +85,7 @@ class LikelihoodInput:
     baseline: Mapping[str, tuple[StanExpr, ...]] = field(default_factory=dict)
     baseline_definitions: tuple[str, ...] = ()
     imputed: bool = False
+    autocor: Autocorrelation | None = None
 
     @property
     def outcome(self) -> str:
@@ -101,6 +105,8 @@ def build_likelihood(facts: LikelihoodInput) -> Likelihood:
     if facts.joint:
         written = parameter_expressions(facts, on_link_scale=False)
         return Likelihood(facts.text, facts.suffix, "", joint=True, parameters=vars(written))
+    if facts.autocor is not None and facts.autocor.covariance is not None:
+        return _correlated_likelihood(facts, facts.autocor)
     fused = _fused(facts)
     glm = fused is not None and _use_glm(facts, fused)
     parameters = parameter_expressions(facts, on_link_scale=fused is not None)
@@ -109,6 +115,31 @@ def build_likelihood(facts: LikelihoodInput) -> Likelihood:
     else:
         made = _whole_likelihood(facts, parameters, fused, glm)
     return replace(made, definitions=_definitions(facts, parameters), facts=facts)
+
+
+def _correlated_likelihood(facts: LikelihoodInput, autocor: Autocorrelation) -> Likelihood:
+    """One density of all rows, whose residuals are correlated."""
+    assert autocor.covariance is not None
+    # Known standard errors are told apart from sigma, which alone the correlations are about.
+    known = "se" in facts.additions
+    parameters = parameter_expressions(facts, on_link_scale=False, with_se=False)
+    student = "nu" in {param.name for param in facts.family.params}
+    nu = as_expr(parameters.nu) if student else as_expr(0)
+    if nu.rows:
+        raise FormulaError(
+            f"nu has a formula, which {autocor.covariance.text} cannot have beside it: the "
+            "residuals of a series share one nu", facts.text,
+        )
+    sigma = as_expr(parameters.sigma)
+    one = DensityInput(
+        y=facts.outcome, mu=as_expr(parameters.mu).text, sigma=sigma.text, by_row=sigma.rows,
+        nu=nu.text if student else "", se=f"se{facts.suffix}" if known else "",
+        normalize=facts.normalize,
+    )
+    return Likelihood(
+        f"{facts.text} with {autocor.covariance.text}", facts.suffix,
+        autocor.covariance.density(one), functions=autocor.covariance.functions(one),
+    )
 
 
 def _by_row(facts: LikelihoodInput, fused: Fused | None) -> bool:
@@ -177,7 +208,7 @@ def _uses_tail(family: Family, additions: Additions) -> bool:
 
 def _fused(facts: LikelihoodInput) -> Fused | None:
     """The density with the link folded in, where no cdf is needed and it applies."""
-    if any(role in facts.additions for role in ("cens", "lb", "ub")):
+    if any(role in facts.additions for role in ("cens", "lb", "ub")) or facts.autocor is not None:
         return None
     grouped = any(expression.rows for expression in facts.thresholds.values())
     for fused in facts.family.fused:
@@ -207,8 +238,10 @@ def _use_glm(facts: LikelihoodInput, fused: Fused) -> bool:
     )
 
 
-def parameter_expressions(facts: LikelihoodInput, on_link_scale: bool) -> Any:
-    """Every parameter of the family as Stan text."""
+def parameter_expressions(
+    facts: LikelihoodInput, on_link_scale: bool, with_se: bool = True
+) -> Any:
+    """Every parameter of the family as Stan text; `with_se` joins standard errors to sigma."""
     s, additions = facts.suffix, facts.additions
     values: dict[str, Any] = dict(facts.scalars)
     for param in facts.family.params:
@@ -237,7 +270,7 @@ def parameter_expressions(facts: LikelihoodInput, on_link_scale: bool) -> Any:
         values[name] = StanExpr("", rows=True, row_text=f"[{stacked}]'")
     if facts.reference:
         values["reference"] = as_expr(facts.reference)
-    if "se" in additions:
+    if "se" in additions and with_se:
         se = StanExpr(f"se{s}", rows=True)
         for name in facts.family.named("sigma"):
             if additions.se_with_sigma:

@@ -12,14 +12,17 @@ import jinja2
 
 from hiermodel.families.base import FunctionTemplate, FunctionText
 from hiermodel.nonlinear import NonlinearPredictor
+from hiermodel.predictors import Predictor
 from hiermodel.stan.threads import PartialSum, arguments_of, check_threads, partial_sum
 from hiermodel.stan.variables import Block, Var
 from hiermodel.stanvars import code_at
+from hiermodel.terms.group import GroupView
 
 if TYPE_CHECKING:
     from hiermodel.collapse import CollapsedModel
     from hiermodel.modeling import Model
     from hiermodel.submodel import Submodel
+    from hiermodel.terms.group import GroupEffects
 
 
 def template_folder() -> Path:
@@ -97,7 +100,7 @@ def render(model: Model) -> StanProgram:
         sums = tuple(_partial_sums(model))
         functions += tuple(one.function for one in sums)
         transformed += [one.sequence for one in sums]
-        effects = _filled(_group_effects(model))
+        effects = _filled(_effects(model))
         likelihood = (*effects, *(one.call for one in sums))
     return StanProgram(
         title=model.title,
@@ -120,6 +123,7 @@ def render(model: Model) -> StanProgram:
             [
                 # Densities without constants may stand in the model block only.
                 *(() if model.normalize else model.resolved_priors.statements),
+                *model.resolved_priors.unscaled,
                 *_term_priors(model),
                 *(_macro("terms/group.stan.jinja", "priors", model, g) for g in model.groups),
                 *(_macro(f"terms/{b.template}", "priors", model, b) for b in model.noise_free),
@@ -162,13 +166,14 @@ def render_collapsed(collapsed: CollapsedModel) -> str:
         parameters=collapsed.parameters,
         likelihood=_filled(
             [
-                *(_macro("terms/group.stan.jinja", "effects", model, g) for g in collapsed.others),
+                *_group_effects(collapsed.others, model),
                 _macro("collapsed.stan.jinja", "likelihood", model, collapsed),
             ]
         ),
         model_priors=_filled(
             [
                 *(() if model.normalize else model.resolved_priors.statements),
+                *model.resolved_priors.unscaled,
                 *(
                     _macro("terms/group.stan.jinja", "priors", model, g)
                     for g in model.groups
@@ -198,6 +203,8 @@ def _transformed_data(model: Model, sub: Submodel) -> Iterable[str]:
         for term in predictor.terms:
             if term.template:
                 yield _macro(f"terms/{term.template}", "transformed_data", model, term)
+    for one in sub.autocor.parts if sub.autocor is not None else ():
+        yield _macro(f"terms/{one.template}", "transformed_data", model, one)
 
 
 def _term_priors(model: Model) -> Iterable[str]:
@@ -218,11 +225,24 @@ def _latent_variables(model: Model) -> Iterable[str]:
             yield _macro(f"terms/{sub.imputed.template}", "define", model, sub.imputed)
     if model.rescor is not None and model.rescor.imputed:
         yield _macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor)
+    for group in model.groups:
+        if group.centring is not None:  # their prior needs them
+            yield _macro("terms/group.stan.jinja", "centred_effects", model, group)
 
 
-def _group_effects(model: Model) -> Iterable[str]:
-    for block in model.groups:
-        yield _macro("terms/group.stan.jinja", "effects", model, block)
+def _group_effects(groups: Iterable[GroupEffects], model: Model) -> Iterable[str]:
+    for block in groups:
+        if block.centring is None:
+            yield _macro("terms/group.stan.jinja", "effects", model, block)
+
+
+def _effects(model: Model) -> Iterable[str]:
+    """What predictors read by level, or by point: computed once."""
+    yield from _group_effects(model.groups, model)
+    for predictor in model.predictors:
+        for term in predictor.terms:
+            if isinstance(predictor, Predictor) and not isinstance(term, GroupView):
+                yield _macro(f"terms/{term.template}", "effects", model, term)
 
 
 def _partial_sums(model: Model) -> Iterable[PartialSum]:
@@ -242,7 +262,7 @@ def _partial_sums(model: Model) -> Iterable[PartialSum]:
 
 
 def _likelihood_parts(model: Model) -> Iterable[str]:
-    yield from _group_effects(model)
+    yield from _effects(model)
     for sub in model.parts:
         yield from _submodel_parts(model, sub)
     if model.rescor is not None:
@@ -274,6 +294,10 @@ def _submodel_parts(model: Model, sub: Submodel) -> Iterable[str]:
             yield _macro("terms/category_specific.stan.jinja", "thresholds", model,
                          predictor.category_specific, f"mucs{predictor.scope.suffix}",
                          f"nthres{data_suffix}", predictor.scope.rows)
+    if sub.autocor is not None and sub.autocor.arma is not None:
+        outcome = f"{'Yl' if sub.imputed is not None else 'Y'}{sub.suffix}"
+        yield _macro(f"terms/{sub.autocor.arma.template}", "shift", model, sub.autocor.arma,
+                     sub.main.name, outcome)
     yield "\n".join(likelihood.definitions)
     if not likelihood.joint:
         yield _environment().get_template("likelihood.stan.jinja").render(lik=likelihood)

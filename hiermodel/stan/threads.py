@@ -135,6 +135,9 @@ def arguments_of(model: Model, rows: Sequence[str]) -> dict[str, Argument]:
         for predictor in part.predictors:
             if isinstance(predictor, Predictor):
                 _add_design(predictor, out)
+                for term in predictor.terms:
+                    for name, by_row in getattr(term, "effects", ()):
+                        out[name] = Argument(name, "vector", by_row=by_row)
     for group in model.groups:
         name = f"r_{group.index}"
         if group.has_cor:
@@ -169,6 +172,11 @@ def check_threads(parts: Iterable[Submodel]) -> None:
             raise EngineError(
                 f"threads cannot be used with mi(): missing values of {part.response.name!r} "
                 "belong to rows of other responses too"
+            )
+        if part.dependence:
+            raise EngineError(
+                f"threads cannot be used with {part.dependence}: rows that depend on each other "
+                "cannot be shared out"
             )
         if part.derived:
             names = ", ".join(param.name for param in part.derived)

@@ -80,14 +80,18 @@ class PriorTarget:
     """What a parameter tells the prior table about itself.
 
     `elements` has one entry per element of a vector (per row of a matrix: ``sd_1`` with a
-    `by` factor), or exactly one entry when one prior serves the whole variable (scalars,
-    ``L_1``, ``udf``-free containers). `length` is the number of entries of a simplex, whose
-    one prior has a concentration for each.
+    `by` factor; per element of each vector of an array: ``lscale_1``), or exactly one entry when
+    one prior serves the whole variable (scalars, ``L_1``, ``udf``-free containers). `length` is
+    the number of entries of a simplex, whose one prior has a concentration for each, `vectors`
+    the number of vectors of an array whose elements have priors of their own. `labels` are what
+    users call the entries of a variable whose one element stands for all of them.
     """
 
     cls: str
     elements: tuple[PriorElement, ...]
     length: int = 0
+    vectors: int = 0
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,13 @@ class Var:
     def declaration(self) -> str:
         """The statement that declares it, without its comment."""
         return f"{self.stan_type} {self.name};"
+
+    def index(self, k: int) -> str:
+        """Indices of element `k` of its prior, from 1: ``3``, in an array of vectors ``2, 1``."""
+        if self.prior is None or not self.prior.vectors:
+            return str(k)
+        width = len(self.prior.elements) // self.prior.vectors
+        return f"{(k - 1) // width + 1}, {(k - 1) % width + 1}"
 
     @property
     def is_scalar(self) -> bool:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 DIAGNOSTICS = ("R-hat", "Bulk_ESS", "Tail_ESS")
 _RHAT_LIMIT = 1.01
+_WIDEST_LABEL = 32
 _ESS_PER_CHAIN = 100
 
 
@@ -87,7 +88,11 @@ class Summary:
         return str(self)
 
     def _repr_html_(self) -> str:
-        tables = [frame_html(t, h, bad=_bad_cells(t)) for h, t in self.tables.items()]
+        longest = max((len(str(v)) for t in self.tables.values() for v in t.index), default=0)
+        tables = [
+            frame_html(t, h, bad=_bad_cells(t), label_width=min(longest, _WIDEST_LABEL))
+            for h, t in self.tables.items()
+        ]
         head = fields_html(self.fields, checked="Certificate")
         return page(self.title, [head, *tables, warnings_html(self.warnings)])
 
@@ -193,11 +198,16 @@ def _section(array: xr.DataArray, n_levels: Mapping[str, int]) -> str:
         return "Monotonic effects: shares of the steps"
     if cls in ("meanme", "sdme", "corme"):
         return "Covariates with measurement error"
+    if cls in ("ar", "ma", "cosy", "cortime", "lagsar", "errorsar", "sderr"):
+        return "Autocorrelation"
+    if cls in ("hs", "R2D2"):
+        return "Shrinkage"
     return "Family" if cls in ("dpar", "delta") else "Further parameters"
 
 
 def _section_rank(heading: str) -> int:
-    order = ("Population", "Monotonic", "Covariates", "Smooth", "Group", "Family", "Further")
+    order = ("Population", "Monotonic", "Covariates", "Smooth", "Group",
+             "Autocorrelation", "Family", "Shrinkage", "Further")
     return order.index(heading.split()[0])
 
 
@@ -241,6 +251,7 @@ def _fields(fit: Fit) -> tuple[tuple[str, str], ...]:
         ("Engine", _engine_text(facts)),
         ("Collapsed", str(facts.get("collapsed") or "")),
         ("Aggregated", str(facts.get("aggregated") or "")),
+        ("Centred", str(facts.get("centred") or "")),
         ("Certificate", str(facts.get("certificate") or "")),
     ]
     return tuple((name, value) for name, value in fields if value)

@@ -21,6 +21,7 @@ from hiermodel.flatnames import (
     scope_prefix,
     variable_class,
 )
+from hiermodel.summary.shown import as_table
 from hiermodel.summary.statistics import PROBS, describe, statistic_names
 from hiermodel.summary.views import GroupTables, VarCorr
 
@@ -90,7 +91,10 @@ def fixef(
     """
     names, draws = population_draws(posterior)
     table = describe(draws, probs, robust)
-    return pd.DataFrame(table, index=pd.Index(names, name="coef"), columns=statistic_names(probs))
+    index = pd.Index(names, name="coef")
+    return as_table(
+        pd.DataFrame(table, index=index, columns=statistic_names(probs)), "Population level"
+    )
 
 
 def group_draws(posterior: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -194,12 +198,22 @@ def coef(
     >>> float(coef(xr.Dataset({"b": b, "r_g": r}))["g"].loc[("a", "x"), "Estimate"])
     2.0
     """
-    names, fixed = population_draws(posterior)
     tables = {
-        group: _group_table(_level_coefs(effects, names, fixed, rising), probs, robust)
-        for group, effects in group_draws(posterior).items()
+        group: _group_table(draws, probs, robust)
+        for group, draws in coef_draws(posterior, rising).items()
     }
     return GroupTables(tables, "Coefficients per level")
+
+
+def coef_draws(
+    posterior: xr.Dataset, rising: Collection[str] = ()
+) -> dict[str, xr.DataArray]:
+    """Return the draws behind `coef`, grouping factor -> (sample, level, coef)."""
+    names, fixed = population_draws(posterior)
+    return {
+        group: _level_coefs(effects, names, fixed, rising)
+        for group, effects in group_draws(posterior).items()
+    }
 
 
 def _level_coefs(
@@ -395,12 +409,14 @@ def ngroups(posterior: xr.Dataset) -> dict[str, int]:
 def main_names(posterior: xr.Dataset) -> list[str]:
     """Return the flat names that a summary or a default plot shows.
 
-    Left out are group-level effects, the log prior, and the intercepts of centred designs
-    where the intercept on the original scale is there.
+    Left out are group-level effects, the log prior, the scales of horseshoe and R2D2 priors, and
+    the intercepts of centred designs where the intercept on the original scale is there.
     """
+    hidden = ("r", "lprior", "prior", "lp", "Intercept", "sdb", "sdar", "sdma", "hs_local",
+              "R2D2_phi")
     shown = [
         str(v)
         for v in posterior.data_vars
-        if variable_class(posterior[v]) not in ("r", "lprior", "prior", "lp", "Intercept")
+        if variable_class(posterior[v]) not in hidden
     ]
     return [entry.name for entry in flat_names(posterior, shown)]

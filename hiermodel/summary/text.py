@@ -37,7 +37,9 @@ def cell(value: object, column: str, digits: int) -> str:
         return f"{number:.3f}"
     if abs(number) >= 1e7:
         return f"{number:.3e}"
-    return f"{number:.{digits}f}"
+    text = f"{number:.{digits}f}"
+    # What rounds to zero has no sign.
+    return text.removeprefix("-") if float(text) == 0.0 else text
 
 
 def index_labels(frame: pd.DataFrame) -> list[list[str]]:

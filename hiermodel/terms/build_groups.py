@@ -227,8 +227,8 @@ def _check_coefs(term: GroupTerm, source: str) -> None:
     for special in term.coefs.specials:
         if special.kind not in ("mmc", "cs") and not is_special(special):
             message = (
-                f"{special.kind}() inside a group-level term is understood, but not built yet "
-                "in this version of hiermodel"
+                f"{special.kind}() has no effect that varies over groups: write it outside of the "
+                "brackets"
             )
             raise FormulaError(message, source, special.span)
     for interaction in term.coefs.terms:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,23 @@ from hiermodel.formula import deparse
 from hiermodel.formula.arguments import flag, literal
 from hiermodel.formula.syntax import Call, Constant, Node, SpecialTerm
 from hiermodel.schema import Schema
-from hiermodel.smooths.bases import BASES, learn_basis
+from hiermodel.smooths.bases import learn_with_design
 from hiermodel.smooths.basis import Basis
 from hiermodel.smooths.effects import Levels, curves
 from hiermodel.smooths.mixed import mixed_form
+from hiermodel.smooths.radial import DEFAULT_PLACES, Places
 from hiermodel.smooths.tensor import tensor
 from hiermodel.terms.base import Array, Scope
+from hiermodel.terms.smooth_options import (
+    curve_basis,
+    known_basis,
+    link_of,
+    no_extra,
+    numbers,
+    orders_of,
+    places_of,
+    texts,
+)
 from hiermodel.terms.smooths import (
     Covariates,
     Smooth,
@@ -32,11 +43,9 @@ from hiermodel.terms.smooths import (
 
 KINDS = ("s", "t2")
 _ARGUMENTS = {
-    "s": ("k", "fx", "bs", "m", "by", "pc"),
-    "t2": ("k", "bs", "m", "d", "by", "full"),
+    "s": ("k", "fx", "bs", "m", "by", "xt", "id", "pc"),
+    "t2": ("k", "bs", "m", "d", "by", "id", "full", "ord"),
 }
-# Arguments of mgcv that mean something else here, or nothing.
-_NOT_BUILT = ("xt", "id", "sp", "ord")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +73,30 @@ def build_smooths(
                 context.source,
                 special.span,
             )
+    _check_links(specials, smooths, context)
     return SmoothTerm(scope, smooths, " + ".join(special.text for special in specials))
+
+
+def _check_links(
+    specials: Sequence[SpecialTerm], smooths: Sequence[Smooth], context: SmoothContext
+) -> None:
+    """Smooths with one id share standard deviations, which mean the same in one basis only."""
+    firsts: dict[str, Smooth] = {}
+    for one in smooths:
+        first = firsts.setdefault(one.link, one) if one.link else one
+        same = (
+            [e.text for e in one.covariates.expressions]
+            == [e.text for e in first.covariates.expressions]
+            and type(one.form.basis) is type(first.form.basis)
+            and [b.shape for b in one.form.random] == [b.shape for b in first.form.random]
+        )
+        if not same:
+            span = next(s.span for s in specials if s.text == one.text)
+            raise FormulaError(
+                f"{one.text} and {first.text} have the same id, but not the same basis: id is for "
+                "smooths of the same covariates with the same bs and k",
+                context.source, span,
+            )
 
 
 def _smooths(special: SpecialTerm, context: SmoothContext) -> list[Smooth]:
@@ -82,16 +114,28 @@ def _smooths(special: SpecialTerm, context: SmoothContext) -> list[Smooth]:
         raise FormulaError(f"{call.function}() needs a covariate", source, call.span)
     expressions = tuple(learn(node, context.frame, context.schema, source) for node in nodes)
     build = _simple if call.function == "s" else _tensor
-    covariates, basis = build(call, expressions, options, context)
+    learned = build(call, expressions, options, context)
     label = call.function + "".join(clean(e.text) for e in expressions)
     by = options.get("by")
     if by is None or (isinstance(by, Constant) and by.value is None):
-        return [Smooth(special.text, label, covariates, _form(covariates, basis, options, context))]
-    return _by(special, label, covariates, basis, by, options, context)
+        made = [Smooth(special.text, label, learned.covariates, _form(learned, options, context))]
+    else:
+        made = _by(special, label, learned, by, options, context)
+    link = link_of(options.get("id"), source)
+    return [replace(one, link=link) for one in made]
+
+
+@dataclass(frozen=True, eq=False)
+class _Learned:
+    """A basis with its covariates, and the values of its functions in the rows, if known."""
+
+    covariates: Covariates
+    basis: Basis
+    design: Array | None = None
 
 
 def _by(
-    special: SpecialTerm, label: str, covariates: Covariates, basis: Basis, node: Node,
+    special: SpecialTerm, label: str, learned: _Learned, node: Node,
     options: Mapping[str, Node], context: SmoothContext,
 ) -> list[Smooth]:
     """Smooths times numbers, or one for each level of a factor."""
@@ -102,42 +146,43 @@ def _by(
         weights = by_weights(value, None)
         # Without a constant among the weights the smooth and the intercept are told apart.
         constrained = None if np.ptp(weights) == 0 else False
-        form = _form(covariates, basis, options, context, weights, constrained)
-        return [Smooth(special.text, f"{label}:{name}", covariates, form, by)]
+        form = _form(learned, options, context, weights, constrained)
+        return [Smooth(special.text, f"{label}:{name}", learned.covariates, form, by)]
     # Of an ordered factor the first level is what the others differ from.
     levels = value.levels[1:] if value.ordered else value.levels
     # The scale of the columns is that of the first level.
-    form = _form(covariates, basis, options, context, by_weights(value, levels[0]))
+    form = _form(learned, options, context, by_weights(value, levels[0]))
     return [
-        Smooth(special.text, f"{label}:{name}{clean(level)}", covariates, form, by, level)
+        Smooth(special.text, f"{label}:{name}{clean(level)}", learned.covariates, form, by, level)
         for level in levels
     ]
 
 
 def _form(
-    covariates: Covariates, basis: Basis, options: Mapping[str, Node], context: SmoothContext,
+    learned: _Learned, options: Mapping[str, Node], context: SmoothContext,
     weights: Array | None = None, constrained: bool | None = None,
 ) -> Any:
-    x = covariates.values(context.frame)
+    x = learned.covariates.values(context.frame)
     fixed = flag(options.get("fx"), False, context.source, "fx")
     at = options.get("pc")
     point = None
     if at is not None:
-        point = np.array([_numbers(at, context.source, "pc")], dtype=float)
+        point = np.array([numbers(at, context.source, "pc")], dtype=float)
         if point.shape[1] != x.shape[1]:
             raise FormulaError(
                 f"pc needs one number for each of the {x.shape[1]} covariates",
                 context.source, at.span,
             )
     return mixed_form(
-        basis, x, fixed=fixed, weights=weights, constrained=constrained, at=point
+        learned.basis, x, fixed=fixed, weights=weights, constrained=constrained, at=point,
+        design=learned.design,
     )
 
 
 def _simple(
     call: Call, expressions: tuple[LearnedExpression, ...], options: Mapping[str, Node],
     context: SmoothContext,
-) -> tuple[Covariates, Basis]:
+) -> _Learned:
     """The basis of ``s()``."""
     source = context.source
     name = str(literal(options.get("bs"), "tp", source, "bs"))
@@ -146,93 +191,93 @@ def _simple(
     size = None if not isinstance(k, int) or isinstance(k, bool) or k < 0 else k
     if options.get("k") is not None and (isinstance(k, bool) or not isinstance(k, int)):
         raise FormulaError("k is a whole number: how many functions", source, options["k"].span)
-    m = _numbers(options.get("m"), source, "m")
+    m = numbers(options.get("m"), source, "m")
     if name == "re":
         covariates = Covariates(expressions, indicators=True)
-        return covariates, Levels(covariates.values(context.frame).shape[1])
+        no_extra(options, name, source)
+        return _Learned(covariates, Levels(covariates.values(context.frame).shape[1]))
     if name == "fs":
-        return _factor_smooth(call, expressions, found, size, m, context)
-    _known_basis(name, options.get("bs"), source)
+        return _factor_smooth(call, expressions, found, size, m, options, context)
+    known_basis(name, options.get("bs"), source)
     for expression, value in zip(expressions, found, strict=True):
         check_numbers(value, expression.text)
     covariates = Covariates(expressions)
-    basis = _learned(name, covariates.values(context.frame), expressions, size, m, call, context)
-    return covariates, basis
+    places = places_of(options.get("xt"), name, source)
+    x = covariates.values(context.frame)
+    return _Learned(
+        covariates, *_learned(name, x, expressions, size, m, call, context, places)
+    )
 
 
 def _factor_smooth(
     call: Call, expressions: tuple[LearnedExpression, ...], found: Sequence[Any],
-    size: int | None, m: tuple[float, ...], context: SmoothContext,
-) -> tuple[Covariates, Basis]:
+    size: int | None, m: tuple[float, ...], options: Mapping[str, Node], context: SmoothContext,
+) -> _Learned:
     """``bs = "fs"``: the factor may stand anywhere among the covariates."""
     factors = [e for e, v in zip(expressions, found, strict=True) if isinstance(v, FactorValue)]
-    numbers = [e for e in expressions if e not in factors]
-    if len(factors) != 1 or not numbers:
+    columns = [e for e in expressions if e not in factors]
+    if len(factors) != 1 or not columns:
         raise FormulaError(
             'bs = "fs" needs numbers and one factor: s(x, g, bs = "fs")', context.source, call.span
         )
-    covariates = Covariates((*numbers, factors[0]))
+    covariates = Covariates((*columns, factors[0]))
     x = covariates.values(context.frame)
-    basis = _learned("tp", x[:, :-1], tuple(numbers), size, m, call, context)
+    name = curve_basis(options.get("xt"), context.source)
+    basis, _ = _learned(name, x[:, :-1], tuple(columns), size, m, call, context)
     value = next(v for v in found if isinstance(v, FactorValue))
-    return covariates, curves(x, basis, len(value.levels))
+    if len(basis.penalties) != 1:
+        raise FormulaError(
+            f'bs = "fs" cannot have curves of bs = "{name}"', context.source, call.span
+        )
+    return _Learned(covariates, curves(x, basis, len(value.levels)))
 
 
 def _tensor(
     call: Call, expressions: tuple[LearnedExpression, ...], options: Mapping[str, Node],
     context: SmoothContext,
-) -> tuple[Covariates, Basis]:
+) -> _Learned:
     """The basis of ``t2()``: margins of one covariate each, or as many as ``d`` says."""
     source = context.source
     for expression in expressions:
         check_numbers(expression.value(context.frame), expression.text)
-    d = [int(v) for v in _numbers(options.get("d"), source, "d")] or [1] * len(expressions)
+    d = [int(v) for v in numbers(options.get("d"), source, "d")] or [1] * len(expressions)
     if sum(d) != len(expressions):
         raise FormulaError(
             f"d says that the margins have {sum(d)} covariates, but there are {len(expressions)}",
             source, options["d"].span if "d" in options else call.span,
         )
-    bases = _repeated(_texts(options.get("bs"), source) or ["cr"], len(d), "bs", call, source)
+    bases = _repeated(texts(options.get("bs"), source) or ["cr"], len(d), "bs", call, source)
     sizes = _repeated(
-        [int(v) for v in _numbers(options.get("k"), source, "k")] or [0], len(d), "k", call, source
+        [int(v) for v in numbers(options.get("k"), source, "k")] or [0], len(d), "k", call, source
     )
-    m = _numbers(options.get("m"), source, "m")
+    m = numbers(options.get("m"), source, "m")
     covariates = Covariates(expressions)
     x = covariates.values(context.frame)
     margins, first = [], 0
     for name, size, width in zip(bases, sizes, d, strict=True):
-        _known_basis(name, options.get("bs"), source)
+        known_basis(name, options.get("bs"), source)
         places = tuple(range(first, first + width))
         own = expressions[first : first + width]
         k = size if size > 0 else 5**width
-        basis = _learned(name, x[:, list(places)], own, k, m, call, context)
+        basis, _ = _learned(name, x[:, list(places)], own, k, m, call, context)
         margins.append((basis, places))
         first += width
     full = flag(options.get("full"), False, source, "full")
-    return covariates, tensor(x, margins, full)
+    return _Learned(covariates, tensor(x, margins, full, orders_of(options.get("ord"), d, source)))
 
 
 def _learned(
     name: str, x: Array, expressions: tuple[LearnedExpression, ...], k: int | None,
-    m: tuple[float, ...], call: Call, context: SmoothContext,
-) -> Basis:
-    """A basis by name, with the knots that the user gave for its covariate."""
+    m: tuple[float, ...], call: Call, context: SmoothContext, places: Places = DEFAULT_PLACES,
+) -> tuple[Basis, Array]:
+    """A basis by name with its functions at the rows; knots are those given for its covariate."""
     knots = context.knots.get(expressions[0].text) if len(expressions) == 1 else None
     try:
-        return learn_basis(name, x, k, m, None if knots is None else np.asarray(knots, float))
+        return learn_with_design(
+            name, x, k, m, None if knots is None else np.asarray(knots, float), places
+        )
     except ValueError as error:
         raise FormulaError(f"{deparse(call)}: {error}", context.source, call.span) from None
-
-
-def _known_basis(name: str, node: Node | None, source: str) -> None:
-    if name not in BASES:
-        known = (*BASES, "re", "fs")
-        raise FormulaError(
-            f"there is no basis {name!r}{did_you_mean(name, known)}; bs is one of "
-            + ", ".join(known),
-            source,
-            node.span if node is not None else None,
-        )
 
 
 def _options(call: Call, source: str) -> dict[str, Node]:
@@ -241,9 +286,11 @@ def _options(call: Call, source: str) -> dict[str, Node]:
     for argument in call.arguments:
         if argument.name is None:
             continue
-        if argument.name in _NOT_BUILT:
+        if argument.name == "sp":
             raise FormulaError(
-                f"{argument.name} of {call.function}() is not built in this version",
+                "a smoothing parameter is estimated, as the standard deviation sds of the smooth; "
+                "sp cannot fix it, but a prior can: hm.prior('constant(0.5)', cls='sds', "
+                f"coef={deparse(call)!r})",
                 source, argument.value.span,
             )
         if argument.name not in known:
@@ -255,31 +302,6 @@ def _options(call: Call, source: str) -> dict[str, Node]:
             )
         out[argument.name] = argument.value
     return out
-
-
-def _items(node: Node | None) -> list[Node]:
-    if node is None:
-        return []
-    if isinstance(node, Call) and node.function in ("c", "list"):
-        return [a.value for a in node.arguments]
-    return [node]
-
-
-def _numbers(node: Node | None, source: str, what: str) -> tuple[float, ...]:
-    """One number or several; NA is none."""
-    out = []
-    for item in _items(node):
-        if isinstance(item, Constant) and item.value is None:
-            return ()
-        value = literal(item, None, source, what)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise FormulaError(f"{what} takes numbers", source, item.span)
-        out.append(float(value))
-    return tuple(out)
-
-
-def _texts(node: Node | None, source: str) -> list[str]:
-    return [str(literal(item, "", source, "bs")) for item in _items(node)]
 
 
 def _repeated(values: list[Any], n: int, what: str, call: Call, source: str) -> list[Any]:

@@ -202,7 +202,8 @@ class CategorySpecificView(GroupView):
         """No matrix at once."""
         return ""
 
-    def _threshold(self, column: int) -> int:
+    def threshold_of(self, column: int) -> int:
+        """The threshold that a coefficient moves, from 1."""
         return (column - self.first) % self.nthres + 1
 
     @property
@@ -211,7 +212,7 @@ class CategorySpecificView(GroupView):
         members = len(self.owner.grouping.member_indices)
         every = self.summands
         return tuple(
-            (self._threshold(column), " + ".join(every[j * members : (j + 1) * members]))
+            (self.threshold_of(column), " + ".join(every[j * members : (j + 1) * members]))
             for j, column in enumerate(self.columns)
         )
 
@@ -234,7 +235,7 @@ class CategorySpecificView(GroupView):
             return np.zeros((1, 1, self.nthres))
         total = [np.zeros((1, 1))] * self.nthres
         for column in self.columns:
-            k = self._threshold(column) - 1
+            k = self.threshold_of(column) - 1
             total[k] = total[k] + self.level_effects(draws, data, (column,))
         return np.stack(np.broadcast_arrays(*total), axis=-1)
 

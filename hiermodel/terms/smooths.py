@@ -64,6 +64,8 @@ class Smooth:
     by : LearnedExpression, optional
     level : str, optional
         The level of a factor ``by`` that it is for.
+    link : str
+        Its ``id``: smooths with the same one share their standard deviations. Empty for none.
     """
 
     text: str
@@ -72,6 +74,7 @@ class Smooth:
     form: MixedForm
     by: LearnedExpression | None = None
     level: str | None = None
+    link: str = ""
 
     @property
     def short(self) -> str:
@@ -126,6 +129,15 @@ class SmoothTerm:
         return tuple((f"{self.suffix}_{i}", one) for i, one in enumerate(self.smooths, start=1))
 
     @property
+    def deviations(self) -> dict[str, str]:
+        """Stan names of the standard deviations of each smooth, by the tail of its names."""
+        owners: dict[str, str] = {}
+        return {
+            tail: f"sds{owners.setdefault(one.link, tail) if one.link else tail}"
+            for tail, one in self.numbered
+        }
+
+    @property
     def coefs(self) -> tuple[str, ...]:
         """Labels of the ordinary coefficients."""
         return tuple(
@@ -144,9 +156,10 @@ class SmoothTerm:
     def summands(self) -> tuple[str, ...]:
         """What it adds to the predictor, in Stan."""
         ordinary = (f"Xs{self.suffix} * bs{self.suffix}",) if self.coefs else ()
+        sds = self.deviations
         return (
             *ordinary,
-            *(f"Zs{t}_{j} * (sds{t}[{j}] * zs{t}_{j})" for t, j in self.blocks),
+            *(f"Zs{t}_{j} * ({sds[t]}[{j}] * zs{t}_{j})" for t, j in self.blocks),
         )
 
     @property
@@ -189,12 +202,15 @@ class SmoothTerm:
                     comment="standardised coefficients")
                 for j in range(1, count + 1)
             ]  # fmt: skip
+            if self.deviations[tail] != f"sds{tail}":
+                continue
+            labels = tuple(f"{one.short}_{j}" for j in range(1, count + 1))
             element = PriorElement(
                 one.text, "", scope.resp, scope.dpar, scope.nlpar, self.default_sds
             )
             out.append(
                 Var(f"sds{tail}", "vector", (f"nb{tail}",), block=Block.PARAMETERS, lower="0",
-                    prior=PriorTarget("sds", (element,)),
+                    prior=PriorTarget("sds", (element,), labels=labels),
                     comment=f"standard deviations of {one.text}")
             )  # fmt: skip
         return tuple(out)
@@ -263,14 +279,18 @@ class SmoothTerm:
         if not self.blocks:
             return tuple(out)
         dim = f"smooth{s}"
-        names = tuple(f"{one.short}_{j}" for tail, one in self.numbered
-                      for j in range(1, len(one.form.random) + 1))  # fmt: skip
-        sds = [draws[f"sds{tail}"] for tail, one in self.numbered if one.form.random]
+        own = [(tail, one) for tail, one in self.numbered
+               if one.form.random and self.deviations[tail] == f"sds{tail}"]  # fmt: skip
+        names = tuple(
+            f"{one.short}_{j}" for _, one in own for j in range(1, len(one.form.random) + 1)
+        )
+        sds = [draws[f"sds{tail}"] for tail, _ in own]
         joined = np.concatenate(sds, axis=-1)
         out.append(Labelled(f"sds{s}", joined, (dim,), {dim: names}, {"cls": "sds", **attrs}))
         for tail, one in self.numbered:
             for j in range(1, len(one.form.random) + 1):
-                weights = draws[f"sds{tail}"][..., j - 1, None] * draws[f"zs{tail}_{j}"]
+                scale = draws[self.deviations[tail]][..., j - 1, None]
+                weights = scale * draws[f"zs{tail}_{j}"]
                 name = self._weights(one, j)
                 places = tuple(str(k) for k in range(1, weights.shape[-1] + 1))
                 dim = f"{name}_basis"

@@ -47,7 +47,8 @@ class SpecialView(GroupView):
         return GroupView(self.owner, self.scope, self.first, self.design, (), self.text)
 
     @property
-    def _special_columns(self) -> tuple[tuple[int, SpecialCoef], ...]:
+    def special_columns(self) -> tuple[tuple[int, SpecialCoef], ...]:
+        """Positions in the owner of the coefficients of special variables, and these."""
         return tuple(enumerate(self.special, start=self.first + len(self.design.names)))
 
     @property
@@ -55,7 +56,7 @@ class SpecialView(GroupView):
         """The Stan expressions that add up to its contribution."""
         i, out = self.owner.index, list(self._plain.summands)
         level = index_name("J", i, self.scope.resp, None)
-        for column, coef in self._special_columns:
+        for column, coef in self.special_columns:
             if self.owner.is_single:
                 r = f"r_{i}[{level}]"
             elif self.owner.has_cor:
@@ -83,7 +84,7 @@ class SpecialView(GroupView):
         self, draws: Mapping[str, Array], data: Mapping[str, Any], columns: tuple[int, ...]
     ) -> Array:
         """The sum over some of its coefficients, (draws, rows)."""
-        special = dict(self._special_columns)
+        special = dict(self.special_columns)
         plain = tuple(column for column in columns if column not in special)
         total: Any = self._plain.level_effects(draws, data, plain)
         codes = data[index_name("J", self.owner.index, self.scope.resp, None)]

@@ -9,6 +9,7 @@ from hiermodel.verbs.accuracy import Accuracy
 from hiermodel.verbs.criticism import Criticism
 from hiermodel.verbs.effects import Effects
 from hiermodel.verbs.marginal import Marginal
+from hiermodel.verbs.means import Means
 from hiermodel.verbs.multilevel import Multilevel
 from hiermodel.verbs.pictures import Pictures
 from hiermodel.verbs.prior_work import PriorWork
@@ -20,6 +21,7 @@ __all__ = [
     "Criticism",
     "Effects",
     "Marginal",
+    "Means",
     "Multilevel",
     "Pictures",
     "PriorWork",

@@ -388,6 +388,15 @@ class Criticism(Verbs):
         -------
         PPCheck
             Its ``table`` holds the numbers; see `hiermodel.criticism.PPCheck`.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> fit = hm.fit("mpg ~ wt", hm.datasets.load("mtcars"), chains=2, draws=500, seed=1,
+        ...              progress=False)
+        >>> table = fit.pp_check_data("loo_intervals", seed=1).table
+        >>> float((table["y"] > table["outer_upper"]).mean()) < 0.2
+        True
         """
         from hiermodel.criticism import pp_check_data
 

@@ -10,7 +10,7 @@ from hiermodel.verbs.base import Verbs
 if TYPE_CHECKING:
     import xarray as xr
 
-    from hiermodel.effects import ConditionalEffects
+    from hiermodel.effects import ConditionalEffects, ConditionalSmooths, Hypotheses
 
 
 class Effects(Verbs):
@@ -28,6 +28,36 @@ class Effects(Verbs):
         from hiermodel.effects import conditional_effects
 
         return conditional_effects(self._one(resp), effects, conditions, **options)
+
+    def conditional_smooths(
+        self, smooths: str | Sequence[str] | None = None, *, resp: str | None = None,
+        **options: Any,
+    ) -> ConditionalSmooths:
+        """Each smooth alone, over its covariates, on the scale of its linear predictor.
+
+        Parameters
+        ----------
+        smooths : str or sequence of str, optional
+            Terms as in the formula, ``"s(x)"``; all by default.
+        resp : str, optional
+            Which of several responses.
+        **options
+            ``int_conditions``, ``prob``, ``robust``, ``spaghetti``, ``surface``, ``resolution``,
+            ``too_far``, ``ndraws``; see `hiermodel.effects.conditional_smooths`.
+
+        Returns
+        -------
+        ConditionalSmooths
+            Data frames by name (``"mu: s(x)"``), which can plot themselves: lines with ribbons
+            for one number, surfaces for two.
+
+        Examples
+        --------
+        >>> fit.conditional_smooths().plot()  # doctest: +SKIP
+        """
+        from hiermodel.effects import conditional_smooths
+
+        return conditional_smooths(self._one(resp), smooths, **options)
 
     def posterior_smooths(
         self, smooth: str, newdata: Any = None, *, resp: str | None = None, **options: Any
@@ -54,8 +84,22 @@ class Effects(Verbs):
 
         return posterior_smooths(self._one(resp), smooth, newdata, **options)
 
-    def hypothesis(self, hypothesis: str | Sequence[str], **options: Any) -> Any:
-        """Evaluate statements about parameters, such as ``"days > 0"``."""
+    def hypothesis(self, hypothesis: str | Sequence[str], **options: Any) -> Hypotheses:
+        """Evaluate statements about parameters, such as ``"days > 0"``.
+
+        See `hiermodel.effects.hypothesis` for the options: ``cls``, ``group``, ``scope`` (each
+        level of a group), ``alpha``, ``robust``. Evidence for ``=`` needs draws of the prior:
+        ``hm.fit(..., sample_prior="yes")``.
+
+        Examples
+        --------
+        >>> import hiermodel as hm
+        >>> data = hm.datasets.load("ToothGrowth")
+        >>> fit = hm.fit("len ~ supp * dose", data, chains=2, draws=100, warmup=200, seed=1,
+        ...              progress=False)
+        >>> fit.hypothesis(["dose > 0", "suppVC + 2 * suppVC:dose = 0"]).table["Star"].tolist()
+        ['*', '']
+        """
         from hiermodel.effects import hypothesis as evaluate
 
         return evaluate(self._one(), hypothesis, **options)

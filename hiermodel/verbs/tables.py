@@ -57,12 +57,7 @@ class Tables(Verbs):
         """Coefficients of each level: population-level plus group-level effects."""
         from hiermodel.summary import coef
 
-        rising = {
-            f"{t.scope.label}_Intercept".lstrip("_")
-            for part in self.model.parts for t in part.thresholds
-            if part.family.part_of(t.param)[0].rising
-        }
-        return coef(self.posterior, rising, probs=probs, robust=robust)
+        return coef(self.posterior, self.rising_thresholds, probs=probs, robust=robust)
 
     def varcorr(
         self, probs: Sequence[float] = (0.025, 0.975), robust: bool = False

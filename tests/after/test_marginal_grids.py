@@ -115,7 +115,7 @@ def test_proportional_weights_and_values(fit) -> None:
     expected = means_of(fit, frame) @ np.array([1 - share, share])
     np.testing.assert_allclose(weighted[:, 1], expected)
     numbers = fit.emmeans("x", by="dose", at={"x": [0, 2]}, contrasts="pairwise")
-    assert numbers["contrast"].tolist() == ["2.0 - 0.0"] * 3
+    assert numbers["contrast"].tolist() == ["2 - 0"] * 3
     b = fit.posterior["b"]
     slope = flat(b.sel(coef="x") + b.sel(coef="x:dosehigh"))
     np.testing.assert_allclose(flat(numbers.draws)[:, 2], 2 * slope)

@@ -10,6 +10,7 @@ from scipy import integrate, special, stats
 import hiermodel as hm
 from hiermodel.errors import ArgumentError, DataError, HiermodelError
 from hiermodel.marginal.quadrature import mixing, nodes, student
+from hiermodel.marginal.values import Values
 
 from .posteriors import CHAINS, DRAWS, draws, fit_of, reaction_data
 
@@ -300,10 +301,96 @@ def test_what_cannot_be_integrated_is_refused(logistic) -> None:
         logistic.predictions(groups="integratd")
     with pytest.raises(ArgumentError, match="groups='new' it is drawn"):
         logistic.predictions(groups="integrated", type="predict")
-    fit = fit_of("rating ~ 1 + (cs(1) | g)", "sratio")
-    with pytest.raises(ArgumentError, match=r"category-specific effects, which 'g' has"):
-        fit.predictions(ROWS, groups="integrated")
-    assert len(fit.predictions(ROWS, groups="new", seed=1)) == 9
+
+
+def test_rows_that_are_alike_are_integrated_once(logistic, monkeypatch) -> None:
+    single = of(logistic, ROWS, "integrated")
+    order = np.random.default_rng(3).integers(0, 3, 60)
+    seen: list[int] = []
+    bind = Values._bind
+
+    def counted(self: Values, frame: pd.DataFrame) -> object:
+        seen.append(len(frame))
+        return bind(self, frame)
+
+    monkeypatch.setattr(Values, "_bind", counted)
+    many = ROWS.iloc[order].reset_index(drop=True).assign(other=range(60))
+    np.testing.assert_allclose(of(logistic, many, "integrated"), single[:, order], rtol=1e-9)
+    assert seen[-1] == 3
+    # Rows of a multi-membership term differ by which of their members are the same.
+    fit = fit_of("n ~ 1 + (1 | mm(g, h))", "poisson",
+                 reaction_data().assign(h=np.tile(["b", "c", "d", "a"], 10)))
+    rows = pd.DataFrame({"g": ["a", "a"], "h": ["a", "b"]})
+    two = of(fit, rows, "integrated")
+    assert (two[:, 0] > two[:, 1]).all()
+    twenty = of(fit, rows.iloc[[0, 1] * 10].reset_index(drop=True), "integrated")
+    np.testing.assert_allclose(twenty, np.tile(two, 10), rtol=1e-9)
+
+
+def test_category_specific_effects_against_simulation() -> None:
+    fit = fit_of("rating ~ x + cs(z) + (1 | old) + (cs(x) | g)", "sratio")
+    rows = pd.DataFrame({"x": [-1.0, 2.0], "z": [-1.5, 0.0]})
+    found = of(fit, rows, "integrated").reshape(-1, 2, 3)
+    np.testing.assert_allclose(found.sum(axis=2), 1.0)
+    assert fit.posterior["g_coef"].values.tolist() == [
+        "Intercept[1]", "Intercept[2]", "x[1]", "x[2]"
+    ]
+    z = stats.norm.ppf(stats.qmc.Sobol(5, seed=5).random_base2(15))
+    eta = flat(fit.posterior["b"])[:, 0, None] * rows["x"].to_numpy()
+    bcs = flat(fit.posterior["bcs"])
+    for s in (3, 17, 30):
+        sd, cor = flat(fit.posterior["sd_g"])[s], flat(fit.posterior["cor_g"])[s]
+        r = (z[:, :4] @ np.linalg.cholesky(cor).T) * sd
+        of_all = z[:, 4] * flat(fit.posterior["sd_old"])[s, 0]
+        for n, (x, other) in enumerate(rows.itertuples(index=False)):
+            # P(stop at k | got to k): effects of the level on each threshold, of the other on all.
+            moved = bcs[s] * other + r[:, :2] + x * r[:, 2:]
+            thresholds = flat(fit.posterior["threshold"])[s] - moved
+            stop = special.expit(thresholds - eta[s, n] - of_all[:, None])
+            probs = np.column_stack([
+                stop[:, 0], (1 - stop[:, 0]) * stop[:, 1], (1 - stop[:, 0]) * (1 - stop[:, 1])
+            ])
+            np.testing.assert_allclose(found[s, n], probs.mean(axis=0), atol=3e-3)
+
+
+def test_a_single_threshold_that_varies_against_quadrature() -> None:
+    data = reaction_data()
+    data["rating"] = pd.Categorical(
+        data["rating"].astype(str).replace("good", "fair"), ["bad", "fair"], ordered=True
+    )
+    fit = fit_of("rating ~ x + (cs(1) | g)", "sratio", data)
+    found = of(fit, ROWS, "integrated").reshape(-1, 3, 2)
+    eta = flat(fit.posterior["b"])[:, 0, None] * ROWS["x"].to_numpy()
+    threshold, sd = flat(fit.posterior["threshold"])[:, 0], flat(fit.posterior["sd_g"])[:, 0]
+    for s in (0, 11, 39):
+        expected = [normal_mean(special.expit, threshold[s] - eta[s, n], sd[s]) for n in range(3)]
+        np.testing.assert_allclose(found[s, :, 0], expected, rtol=2e-6)
+
+
+def test_special_effects_have_a_closed_form() -> None:
+    data = reaction_data()
+    data["dose"] = data["dose"].cat.as_ordered()
+    fit = hm.fit("n ~ mo(dose) + z + (mo(dose) + z | g)", data, "poisson", chains=1, draws=60,
+                 warmup=200, seed=1, progress=False)
+    levels = list(data["dose"].cat.categories)
+    rows = pd.DataFrame({"dose": pd.Categorical(levels, levels, ordered=True), "z": 0.5})
+    found = of(fit, rows, "integrated")
+    eta = flat(fit.posterior_linpred(rows, re_formula="none"))
+    sd, cor = flat(fit.posterior["sd_g"]), flat(fit.posterior["cor_g"])
+    names = fit.posterior["g_coef"].values.tolist()
+    simo = flat(fit.posterior["simo_modose1"])
+    steps = np.column_stack([np.zeros(len(simo)), np.cumsum(simo, axis=1)]) * simo.shape[1]
+    for n in range(3):
+        known = {"Intercept": np.ones(60), "z": np.full(60, 0.5), "modose": steps[:, n]}
+        design = np.column_stack([known[name] for name in names])
+        variance = np.einsum("si,sij,sj->s", design * sd, cor, design * sd)
+        np.testing.assert_allclose(found[:, n], np.exp(eta[:, n] + variance / 2), rtol=1e-5)
+    # Many rows are cut into chunks, and are looked at in part for the quadrature.
+    many = rows.iloc[np.tile(np.arange(3), 300)].reset_index(drop=True)
+    table = fit.avg_predictions(many, groups="integrated")
+    assert table["Estimate"].iloc[0] == pytest.approx(found.mean(), rel=1e-6)
+    compared = fit.avg_comparisons("dose", rows, groups="integrated")
+    assert compared["Estimate"].iloc[0] == pytest.approx((found[:, 1] - found[:, 0]).mean())
 
 
 def test_rules_integrate_what_they_must() -> None:

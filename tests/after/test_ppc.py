@@ -189,6 +189,8 @@ def test_given_axes_are_used(fit) -> None:
     assert pp_check(fit, ax=ax, seed=1) is ax
     with pytest.raises(ValueError, match="4 panels, but 1 axes"):
         pp_check(fit, "stat", group="g", ax=ax, seed=1)
+    with pytest.raises(ValueError, match="ax must be axes of matplotlib, not 3"):
+        pp_check(fit, "stat", ax=3, seed=1)
 
 
 def test_settings_of_matplotlib_stay(fit) -> None:
@@ -219,9 +221,21 @@ def test_x_places_the_intervals(fit) -> None:
         ({"type": "violin_groupd"}, "did you mean 'violin_grouped'"),
         ({"type": "dots", "group": "g"}, "cannot be grouped"),
         ({"type": "scatter", "group": "g", "ndraws": 20}, "80 panels.*ndraws=18"),
-        ({"ndraws": 0}, "whole number of at least 1"),
+        ({"type": "stat", "stat": np.sort}, r"'sort' must give back one number.*shape \(40,\)"),
+        ({"type": "stat", "stat": lambda v: np.inf}, "'<lambda>' of 40 values is not a finite"),
+        ({"type": "hist", "x": "x"}, "no use for x='x'; x is for intervals, ribbon"),
+        ({"type": "bars", "stat": "sd"}, "'bars' has no use for stat; stat is for stat, stat_2d"),
+        ({"type": "stat", "stat": ("mean", "sd")}, "takes one statistic"),
+        ({"type": "hist", "ndraws": 73}, "73 draws would be 73 panels.*ndraws=72"),
+        ({"ndraws": 0}, "whole number between 1 and 400"),
+        ({"ndraws": 401}, "between 1 and 400.*not 401"),
     ],
 )
-def test_errors_name_the_culprit(fit, options: dict, message: str) -> None:
+def test_errors_name_the_culprit(options: dict, message: str) -> None:
+    shape = (2, 200)
+    fit = fit_of(
+        "y ~ x + (1 | g)", b=np.ones((*shape, 1)), Intercept=np.ones(shape), sigma=np.ones(shape),
+        sd_1=np.ones((*shape, 1)), z_1=np.ones((*shape, 1, 4)),
+    )  # fmt: skip
     with pytest.raises(DataError, match=message):
         pp_check_data(fit, seed=1, **options)

@@ -49,10 +49,19 @@ def test_many_values_are_shown_by_hundred_quantiles() -> None:
 
 
 def test_the_highest_stack_fits() -> None:
-    for data in (sample(100), Replications(np.zeros(90), np.ones((2, 90)), np.arange(90.0))):
+    for data in (sample(100), Replications(np.zeros(40), np.ones((2, 40)), np.arange(40.0))):
         table = dots(data)
         span = np.ptp(data.pooled)
         assert table["value"].max() * table["width"].iloc[0] <= HEIGHT * span * 1.0001
+
+
+def test_dots_of_few_values_do_not_become_too_small() -> None:
+    """Three categories of 600 rows: fifty dots that one sees, not hundred that one does not."""
+    y = np.repeat([1.0, 2.0, 4.0], [400, 150, 50])
+    table = dots(Replications(y, np.tile(y, (2, 1)), np.arange(600.0)))
+    data = table[table["draw"] == 0]
+    assert data["x"].value_counts().to_dict() == {1.0: 33, 2.0: 13, 4.0: 4}
+    assert table["width"].iloc[0] > 3 / 60
 
 
 def test_equal_values_have_dots_too() -> None:

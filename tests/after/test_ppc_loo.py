@@ -12,6 +12,7 @@ from hiermodel.criticism import loo_of, pp_check, pp_check_data
 from hiermodel.criticism.ppc import loo
 from hiermodel.criticism.ppc.overlays import density
 from hiermodel.criticism.ppc.replications import Replications
+from hiermodel.importance import is_modern, legacy
 
 from .posteriors import fit_of, reaction_data
 
@@ -147,3 +148,28 @@ def test_draws_of_the_prior_cannot_leave_out_rows() -> None:
     )
     with pytest.raises(hm.HiermodelError, match=r"loo_pit_ecdf.*from the prior"):
         prior.pp_check("loo_pit_ecdf")
+
+
+@pytest.mark.filterwarnings("ignore:.*Pareto k")
+def test_missing_and_censored_rows_need_no_weights() -> None:
+    frame = reaction_data().assign(status=0)
+    frame.loc[3, "y"] = np.nan
+    fit = fit_of("y | mi() ~ x", frame=frame)
+    with pytest.warns(hm.HiermodelWarning, match="1 missing responses of 40"):
+        table = pp_check_data(fit, "loo_intervals", seed=1).table
+    assert 4 not in table["x"].tolist() and len(table) == 39
+    given = loo_of(fit.log_lik().dropna("obs"), save_psis=True, tell=False).log_weights
+    draws = fit.posterior_predict(seed=1).values.reshape(40, 40)[:, 4]
+    weights, order = np.exp(given.values.reshape(40, -1)[:, 3]), np.argsort(draws)
+    expected = np.interp(0.5, np.cumsum(weights[order]), draws[order])
+    assert table.set_index("x")["median"].loc[5] == pytest.approx(expected)
+
+
+@pytest.mark.skipif(is_modern(), reason="loo_pit() of ArviZ 1 takes other things")
+def test_transforms_are_those_of_arviz(known) -> None:
+    fit, _ = known
+    given = fit.loo(save_psis=True).log_weights.values.reshape(-1, fit.nobs)
+    draws = fit.posterior_predict(seed=1).values.reshape(-1, fit.nobs)
+    expected = legacy().loo_pit(y=fit.response, y_hat=draws.T, log_weights=given.T)
+    found = pp_check_data(fit, "loo_pit_qq", seed=1).table["value"]
+    np.testing.assert_allclose(found, np.sort(expected), atol=1e-12)

@@ -115,6 +115,25 @@ def test_density_is_that_of_the_sampler(fitted: hm.Fit) -> None:
     assert space.labels[:2] == ("b[1]", "Intercept") and "z_1[2,8]" in space.labels
 
 
+def test_numpy_maps_points_as_the_engine_does(
+    fitted: hm.Fit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = unconstrained(fitted)
+    assert space.known_transforms
+    points = space.draws.reshape(100, -1)[::9] + 0.3
+    fast = space.posterior(points)
+    monkeypatch.setattr("hiermodel.unconstrained.constrained", lambda *given: None)
+    slow = space.posterior(points)
+    for name in ("b", "sd_h", "cor_h", "r_h"):
+        np.testing.assert_allclose(fast[name], slow[name], rtol=1e-10, atol=1e-12)
+    # A transform that gives something else is not used.
+    monkeypatch.setattr(
+        "hiermodel.unconstrained.constrained",
+        lambda variables, sizes, points: {"b": np.full((len(points), 1), 7.0)},
+    )
+    assert not unconstrained(fitted).known_transforms
+
+
 def test_gradient_is_the_slope(fitted: hm.Fit) -> None:
     space = unconstrained(fitted)
     q, step = space.draws[0, 0], 1e-6

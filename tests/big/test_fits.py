@@ -116,7 +116,7 @@ def test_the_density_is_that_of_the_data_frame(
         return right(form, data, run)
 
     monkeypatch.setattr(sampling, "_draw", catch)
-    fitted(formula, written, family, draws=5, warmup=5)
+    fitted(formula, written, family, draws=5, warmup=5, parameterization="noncentered")
     monkeypatch.setattr(sampling, "_draw", right)
     code, data = caught[0]
     model = hm.model(formula, rows(), family)

@@ -363,6 +363,18 @@ def test_a_crash_is_a_failed_case() -> None:
     assert "KeyError" in result.problems[0]
 
 
+def test_correction_of_spatial_densities() -> None:
+    """A constant of the normal or of the Student density for each row."""
+    case = {
+        "call": {"family": {"a": {"name": "gaussian"}, "b": {"name": "student"}}},
+        "standata": {"Msar_a": {"shape": [3, 3]}, "Msar_b": {"shape": [2, 2]}},
+    }
+    correction = oracle.correction(case)
+    assert correction is not None
+    expected = -1.5 * math.log(2 * math.pi) - math.log(math.pi)
+    assert correction.at({"params": {}}) == pytest.approx(expected)
+
+
 def test_correction_of_the_double_inverse_logit() -> None:
     case = {
         "call": {"family": {"name": "zero_inflated_asym_laplace"}},

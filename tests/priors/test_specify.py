@@ -45,15 +45,10 @@ def test_bounds_and_mu():
             "normal(0, 1); target += 1",
             "prior 'normal(0, 1); target += 1' must be one expression, but it holds ';'",
         ),
+        ("horseshoe(0)", "prior 'horseshoe(0)': df must be a positive number, not 0.0"),
         (
-            "horseshoe(1)",
-            "prior 'horseshoe(1)': horseshoe() is a joint prior of many coefficients that is not "
-            "built yet in this version of hiermodel",
-        ),
-        (
-            "R2D2(0.5)",
-            "prior 'R2D2(0.5)': R2D2() is a joint prior of many coefficients that is not built "
-            "yet in this version of hiermodel",
+            "R2D2(0.5",
+            "prior 'R2D2(0.5' has a '(' that is never closed",
         ),
         (5, "a prior is text such as 'normal(0, 5)', not 5"),
     ],

@@ -11,7 +11,7 @@ import pandas as pd
 
 import hiermodel as hm
 
-from .frames import relatives, study
+from .frames import borders, covariance, relatives, study, weights
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Case:
     options: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
     needs_relatives: bool = False
+    needs_map: bool = False
     mixed: tuple[str, ...] = ()
 
     def build(self, data: pd.DataFrame, **changes: Any) -> hm.Model:
@@ -36,6 +37,10 @@ class Case:
             family = hm.family(self.family, **self.family_options)
         if self.needs_relatives:
             changes = {"data2": {"A": relatives(data)}, **changes}
+        if self.needs_map:
+            n = len(data)
+            maps = {"W": weights(n), "V": covariance(n), "B": borders(data)}
+            changes = {"data2": maps, **changes}
         formula = hm.bf(self.formula, *self.more, **self.options)
         return hm.model(formula, data, family, **{**self.arguments, **changes})
 
@@ -55,6 +60,20 @@ CASES = (
     Case("prior_weights", "y ~ x + (x | gr(g, pw = pw))", family="lognormal"),
     Case("members", "y ~ x + (1 + mmc(x1, x2) | mm(m1, m2, weights = cbind(w1, w2)))"),
     Case("shared_id", "y ~ x + (1 |p| g)", ("sigma ~ z + (1 |p| g)",)),
+    Case("autoregression", "y ~ x + ar(time = t, gr = g, p = 2)"),
+    Case("moving_average", "y ~ x + arma(t, g, p = 1, q = 2) + (1 | h)", family="student"),
+    Case("arma_covariance", "y ~ x + arma(time = t, gr = g, cov = TRUE)", ("sigma ~ z",)),
+    Case("compound_symmetry", "y | se(s, sigma = TRUE) ~ x + cosy(gr = g)"),
+    Case("unstructured", "y ~ x + unstr(visit, patient)", family="student"),
+    Case("latent_residuals", "count ~ x + ar(t, g, cov = TRUE)", family="poisson"),
+    Case("known_covariance", "y ~ x + fcor(V)", ("sigma ~ z",), needs_map=True),
+    Case("spatial_lag", "y ~ x + sar(W)", needs_map=True),
+    Case("spatial_error", 'y ~ x + sar(W, type = "error")', family="student", needs_map=True),
+    Case("spatial_effects", "count ~ x + car(B, gr = patient)",
+         ('shape ~ car(B, gr = patient, type = "bym2")',),
+         family="negbinomial", needs_map=True),
+    Case("intrinsic_effects", 'y ~ x + car(B, gr = patient, type = "icar") + (1 | g)',
+         ('sigma ~ car(B, gr = patient, type = "esicar")',), needs_map=True),
     Case("qr", "y ~ x + z + f", options={"decomp": "QR"}),
     Case("sparse", "y ~ x + f", options={"sparse": True}),
     Case("uncentred", "y ~ x + (1 | g)", options={"center": False}),
@@ -88,6 +107,11 @@ CASES = (
          options={"sigma2": "sigma1", "theta1": 1, "theta2": 3}),
     Case("smooths", "y ~ f + s(x, k = 6) + s(z, by = f, k = 5) + (1 | g)",
          ("sigma ~ s(z, k = 5)",)),
+    Case("processes", "y ~ f + gp(x, z, by = f, iso = FALSE, k = 3) + gp(x1, k = 5)",
+         ("sigma ~ gp(z, by = x, k = 4, gr = FALSE, cov = \"matern52\")",)),
+    Case("exact_processes", "count ~ gp(x, by = f, cmc = FALSE, cov = \"exponential\")"
+         " + gp(z, x1, iso = FALSE, cov = \"matern32\")",
+         ("shape ~ gp(x, by = z, cov = \"matern32\", gr = FALSE)",), family="negbinomial"),
     Case("tensor", "count ~ t2(x, z, k = 4) + s(g, bs = \"re\")", family="poisson"),
     Case("factor_smooth", "y ~ s(x, h, bs = \"fs\", k = 5) + s(z, k = 4, fx = TRUE)"),
     Case("monotonic", 'y ~ mo(rating) * f + mo(score, id = "q") + (mo(rating) | g)',
@@ -100,11 +124,19 @@ CASES = (
          arguments={"normalize": False}),
 )
 
+# Models whose rows depend on each other: on earlier residuals, or for their log-likelihood.
+TOGETHER = (
+    "autoregression", "moving_average", "arma_covariance", "compound_symmetry", "unstructured",
+    "latent_residuals", "known_covariance", "spatial_lag", "spatial_error",
+)
+# Models with effects of places.
+MAPS = ("spatial_effects", "intrinsic_effects")
 BY_NAME = {case.name: case for case in CASES}
 EVERY = list(BY_NAME)
 # Latent values belong to the training rows: other rows, and the same in another order, have others.
 LATENT = ("measurement_error", "missing")
 ALL = [name for name in EVERY if name not in LATENT]
+APART = [name for name in ALL if name not in TOGETHER]
 
 
 @functools.cache

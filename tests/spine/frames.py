@@ -6,6 +6,35 @@ import numpy as np
 import pandas as pd
 
 
+def _times(group: np.ndarray) -> np.ndarray:
+    """Times of the rows within their groups: the last row of each has time 1."""
+    return pd.Series(group)[::-1].groupby(group[::-1]).cumcount()[::-1].to_numpy() + 1
+
+
+def _patients(n: int) -> int:
+    return max(1, (5 * n + 11) // 12)
+
+
+def weights(n: int) -> np.ndarray:
+    """Neighbours on a line, whose weights sum to one."""
+    steps = np.abs(np.arange(n)[:, None] - np.arange(n))
+    near = (steps == 1).astype(float)
+    return near / near.sum(axis=1, keepdims=True)
+
+
+def borders(data: pd.DataFrame) -> pd.DataFrame:
+    """Which patients border on each other: those before and after in a ring."""
+    names = sorted(data["patient"].unique())
+    steps = np.abs(np.arange(len(names))[:, None] - np.arange(len(names)))
+    near = ((steps == 1) | (steps == len(names) - 1)).astype(int)
+    return pd.DataFrame(near, index=names, columns=names)
+
+
+def covariance(n: int) -> np.ndarray:
+    """Of neighbours on a line."""
+    return 0.5 ** np.abs(np.arange(n)[:, None] - np.arange(n))
+
+
 def study(seed: int = 1, n: int = 60, levels: int = 6, scale: float = 1.0) -> pd.DataFrame:
     """A study with `levels` groups; `scale` multiplies the real numbers.
 
@@ -73,6 +102,10 @@ def study(seed: int = 1, n: int = 60, levels: int = 6, scale: float = 1.0) -> pd
             "ok_up": size,
             **{f"s{k + 1}": shares[:, k] for k in range(3)},
             **{f"n{k + 1}": counts[:, k] for k in range(3)},
+            # Series: times of each group, from the last to the first, and visits that some miss.
+            "t": _times(group),
+            "patient": [f"p{k:02d}" for k in np.arange(n) % _patients(n)],
+            "visit": np.array(["first", "second", "third"])[np.arange(n) // _patients(n)],
             # Responses with values at the ends of their ranges, from the columns above.
             "pos0": scale * positive * (np.arange(n) % 4 > 0),
             "pos0_up": scale * (positive + 2),

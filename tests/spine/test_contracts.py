@@ -10,6 +10,7 @@ import pytest
 from hiermodel.engines.inits import declared_shape
 from hiermodel.stan.variables import Block
 from hiermodel.terms.base import Term
+from hiermodel.terms.gaussian_process import GaussianProcessTerm
 from hiermodel.terms.special_effects import SpecialEffectsTerm
 
 from . import cases
@@ -112,6 +113,8 @@ def test_terms_keep_the_protocol(name: str) -> None:
                 np.testing.assert_array_equal(value, bound[key])
             if isinstance(term, SpecialEffectsTerm):
                 draws |= term.latent(draws, data, True, np.random.default_rng(1))
+            if isinstance(term, GaussianProcessTerm):
+                draws |= term.drawn(draws, data, data, np.random.default_rng(1))
             eta = term.eta(draws, bound)
             assert np.broadcast_shapes(eta.shape, (8, len(data))) == (8, len(data))
 

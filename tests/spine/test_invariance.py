@@ -34,9 +34,12 @@ def log_lik(model: hm.Model, data: pd.DataFrame, params: dict[str, Any]) -> np.n
     return np.asarray(hm.Fit.from_draws(model, data, draws).log_lik().values[0, 0])
 
 
-@pytest.mark.parametrize("name", cases.ALL)
+# Matrices of data2 have the order of the rows.
+@pytest.mark.parametrize("name", [n for n in cases.ALL if not cases.BY_NAME[n].needs_map])
 def test_order_of_rows(name: str) -> None:
     data = cases.training(name)
+    if name == "exact_processes":
+        pytest.skip("coefficients of an exact process belong to its points in the order of rows")
     model, params = cases.model(name), point(cases.model(name), data)
     shuffled, order = permuted(data)
     again = cases.BY_NAME[name].build(shuffled)

@@ -180,3 +180,11 @@ def test_default_of_residual_correlations() -> None:
     assert hm.model("mvbind(y, z) ~ x", data).rescor is not None
     both = hm.bf("y ~ x") + hm.bf("count ~ x", family="poisson")
     assert hm.model(both, data).rescor is None
+
+
+def test_a_single_response_needs_no_name() -> None:
+    data = hm.datasets.load("mtcars")
+    model = hm.model("mpg ~ wt", data)
+    assert model.only("mpg").part.response.name == "mpg"
+    with pytest.raises(hm.FormulaError, match="no response 'mgp'; its only one is 'mpg', so that"):
+        model.only("mgp")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +17,15 @@ from hiermodel.criticism.ppc.kinds import (
     PANELS,
     axis_labels,
     check_numbers,
+    check_options,
     default_draws,
     replicated_label,
     resolve,
 )
 from hiermodel.criticism.ppc.loo import log_weights
-from hiermodel.criticism.ppc.replications import Replications, Stat, grouped
+from hiermodel.criticism.ppc.replications import Groups, Replications, Stat, grouped
 from hiermodel.errors import DataError
+from hiermodel.notebook import note_html, page, words_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 _MOST_NUMBERS = 40_000_000
 _FEW_VALUES = 30
 _MOST_PANELS = 72
+_SHOWN = 10
 # What shows of new rows what a check shows of fitted ones; others are all about transforms.
 _WITHOUT_LOO = {"loo_intervals": "intervals", "loo_ribbon": "ribbon"}
 
@@ -81,6 +84,30 @@ class PPCheck:
     def replicated_label(self) -> str:
         """What the legend calls that with which the data are compared."""
         return replicated_label(self.type, self.prefix)
+
+    def _title(self) -> str:
+        what = f"{self.type} of {self.response}, {self.ndraws} draws"
+        by = f", by {self.group}" if self.group else ""
+        return f"Posterior predictive {'check' if self.prefix == 'ppc' else 'draws'}: {what}{by}"
+
+    def _brief(self) -> tuple[pd.DataFrame, str]:
+        left = len(self.table) - _SHOWN
+        return self.table.head(_SHOWN), f"... {left} more rows" if left > 0 else ""
+
+    def __repr__(self) -> str:
+        part, more = self._brief()
+        lines = (self._title(), part.to_string(index=False), more)
+        return "\n".join(line for line in lines if line)
+
+    def _repr_html_(self) -> str:
+        part, more = self._brief()
+        heads = [str(c) for c in part]
+        rows = [[_text(v) for v in row] for row in part.itertuples(index=False)]
+        return page(self._title(), [words_html(rows, heads), note_html(more)])
+
+
+def _text(value: Any) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
 
 
 def default_type(fit: Fit) -> str:
@@ -139,6 +166,52 @@ def pp_check_data(
     >>> list(check.table.columns), len(check.table)
     (['draw', 'value', 'observed'], 1000)
     """
+    _refuse(fit, type, prefix)
+    name, by_group = resolve(type or _default(fit, prefix), group, prefix)
+    kind, stats = KINDS[name], _statistics(stat)
+    check_options(name, stats, x)
+    check_numbers(name, fit.response_name, fit.model.family.response)
+    if kind.leaves_out and newdata is not None:
+        raise DataError(
+            f"type {name!r} predicts each fitted row without it, and newdata were not fitted; "
+            f"take type={_WITHOUT_LOO.get(name, 'pit_ecdf')!r}"
+        )
+    rows = of_rows.rows_of(fit, newdata, with_data=prefix == "ppc")
+    groups = rows.groups(group) if by_group and group is not None else None
+    ndraws = _draws(fit, name, by_group, ndraws, len(rows))
+    if kind.style in PANELS:
+        _check_panels(ndraws, groups)
+    replicated = fit.posterior_predict(
+        newdata, ndraws=ndraws, seed=seed, re_formula=re_formula,
+        allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels,
+    )  # fmt: skip
+    yrep = np.asarray(replicated.values, dtype=float).reshape(-1, len(rows))
+    of_rows.check_replications(yrep, rows)
+    # A stream of its own, so that it is not that of the replications.
+    rng = np.random.default_rng(None if seed is None else [seed, 1])
+    data = Replications(rows.y, yrep, rows.places(x), stats, rng)
+    if kind.censored:
+        data = replace(
+            data, censored=of_rows.right_censored(fit, rows, name),
+            entry=of_rows.entry_times(fit, rows),
+        )  # fmt: skip
+    kept = of_rows.comparable_rows(fit, rows, kind.censored) if prefix == "ppc" else None
+    if kept is not None:
+        data = data.take(kept)
+        groups = groups.take(kept) if groups else None
+    if kind.leaves_out:
+        data = replace(data, log_weights=log_weights(fit, name, ndraws, kept))
+    table = grouped(kind.compute, data, groups) if groups else kind.compute(data)
+    return PPCheck(
+        name, table, str(fit.response_name),
+        *axis_labels(name, str(fit.response_name), stats, x, group),
+        tuple(fit.model.response.categories), ndraws, fit.model.family.first_category, prefix,
+        group or "",
+    )  # fmt: skip
+
+
+def _refuse(fit: Fit, type: Any, prefix: Any) -> None:
+    """Refuse what has no check at all, and words that are none."""
     fit.origin.refuse_point("pp_check()")
     if fit.model.family.several_columns:
         raise DataError(
@@ -151,50 +224,17 @@ def pp_check_data(
         raise DataError(
             f"prefix must be 'ppc', with the data, or 'ppd', the predictions alone, not {prefix!r}"
         )
-    name, by_group = resolve(type or _default(fit, prefix), group, prefix)
-    kind = KINDS[name]
-    nature = fit.model.family.response
-    check_numbers(name, fit.response_name, nature if nature in ("nominal", "ordinal") else "")
-    if kind.leaves_out and newdata is not None:
+
+
+def _check_panels(ndraws: int, groups: Groups | None) -> None:
+    """Refuse more panels than one can look at."""
+    n = len(groups.order) if groups else 1
+    if n * ndraws > _MOST_PANELS:
+        each = f"{n} groups with {ndraws} draws each" if groups else f"{ndraws} draws"
         raise DataError(
-            f"type {name!r} predicts each fitted row without it, and newdata were not fitted; "
-            f"take type={_WITHOUT_LOO.get(name, 'pit_ecdf')!r}"
+            f"{each} would be {n * ndraws} panels, more than the {_MOST_PANELS} that are drawn; "
+            f"take fewer draws, ndraws={max(1, _MOST_PANELS // n)}"
         )
-    rows = of_rows.rows_of(fit, newdata, with_data=prefix == "ppc")
-    groups = rows.groups(group) if by_group and group is not None else None
-    stats = _statistics(stat)
-    ndraws = _draws(fit, name, by_group, ndraws, len(rows))
-    replicated = fit.posterior_predict(
-        newdata, ndraws=ndraws, seed=seed, re_formula=re_formula,
-        allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels,
-    )  # fmt: skip
-    yrep = np.asarray(replicated.values, dtype=float).reshape(-1, len(rows))
-    of_rows.check_replications(yrep, rows)
-    data = Replications(
-        rows.y, yrep, rows.places(x), stats,
-        # A stream of its own, so that it is not that of the replications.
-        np.random.default_rng(None if seed is None else [seed, 1]),
-        log_weights(fit, name, ndraws) if kind.leaves_out else None,
-        of_rows.right_censored(fit, rows, name) if kind.censored else None,
-        of_rows.entry_times(fit, rows) if kind.censored else None,
-    )  # fmt: skip
-    exact = None if kind.censored or prefix == "ppd" else of_rows.exact_rows(fit, rows)
-    if exact is not None:
-        data = data.take(exact)
-        groups = groups.take(exact) if groups else None
-    if groups and kind.style in PANELS and len(groups.order) * ndraws > _MOST_PANELS:
-        raise DataError(
-            f"{len(groups.order)} groups with {ndraws} draws each would be "
-            f"{len(groups.order) * ndraws} panels, more than the {_MOST_PANELS} that are drawn; "
-            f"take fewer draws, ndraws={max(1, _MOST_PANELS // len(groups.order))}"
-        )
-    table = grouped(kind.compute, data, groups) if groups else kind.compute(data)
-    x_label, y_label = axis_labels(name, str(fit.response_name), stats, x, group)
-    categories = tuple(fit.model.response.categories)
-    return PPCheck(
-        name, table, str(fit.response_name), x_label, y_label, categories, ndraws,
-        fit.model.family.first_category, prefix, group or "",
-    )  # fmt: skip
 
 
 def pp_check(
@@ -325,13 +365,19 @@ def _default(fit: Fit, prefix: str) -> str:
 
 
 def _draws(fit: Fit, name: str, by_group: bool, ndraws: int | None, n_rows: int) -> int:
-    """How many draws are taken: those asked for, as far as there are."""
+    """How many draws are taken: those asked for, or what the kind takes by default."""
     total = int(fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"])
     if ndraws is not None:
-        if not isinstance(ndraws, Integral) or isinstance(ndraws, bool) or ndraws < 1:
-            raise DataError(f"ndraws must be a whole number of at least 1, not {ndraws!r}")
-        return min(int(ndraws), total)
-    most = max(100, _MOST_NUMBERS // max(1, n_rows))
+        whole = isinstance(ndraws, Integral) and not isinstance(ndraws, bool)
+        if not whole or not 1 <= ndraws <= total:
+            raise DataError(
+                f"ndraws must be a whole number between 1 and {total}, the draws that the fit "
+                f"has, not {ndraws!r}"
+            )
+        return int(ndraws)
+    # Leaving rows out takes log-likelihoods and weights as well, as large as the replications.
+    most = _MOST_NUMBERS // (2 if KINDS[name].leaves_out else 1)
+    most = max(100, most // max(1, n_rows))
     return default_draws(name, by_group, min(most, total))
 
 

@@ -13,21 +13,27 @@ from hiermodel.criticism.ppc.replications import Array, Replications
 
 #: Height of a panel of dots, in units of its width.
 HEIGHT = 0.6
-_MOST_DOTS = 100
-_WIDEST = 1 / 30
+# As many dots for a panel, the first number that leaves them wide enough.
+_DOTS = (100, 50, 20)
+# Of a dot, in units of the range.
+_NARROWEST, _WIDEST = 1 / 60, 1 / 30
 _GRID = 128
 
 
 def dots(data: Replications) -> pd.DataFrame:
     """Stack dots (Wilkinson 1999, Dot plots, The American Statistician 53, 276-281).
 
-    More than 100 values are shown by 100 of their quantiles (Kay and others 2016, When (ish) is my
-    bus?, CHI '16). Columns: ``draw`` (0 is the data), centre ``x``, place in its stack ``value``
-    from 1, and the ``width`` of a dot, the same for all.
+    More than 100 values are shown by 100 of their quantiles, or by fewer where many are equal and
+    dots would become too small (Kay and others 2016, When (ish) is my bus?, CHI '16). Columns:
+    ``draw`` (0 is the data), centre ``x``, place in its stack ``value`` from 1, and the ``width``
+    of a dot, the same for all.
     """
-    sources = [(draw, _shown(values)) for draw, values in data.sources]
-    everything = np.concatenate([values for _, values in sources])
-    width = _width([values for _, values in sources], np.ptp(everything) or 1.0)
+    span = float(np.ptp(data.pooled)) or 1.0
+    for most in _DOTS:
+        sources = [(draw, _shown(values, most)) for draw, values in data.sources]
+        width = _width([values for _, values in sources], span)
+        if width >= _NARROWEST * span:
+            break
     parts = []
     for draw, values in sources:
         centre, place = stacks(values, width)
@@ -36,11 +42,11 @@ def dots(data: Replications) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _shown(values: Array) -> Array:
-    """The values in order, or as many of their quantiles as can be told apart."""
-    if len(values) <= _MOST_DOTS:
+def _shown(values: Array, most: int) -> Array:
+    """The values in order, or `most` of their quantiles."""
+    if len(values) <= most:
         return np.sort(values)
-    probs = (np.arange(_MOST_DOTS) + 0.5) / _MOST_DOTS
+    probs = (np.arange(most) + 0.5) / most
     return np.quantile(values, probs, method="inverted_cdf")
 
 

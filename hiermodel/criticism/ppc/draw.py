@@ -124,6 +124,9 @@ def _axes(
             raise ArgumentError(
                 f"the check has {grid.n} panels, but {len(axes)} axes were given"
             )
+        for one in axes:
+            if not hasattr(one, "get_xlabel"):
+                raise ArgumentError(f"ax must be axes of matplotlib, not {one!r}")
         return axes
     import matplotlib.pyplot as plt
 

@@ -31,6 +31,10 @@ class Kind:
         Whether each row is predicted without it.
     censored : bool
         Whether it shows right-censored rows for what they are.
+    stats : int
+        How many statistics it takes.
+    along_x : bool
+        Whether rows stand at their places on a horizontal axis.
     """
 
     compute: Compute
@@ -40,6 +44,8 @@ class Kind:
     alone: bool = False
     leaves_out: bool = False
     censored: bool = False
+    stats: int = 0
+    along_x: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
@@ -54,21 +60,21 @@ KINDS: Mapping[str, Kind] = {
     "violin": Kind(dots.violin, "violins", None, "axis"),
     "bars": Kind(overlays.bars, "bars"),
     "rootogram": Kind(overlays.rootogram, "bars"),
-    "stat": Kind(overlays.stat, "stat", alone=True),
-    "stat_2d": Kind(overlays.stat_2d, "stat_2d", None, "no", alone=True),
-    "stat_freqpoly": Kind(overlays.stat_freqpoly, "stat_line", alone=True),
-    "intervals": Kind(overlays.intervals, "intervals", alone=True),
-    "ribbon": Kind(overlays.intervals, "ribbon", alone=True),
+    "stat": Kind(overlays.stat, "stat", alone=True, stats=1),
+    "stat_2d": Kind(overlays.stat_2d, "stat_2d", None, "no", alone=True, stats=2),
+    "stat_freqpoly": Kind(overlays.stat_freqpoly, "stat_line", alone=True, stats=1),
+    "intervals": Kind(overlays.intervals, "intervals", alone=True, along_x=True),
+    "ribbon": Kind(overlays.intervals, "ribbon", alone=True, along_x=True),
     "scatter": Kind(simple.scatter, "scatter_panels", 8),
     "scatter_avg": Kind(overlays.scatter_avg, "scatter"),
     "error_hist": Kind(overlays.error_hist, "hists", 8),
     "error_scatter": Kind(simple.error_scatter, "error_panels", 8),
     "error_scatter_avg": Kind(overlays.error_scatter_avg, "errors"),
-    "error_scatter_avg_vs_x": Kind(simple.error_scatter_avg_vs_x, "errors_of_x"),
+    "error_scatter_avg_vs_x": Kind(simple.error_scatter_avg_vs_x, "errors_of_x", along_x=True),
     "error_binned": Kind(simple.error_binned, "binned"),
     "pit_ecdf": Kind(pit.pit_ecdf, "envelope"),
-    "loo_intervals": Kind(loo.loo_intervals, "intervals", leaves_out=True),
-    "loo_ribbon": Kind(loo.loo_intervals, "ribbon", leaves_out=True),
+    "loo_intervals": Kind(loo.loo_intervals, "intervals", leaves_out=True, along_x=True),
+    "loo_ribbon": Kind(loo.loo_intervals, "ribbon", leaves_out=True, along_x=True),
     "loo_pit_ecdf": Kind(loo.loo_pit_ecdf, "envelope", leaves_out=True),
     "loo_pit_overlay": Kind(loo.loo_pit_overlay, "curves", leaves_out=True),
     "loo_pit_qq": Kind(loo.loo_pit_qq, "quantiles", leaves_out=True),
@@ -120,7 +126,7 @@ def resolve(type: str, group: str | None, prefix: str) -> tuple[str, bool]:
     return name, by_group
 
 
-def check_numbers(name: str, response: str, categories: str) -> None:
+def check_numbers(name: str, response: str, nature: str) -> None:
     """Refuse kinds that need numbers for a response with categories.
 
     Parameters
@@ -129,18 +135,39 @@ def check_numbers(name: str, response: str, categories: str) -> None:
         Of the kind.
     response : str
         Name of the response.
-    categories : {"", "nominal", "ordinal"}
-        What its values are.
+    nature : str
+        What its values are, as families call it.
     """
-    if categories == "nominal" and name not in _OF_CODES:
+    if nature == "nominal" and name not in _OF_CODES:
         raise DataError(
             f"{name} is for numbers, and the categories of {response!r} have no order: "
             "take type='bars'"
         )
-    if categories and KINDS[name].censored:
+    if nature == "ordinal" and KINDS[name].censored:
         raise DataError(
             f"{name} is for times, and {response!r} has categories: take type='bars'"
         )
+
+
+def check_options(name: str, stats: Sequence[Stat], x: str | None) -> None:
+    """Refuse statistics and places that a kind would not look at.
+
+    Raises
+    ------
+    DataError
+    """
+    kind = KINDS[name]
+    if x is not None and not kind.along_x:
+        known = ", ".join(n for n, k in KINDS.items() if k.along_x)
+        raise DataError(f"type {name!r} has no use for x={x!r}; x is for {known}")
+    if not kind.stats and tuple(stats) != ("mean",):
+        known = ", ".join(n for n, k in KINDS.items() if k.stats)
+        raise DataError(f"type {name!r} has no use for stat; stat is for {known}")
+    if kind.stats and len(stats) != kind.stats:
+        wanted = "one statistic: stat='sd'" if kind.stats == 1 else (
+            "two statistics: stat=('mean', 'sd')"
+        )
+        raise DataError(f"{name} takes {wanted}")
 
 
 def default_draws(name: str, by_group: bool, most: int) -> int:
@@ -155,11 +182,11 @@ def axis_labels(
     name: str, response: str, stats: Sequence[Stat], x: str | None, group: str | None
 ) -> tuple[str, str]:
     """Return the texts at the axes."""
-    texts = [s if isinstance(s, str) else getattr(s, "__name__", "statistic") for s in stats]
+    texts = [overlays.stat_name(s) for s in stats]
     labels = {
         "dens_overlay": (response, "density"),
         "ecdf_overlay": (response, "cumulative proportion"),
-        "km_overlay": (response, "proportion without event"),
+        "km_overlay": (response, "survival"),
         "hist": (response, "count"),
         "dens": (response, "density"),
         "dots": (response, ""),

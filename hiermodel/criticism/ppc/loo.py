@@ -8,6 +8,7 @@ Bayesian workflow, JRSS A 182, section 5; Vehtari, Gelman and Gabry 2017, Statis
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
 
 _UNIFORMS = 100
 _GRID = 256
+# Rows are worked on in pieces of about this many numbers (32 MB).
+_CHUNK = 4_000_000
 
 
-def log_weights(fit: Fit, type: str, ndraws: int) -> Array:
+def log_weights(fit: Fit, type: str, ndraws: int, kept: Array | None = None) -> Array:
     """Smoothed log weights (ndraws, N) of the draws that `posterior_predict` takes as well.
+
+    Of the rows that are `kept`, a mask, where it is given.
 
     Raises
     ------
@@ -42,7 +47,10 @@ def log_weights(fit: Fit, type: str, ndraws: int) -> Array:
         When observations have a Pareto k above the threshold.
     """
     check_origin(fit, f"pp_check(type={type!r})")
-    found = loo_of(fit.log_lik(ndraws=ndraws), save_psis=True, tell=False)
+    log_lik = fit.log_lik(ndraws=ndraws)
+    if kept is not None:
+        log_lik = log_lik.isel(obs=np.flatnonzero(kept))
+    found = loo_of(log_lik, save_psis=True, tell=False)
     if found.problems:
         warn(
             f"{found.problems} of {found.pointwise.size} observations have a Pareto k above "
@@ -53,29 +61,38 @@ def log_weights(fit: Fit, type: str, ndraws: int) -> Array:
     return np.asarray(found.log_weights.values.reshape(-1, found.pointwise.size))
 
 
-def weights(data: Replications) -> Array:
-    """The weights (S, N) of the draws, which sum to 1 for each row."""
-    assert data.log_weights is not None
-    out = np.exp(data.log_weights)
-    return np.asarray(out / out.sum(axis=0))
-
-
 def transforms(data: Replications) -> Array:
     """LOO-PIT (N,): the weight of the replications below, and a uniform part of that of equal ones.
 
     The uniform part makes the transforms of discrete responses uniform under the right model
     (Czado, Gneiting and Held 2009, Predictive model assessment for count data, Biometrics 65).
     """
-    given = weights(data)
-    below = np.where(data.yrep < data.y, given, 0.0).sum(axis=0)
-    equal = np.where(data.yrep == data.y, given, 0.0).sum(axis=0)
-    return np.clip(below + data.rng.random(len(data.y)) * equal, 0.0, 1.0)
+    part = data.rng.random(len(data.y))
+    out = np.empty(len(data.y))
+    for at, given in _weights(data):
+        below = np.where(data.yrep[:, at] < data.y[at], given, 0.0).sum(axis=0)
+        equal = np.where(data.yrep[:, at] == data.y[at], given, 0.0).sum(axis=0)
+        out[at] = below + part[at] * equal
+    return np.clip(out, 0.0, 1.0)
 
 
 def loo_intervals(data: Replications) -> pd.DataFrame:
     """Compute the table of `intervals` with weighted quantiles."""
-    quantiles = weighted_quantiles(data.yrep, weights(data), INTERVAL_PROBS)
-    return interval_table(data, quantiles.T)
+    quantiles = [
+        weighted_quantiles(data.yrep[:, at], given, INTERVAL_PROBS) for at, given in _weights(data)
+    ]
+    return interval_table(data, np.concatenate(quantiles).T)
+
+
+def _weights(data: Replications) -> Iterator[tuple[slice, Array]]:
+    """The weights (S, n) of the draws, which sum to 1 for each row, for some rows at a time."""
+    assert data.log_weights is not None
+    draws, n = data.log_weights.shape
+    step = max(1, _CHUNK // draws)
+    for start in range(0, n, step):
+        at = slice(start, start + step)
+        given = np.exp(data.log_weights[:, at])
+        yield at, given / given.sum(axis=0)
 
 
 def loo_pit_ecdf(data: Replications) -> pd.DataFrame:

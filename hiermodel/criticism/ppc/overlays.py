@@ -157,7 +157,7 @@ def _counted_range(data: Replications) -> tuple[int, int]:
         low, high = min(inner[0], data.y.min()), max(inner[1], data.y.max())
     if high - low > _MOST_BARS:
         raise DataError(
-            f"there would be a bar for each of {high - low + 1:.0f} values, which no picture can "
+            f"there would be a bar for each of {high - low + 1:.3g} values, which no picture can "
             "show; take type='ecdf_overlay' or 'stat'"
         )
     return int(np.floor(low)), int(np.ceil(high))
@@ -181,16 +181,42 @@ def stat_value(stat: Stat, values: Array) -> Array:
     Raises
     ------
     DataError
-        An unknown name.
+        An unknown name, a function that does not give back one number, a statistic that is not
+        defined for the values.
     """
     if callable(stat):
-        return np.asarray(np.apply_along_axis(stat, -1, values), dtype=float)
-    if stat not in _STATS:
+        found = _applied(stat, values)
+    elif stat in _STATS:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = np.asarray(_STATS[stat](values), dtype=float)
+    else:
         raise DataError(
             f"there is no statistic {stat!r}{did_you_mean(stat, _STATS)}; take one of "
             f"{', '.join(_STATS)}, or a function of an array"
         )
-    return np.asarray(_STATS[stat](values), dtype=float)
+    if not np.isfinite(found).all():
+        n = values.shape[-1]
+        raise DataError(
+            f"the statistic {stat_name(stat)!r} of {n} {'value' if n == 1 else 'values'} is not a "
+            "finite number"
+        )
+    return found
+
+
+def stat_name(stat: Stat) -> str:
+    """What a statistic is called."""
+    return stat if isinstance(stat, str) else getattr(stat, "__name__", "statistic")
+
+
+def _applied(stat: Callable[[Array], float], values: Array) -> Array:
+    rows = values.reshape(-1, values.shape[-1])
+    found = [np.asarray(stat(row)) for row in rows]
+    if any(one.size != 1 for one in found):
+        raise DataError(
+            f"the statistic {stat_name(stat)!r} must give back one number for an array of "
+            f"{values.shape[-1]}; it gave an array of shape {found[0].shape}"
+        )
+    return np.array([float(one.reshape(())) for one in found]).reshape(values.shape[:-1])
 
 
 def stat(data: Replications) -> pd.DataFrame:
@@ -216,8 +242,6 @@ def stat_freqpoly(data: Replications) -> pd.DataFrame:
 
 def stat_2d(data: Replications) -> pd.DataFrame:
     """Compute two statistics: ``draw``, ``x``, ``value``; draw 0 is the data."""
-    if len(data.stats) != 2:
-        raise DataError("stat_2d takes two statistics: stat=('mean', 'sd')")
     sources = [(np.arange(1, len(data.yrep) + 1), data.yrep)]
     if data.observed:
         sources.append((np.zeros(1, dtype=int), data.y[np.newaxis]))

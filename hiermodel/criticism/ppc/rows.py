@@ -125,14 +125,15 @@ def censoring(fit: Fit, rows: Rows) -> Array | None:
     return np.asarray(additions.data(rows.frame, roles)[f"cens{additions.suffix}"])
 
 
-def exact_rows(fit: Fit, rows: Rows) -> Array | None:
-    """Rows whose response was observed itself; None when all were.
+def comparable_rows(fit: Fit, rows: Rows, censored: bool) -> Array | None:
+    """Rows (N,) whose response was observed itself; None when all were.
 
-    A censored or missing response is no value that replications could be compared with.
+    A censored or missing response is no value that replications could be compared with; `censored`
+    says that the check takes censored ones for what they are.
     """
     if fit.model.response.additions.imputed:
         return _told(~np.isnan(rows.y), "missing")
-    codes = censoring(fit, rows)
+    codes = None if censored else censoring(fit, rows)
     if codes is None:
         return None
     if codes.all():

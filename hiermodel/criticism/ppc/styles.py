@@ -119,13 +119,22 @@ def _dots(panel: Panel) -> None:
         offset_transform=ax.transData, facecolors=panel.colour, edgecolors="none",
     ))  # fmt: skip
     # Circles touch when a unit is as long upwards as sideways.
-    low, high = table["x"].min() - width, table["x"].max() + width
+    margin = max(width, 0.03 * float(np.ptp(table["x"])))
+    low, high = table["x"].min() - margin, table["x"].max() + margin
     if not panel.first:
         low, high = min(low, ax.get_xlim()[0]), max(high, ax.get_xlim()[1])
     ax.set_xlim(low, high)
     ax.set_ylim(0, HEIGHT * (high - low))
     ax.set_aspect("equal", adjustable="box")
     ax.set_yticks([])
+    if (table["x"] == table["x"].round()).all():
+        _whole_ticks(ax)
+
+
+def _whole_ticks(ax: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
 
 
 def _boxes(panel: Panel) -> None:
@@ -163,15 +172,13 @@ def _violins(panel: Panel) -> None:
                    alpha=float(np.clip(40 / len(data), 0.25, 0.9)), edgecolors="none",
                    label="data" if k == 0 else None, zorder=3)  # fmt: skip
     names = [str(group) for group, _ in groups]
-    tilted = sum(map(len, names)) > 60
+    tilted = sum(len(name) + 2 for name in names) > 60
     ax.set_xticks(range(len(names)), names, rotation=60 if tilted else 0,
                   ha="right" if tilted else "center")
     panel.legend()
 
 
 def _bars(panel: Panel) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     ax, table = panel.ax, panel.table
     many = len(table) > _MANY_BARS
     ax.bar(table["value"], table["observed"], width=1.0 if many else 0.8, color=REP, alpha=0.6,
@@ -185,7 +192,7 @@ def _bars(panel: Panel) -> None:
         ends = np.stack([table["median"] - table["lower"], table["upper"] - table["median"]])
         ax.errorbar(table["value"], table["median"], yerr=ends, fmt="o", ms=4, color=DATA,
                     label=told)  # fmt: skip
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    _whole_ticks(ax)
     panel.legend()
 
 

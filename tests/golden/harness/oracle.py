@@ -13,6 +13,9 @@ beta-binomial component on the scale of its link, and takes it for a probability
 
 A mixture whose components have no intercept (non-linear formulas) gets an ``ordered_Intercept``
 that nothing uses: with its flat prior the posterior is improper. It is left out of the comparison.
+
+Its densities of spatial autoregression (``sar()``) lack a constant of the normal and of the Student
+density for each row, so that they do not integrate to one.
 """
 
 from __future__ import annotations
@@ -31,6 +34,10 @@ from harness import compare
 _LINK_NOTE = (
     "the recorded density takes the linear predictor of the beta-binomial component for its mean "
     "(an error of the reference); compared with the right density, without the gradient norm"
+)
+_SAR_NOTE = (
+    "the recorded density of sar() lacks a constant for each row (an error of the reference); "
+    "compared with the right density, without the gradient norm"
 )
 _UNUSED_NOTE = (
     "the reference declares an ordered_Intercept that nothing uses; compared without it and "
@@ -88,6 +95,8 @@ _INVERSE: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 def correction(case: Mapping[str, Any]) -> Correction | None:
     """The correction that a case needs, None for nearly all."""
     family = case["call"]["family"] or {}
+    if any(re.match(r"Msar(_|$)", name) for name in case.get("standata", ())):
+        return Correction(case, _SAR_NOTE, _spatial_constants)
     if case.get("unused"):
         return Correction(case, _UNUSED_NOTE, lambda case, params: 0.0)
     if family.get("name") == "mixture":
@@ -101,6 +110,23 @@ def correction(case: Mapping[str, Any]) -> Correction | None:
     simple = not any(re.match(r"(Z_\d+_zi|Xs_zi|Zs_zi|offsets_zi)", k) for k in case["standata"])
     known = "Intercept_zi" in names and simple
     return Correction(case, _NOTE, _double_inverse_logit) if known else None
+
+
+def _spatial_constants(case: Mapping[str, Any], params: Mapping[str, Any]) -> float:
+    """What is missing: log(2 pi) / 2 for each row of a normal response, log(pi) / 2 of a Student.
+    """
+    family = case["call"]["family"] or {"name": "gaussian"}
+    normalized = (case["call"].get("args") or {}).get("normalize", True)
+    total = 0.0
+    for name, entry in case["standata"].items():
+        if not re.match(r"Msar(_|$)", name):
+            continue
+        one = family if "name" in family else family[name.removeprefix("Msar_")]
+        if one["name"] == "student":
+            total -= 0.5 * entry["shape"][0] * np.log(np.pi)
+        elif normalized is not False:
+            total -= 0.5 * entry["shape"][0] * np.log(2 * np.pi)
+    return float(total)
 
 
 def repaired(case: Mapping[str, Any]) -> Mapping[str, Any]:

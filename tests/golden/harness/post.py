@@ -89,10 +89,24 @@ class PostCase:
     @cached_property
     def rows(self) -> np.ndarray:
         """Positions (from 0) of the rows that large references keep."""
-        return np.asarray(self.case["rows"], dtype=int) - 1
+        return self.placed(self.case["rows"])
+
+    def placed(self, rows: Any) -> np.ndarray:
+        """Positions (from 0) of the rows whose results are recorded as those of `rows`.
+
+        Where time series are sorted, the recorded numbers of rows are those of the sorted data,
+        while the results have the order of the data.
+        """
+        at = np.asarray(rows, dtype=int) - 1
+        data = self.model.bind(self.frame)
+        order = next((v for name, v in data.items() if name.startswith("order_tg")), None)
+        return at if order is None else np.argsort(order)[at]
 
     def newdata(self, key: str, with_response: bool = False) -> pd.DataFrame:
         """New data of the case: ``newdata``, ``newdata_new_level``, ..."""
+        if not self.case[key]["columns"]:
+            # Nothing but the rows counts.
+            return self.frame.iloc[np.asarray(self.case[key]["base_rows"]) - 1]
         out = frames.newdata(self.case[key]["columns"])
         if with_response:
             response = frames.newdata(self.case.get("log_lik_new_response") or {})

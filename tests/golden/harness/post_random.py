@@ -60,7 +60,7 @@ def predictive(post: PostCase, key: str) -> list[str]:
     for resp, reference in _by_response(post.case[key]):
         extra = {"resp": resp} if resp else {}
         result = method(repeated, "posterior_predict")(seed=1, **extra)
-        rows = np.asarray(reference["rows"], dtype=int) - 1
+        rows = post.placed(reference["rows"])
         if resp:
             # A response with a subset() has some of these rows only.
             rows = np.flatnonzero(np.isin(result[result.dims[2]], rows))

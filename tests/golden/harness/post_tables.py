@@ -156,6 +156,11 @@ def bayes_r2(post: PostCase, key: str) -> list[str]:
         return []
     if any(part.family.response in ("ordinal", "nominal") for part in post.model.parts):
         raise Declined("R-squared of ordinal responses is refused, not computed from codes")
+    if not np.array_equal(post.placed(post.case["rows"]), np.asarray(post.case["rows"]) - 1):
+        raise Declined(
+            "where rows were sorted by series and time, the recorded R-squared takes the "
+            "expectation of one row from the response of another"
+        )
     recorded = stored(reference)
     if recorded is not None and not np.isfinite(recorded).all():
         raise Declined("the recorded R-squared of responses with missing values is missing")
@@ -170,6 +175,9 @@ def bayes_r2(post: PostCase, key: str) -> list[str]:
     return [line for line in lines if line]
 
 
+_SPATIAL = re.compile(r"rcar(_\w+)?\[")
+
+
 def variables(post: PostCase, key: str) -> list[str]:
     """Flat names of the draws: those of brms must be there."""
     ours = set(map(str, method(post.fit, "to_frame")().columns))
@@ -177,5 +185,10 @@ def variables(post: PostCase, key: str) -> list[str]:
         n for n in post.case[key]
         if not _NOT_DEMANDED.match(n) and (n in post.draws or not _PERHAPS_FIXED.match(n))
     ]
+    # Spatial effects have the labels of their locations here, and numbers there.
+    labels = [name for name in ours if _SPATIAL.match(name)]
+    numbers = [name for name in wanted if _SPATIAL.match(name)]
+    if len(labels) == len(numbers):
+        wanted = [name for name in wanted if name not in numbers]
     lacking = [name for name in wanted if name not in ours]
     return [f"{key}: missing {', '.join(lacking[:6])} ({len(lacking)} names)"] if lacking else []

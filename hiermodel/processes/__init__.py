@@ -1,0 +1,4 @@
+"""Gaussian processes as numbers: covariances, spectral densities, draws at new points.
+
+Nothing here knows of formulas or of Stan.
+"""
