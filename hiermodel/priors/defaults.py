@@ -50,7 +50,7 @@ import numpy as np
 
 from hiermodel.errors import PriorError, did_you_mean
 from hiermodel.families.base import Family, Param
-from hiermodel.priors.scales import scale_prior
+from hiermodel.priors.scales import ResponseScale, scale_prior
 from hiermodel.priors.weak import weak_prior
 from hiermodel.stan.variables import ScalePrior
 
@@ -69,7 +69,7 @@ def default_prior(
     param: str = "mu",
     *,
     predicted: bool = True,
-    y: np.ndarray | None = None,
+    y: np.ndarray | ResponseScale | None = None,
     offset_mean: float = 0.0,
     column_sd: float | None = None,
 ) -> str | ScalePrior:
@@ -120,6 +120,11 @@ def default_prior(
     if family.has_categories:
         y = None
     if set_name == "weak":
+        if isinstance(y, ResponseScale):
+            raise PriorError(
+                "priors='weak' needs the response in memory; leave priors out for those of brms, "
+                "or give the priors you want"
+            )
         return weak_prior(cls, family, param, predicted, y, offset_mean, column_sd)
     return _brms_prior(cls, family, param, predicted, y, offset_mean)
 
@@ -134,7 +139,7 @@ def _brms_prior(
     family: Family,
     param: str,
     predicted: bool,
-    y: np.ndarray | None,
+    y: np.ndarray | ResponseScale | None,
     offset_mean: float,
 ) -> str | ScalePrior:
     if cls in ("b", "delta"):
