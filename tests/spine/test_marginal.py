@@ -24,9 +24,6 @@ def flat(array) -> np.ndarray:
 
 
 # Group-level terms with special effects, whose integral is refused.
-SPECIAL = ("monotonic",)
-
-
 @pytest.mark.parametrize("name", cases.ALL)
 def test_averages_of_rows(name: str) -> None:
     fit, _ = rows_of(name)
@@ -39,7 +36,7 @@ def test_averages_of_rows(name: str) -> None:
         np.testing.assert_allclose(flat(table.draws), expected, rtol=1e-8, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", [n for n in cases.ALL if n not in SPECIAL])
+@pytest.mark.parametrize("name", cases.ALL)
 def test_other_clusters(name: str) -> None:
     fit, data = rows_of(name)
     rows = data.iloc[:3]
@@ -59,7 +56,7 @@ def test_other_clusters(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in cases.ALL if cases.model(n).groups and n not in SPECIAL]
+    "name", [n for n in cases.ALL if cases.model(n).groups]
 )
 def test_the_integral_is_the_average_over_new_clusters(name: str) -> None:
     """One draw, repeated: each repetition draws a new cluster."""
@@ -77,9 +74,3 @@ def test_the_integral_is_the_average_over_new_clusters(name: str) -> None:
     typical = flat(fit.predictions(rows, groups="none", ndraws=2, draws=True).draws)[0]
     error = new.std(axis=0, ddof=1) / np.sqrt(count)
     assert (np.abs(new.mean(axis=0) - whole[0]) <= 4.5 * error + 1e-9 * np.abs(typical)).all()
-
-
-def test_the_integral_of_special_effects_is_refused() -> None:
-    fit, data = rows_of("monotonic")
-    with pytest.raises(hm.HiermodelError, match="special effects"):
-        fit.avg_predictions(data, groups="integrated")
