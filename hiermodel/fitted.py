@@ -174,6 +174,7 @@ class Fit(
             "algorithm": self.provenance.get("algorithm", "nuts"),
             "collapse": self.provenance.get("collapse", "auto"),
             "aggregate": self.provenance.get("aggregate", "auto"),
+            "parameterization": self.provenance.get("parameterization", "auto"),
         }
         if settings["engine"] == "recorded":
             settings.pop("engine")

@@ -16,13 +16,14 @@ from hiermodel import inference_data, persistence
 from hiermodel.aggregate import aggregate_named
 from hiermodel.arguments import file_path, flag
 from hiermodel.building import model as make_model
+from hiermodel.centring import Choice, parameterization_named
 from hiermodel.collapse import collapse_named
 from hiermodel.engines import Draws, Engine, SamplingSettings, get_engine
 from hiermodel.engines.parallel import checked_executor
 from hiermodel.errors import HiermodelError
 from hiermodel.fitted import Fit
 from hiermodel.formula import Formula
-from hiermodel.frames import row_labels
+from hiermodel.frames import is_big, row_labels
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
 from hiermodel.sampling import (
@@ -31,6 +32,7 @@ from hiermodel.sampling import (
     algorithm_named,
     checked_draws,
     diagnose,
+    to_centre,
     to_reduce,
 )
 
@@ -50,6 +52,7 @@ def fit_model(
     certify: bool = True,
     collapse: bool | str = "auto",
     aggregate: bool | str = "auto",
+    parameterization: Choice = "auto",
     executor: Executor | None = None,
     **settings: Any,
 ) -> Fit:
@@ -57,7 +60,8 @@ def fit_model(
     rows, labels = model.rows(data), row_labels(data, model.columns)
     return plan(
         model, rows, labels, engine, algorithm=algorithm, prior_only=prior_only, certify=certify,
-        collapse=collapse, aggregate=aggregate, executor=executor, **settings,
+        collapse=collapse, aggregate=aggregate, parameterization=parameterization,
+        executor=executor, **settings,
     ).fit()
 
 
@@ -73,13 +77,17 @@ class Plan:
     settings: Mapping[str, Any]
     collapse: bool | str = False
     aggregate: bool | str = False
+    parameterization: Choice = "noncentered"
 
     def fit(self) -> Fit:
         """Draw, and make a fit of the draws."""
         reduced = to_reduce(
             self.model, self.rows, self.run, self.collapse, self.aggregate, self.prior_only
         )
-        draws, facts = checked_draws(self.model, self.rows, self.run, self.prior_only, reduced)
+        model, reduced = to_centre(
+            self.model, self.rows, self.run, self.parameterization, self.prior_only, reduced
+        )
+        draws, facts = checked_draws(model, self.rows, self.run, self.prior_only, reduced)
         made = self.fit_of(draws, facts, reduced)
         if self.model.sample_prior == "yes" and not self.prior_only:
             made = made.with_group("prior", self.prior())
@@ -94,6 +102,7 @@ class Plan:
         told = {
             **facts, "settings": kept, "algorithm": self.run.algorithm,
             "prior_only": self.prior_only, "collapse": self.collapse, "aggregate": self.aggregate,
+            "parameterization": self.parameterization,
             "warnings": diagnose(draws, posterior, self.run, reduced),
         }
         return Fit.assemble(self.model, self.rows, posterior, draws, told, self.labels)
@@ -117,12 +126,14 @@ def plan(
     certify: bool,
     collapse: bool | str = False,
     aggregate: bool | str = False,
+    parameterization: Choice = "noncentered",
     executor: Executor | None = None,
     **settings: Any,
 ) -> Plan:
     """Choose and check how to fit a model to complete rows."""
     algorithm, collapse = algorithm_named(algorithm), collapse_named(collapse)
     aggregate = aggregate_named(aggregate)
+    parameterization = parameterization_named(parameterization)
     chosen = get_engine(engine)
     sampling = SamplingSettings.of(**{"threads": model.threads, **settings})
     flag("certify", certify)
@@ -137,7 +148,9 @@ def plan(
         chosen, sampling, algorithm, certify, checked_executor(executor),
         short_warmup="warmup" not in settings,
     )
-    return Plan(model, rows, labels, run, prior_only, settings, collapse, aggregate)
+    return Plan(
+        model, rows, labels, run, prior_only, settings, collapse, aggregate, parameterization
+    )
 
 
 def fit(
@@ -158,6 +171,7 @@ def fit(
     certify: bool = True,
     collapse: bool | str = "auto",
     aggregate: bool | str = "auto",
+    parameterization: Choice = "auto",
     executor: Executor | None = None,
     **settings: Any,
 ) -> Fit:
@@ -168,8 +182,10 @@ def fit(
     formula : str or Formula
         In the grammar of lme4 and brms, such as ``"reaction ~ days + (days | subject)"``;
         `hiermodel.bf` adds formulas for further parameters.
-    data : data frame
-        pandas, polars, pyarrow, or anything narwhals reads.
+    data : data frame, or data that do not fit in memory
+        pandas, polars, pyarrow, or anything narwhals reads. A path of a Parquet file or a folder
+        of them, a polars LazyFrame, a DuckDB relation or a dask DataFrame are not read into memory
+        (``pip install hiermodel[big]``), see the notes.
     family : str or Family
         Response distribution; `hiermodel.family` chooses links.
     priors : optional
@@ -203,6 +219,10 @@ def fit(
         them afterwards from their conditional posterior, see the notes.
     aggregate : {"auto", True, False}
         Add up rows that share all predictors, see the notes.
+    parameterization : {"auto", "noncentered", "centered"} or dict
+        How group-level effects are sampled: standardised, or themselves, or for each level as far
+        as the data tell of it, see the notes. A dict says it by grouping factor. The posterior is
+        the same.
     executor : concurrent.futures.Executor, optional
         Runs the chains, each as a task of its own: a ``ProcessPoolExecutor``, or
         ``client.get_executor()`` of a Dask cluster. When a worker dies, its chains are done again.
@@ -256,6 +276,21 @@ def fit(
     row of the data. ``aggregate="auto"`` does so from 1000 rows on where cells are so much fewer
     than rows that a gradient costs less than half; the summary says so.
 
+    Data that do not fit in memory are reduced where they are, by DuckDB: to counts of the rows
+    that share all columns of the model, or, for gaussian models that can be collapsed, to the
+    statistics of the levels, chunk by chunk. Means, levels and default priors come from all rows.
+    A model that needs every row is refused, and the message names the term. The fit then holds
+    a sample of rows, `whole_frame`, from which grids of effects are made; what needs the fitted
+    rows themselves, such as ``loo()``, is refused. Files of at most a million rows are simply read.
+
+    Standardised effects are easy to sample where the data tell little of a level, the effects
+    themselves where they tell much (Betancourt & Girolami 2015). ``parameterization="auto"`` finds
+    out by a quick fit of the standard deviations and the curvature around it, and goes as far
+    between the two as the data of each level ask for; the effects are moreover taken relative to
+    what coefficients and intercepts explain of them, so that neither has to follow the other
+    (hierarchical centring; Papaspiliopoulos, Roberts & Skold 2007; Gorinova, Moore & Hoffman
+    2020). The summary says how far. ``Model.stan_code`` is the program with standardised effects.
+
     Examples
     --------
     >>> import hiermodel as hm
@@ -265,6 +300,16 @@ def fit(
     >>> fit.ngroups()
     {'subject': 18}
     """
+    if is_big(data):
+        from hiermodel.big import fit_big
+
+        return fit_big(
+            formula, data, family, priors, data2=data2, sample_prior=sample_prior,
+            normalize=normalize, drop_unused_levels=drop_unused_levels, contrasts=contrasts,
+            knots=knots, stanvars=stanvars, engine=engine, algorithm=algorithm, certify=certify,
+            collapse=collapse, aggregate=aggregate, parameterization=parameterization,
+            executor=executor, **settings,
+        )
     made = make_model(
         formula, data, family, priors, data2=data2, sample_prior=sample_prior,
         normalize=normalize, drop_unused_levels=drop_unused_levels, contrasts=contrasts,
@@ -275,7 +320,8 @@ def fit(
     prior_only = settings.pop("prior_only", None)
     return plan(
         made, rows, labels, engine, algorithm=algorithm, prior_only=prior_only, certify=certify,
-        collapse=collapse, aggregate=aggregate, executor=executor, **settings,
+        collapse=collapse, aggregate=aggregate, parameterization=parameterization,
+        executor=executor, **settings,
     ).fit()
 
 
@@ -306,8 +352,12 @@ def load(path: str | Path) -> Fit:
         raise HiermodelError(f"{path} is not a fit saved by hiermodel")
     frame, data2 = persistence.dataset_to_frame(groups["constant_data"])
     arguments = persistence.model_arguments(json.loads(attrs["hiermodel_model"]))
-    rebuilt = make_model(data=frame, data2=data2 or None, **arguments)
     provenance = json.loads(attrs["hiermodel_provenance"])
+    if "big" in provenance:
+        from hiermodel.big import loaded
+
+        return loaded(provenance, arguments | {"data2": data2 or None}, frame, groups)
+    rebuilt = make_model(data=frame, data2=data2 or None, **arguments)
     rows = rebuilt.rows(frame, tell=False)
     if not rebuilt.is_multivariate:
         rows = rebuilt.part.rows(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import xarray as xr
 
 from hiermodel import aggregate as aggregation
 from hiermodel.aggregate import AggregatedModel
+from hiermodel.centring import Choice, centred_groups, centred_words, recentred
 from hiermodel.collapse import CollapsedModel, worth_it
 from hiermodel.engines import Draws, Engine, LogDensity, SamplingSettings
 from hiermodel.engines.base import CAPABILITIES
@@ -20,6 +22,9 @@ from hiermodel.engines.certificate import (
     ADVICE,
     CDF_GRADIENT_TOLERANCE,
     GRADIENT_TOLERANCE,
+    HELD_TOLERANCES,
+    SINGULAR_TOLERANCES,
+    TOLERANCE,
     Certificate,
     certify_density,
 )
@@ -33,8 +38,10 @@ from hiermodel.joint import joint_log_lik, joint_predictions
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predict import filled_responses, total_log_lik
+from hiermodel.predictors import Predictor
 from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
 from hiermodel.stan.variables import Var
+from hiermodel.terms.gaussian_process import GaussianProcessTerm
 
 Reduced = CollapsedModel | AggregatedModel
 
@@ -42,6 +49,7 @@ Reduced = CollapsedModel | AggregatedModel
 _CERTIFIED_ROWS = 10_000
 # All of them may be rows of one level, whose covariance matrix is built.
 _CERTIFIED_ROWS_COLLAPSED = 1_500
+_CERTIFIED_ROWS_HELD = 12
 
 
 def numpy_log_lik(model: Model, rows: pd.DataFrame, params: Mapping[str, np.ndarray]) -> float:
@@ -89,6 +97,10 @@ def certify(
         for part in model.parts
     )
     most = _CERTIFIED_ROWS if collapsed is None else _CERTIFIED_ROWS_COLLAPSED
+    # A length scale that is held constant cannot be brought where points are told apart.
+    held = any(fixed.var.name.startswith("lscale") for fixed in model.resolved_priors.fixed)
+    if held:
+        most = _CERTIFIED_ROWS_HELD
     if len(rows) > most and not whole:
         at = np.random.default_rng(seed).choice(len(rows), most, replace=False)
         checked = rows.iloc[np.sort(at)].reset_index(drop=True)
@@ -97,9 +109,19 @@ def certify(
     if collapsed is not None:
         data = collapsed.present(data)
     density = engine.log_density(form.stan_code, data)
+    exact = [
+        (part.rows(checked), predictor.processes)
+        for part in model.parts for predictor in part.predictors
+        if isinstance(predictor, Predictor) and predictor.processes is not None
+        and predictor.processes.has_exact
+    ]
     uses_cdf = any(
         role in part.response.additions for part in model.parts for role in ("cens", "lb", "ub")
     )
+    tolerance = TOLERANCE
+    gradient_tolerance = CDF_GRADIENT_TOLERANCE if uses_cdf else GRADIENT_TOLERANCE
+    if exact:
+        tolerance, gradient_tolerance = HELD_TOLERANCES if held else SINGULAR_TOLERANCES
     own = [
         family.name
         for part in model.parts
@@ -125,8 +147,21 @@ def certify(
             "Stan must be the same function: correct one of them, or pass certify=False"
             if own else ADVICE
         ),
-        gradient_tolerance=CDF_GRADIENT_TOLERANCE if uses_cdf else GRADIENT_TOLERANCE,
+        tame=partial(_with_short_scales, exact) if exact else None,
+        tolerance=tolerance,
+        gradient_tolerance=gradient_tolerance,
     )
+
+
+def _with_short_scales(
+    exact: Sequence[tuple[pd.DataFrame, GaussianProcessTerm]], params: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Parameters with length scales so short that the matrices of exact processes keep digits."""
+    for frame, processes in exact:
+        for name, value in processes.short_scales(frame).items():
+            if name in params:
+                params[name] = np.broadcast_to(value, np.shape(params[name])).copy()
+    return params
 
 
 def _given_starts(
@@ -259,14 +294,41 @@ def to_collapse(
     return collapsed if all(name in known for init in given for name in init) else None
 
 
+def to_centre(
+    model: Model, rows: pd.DataFrame, run: Run, choice: Choice, prior_only: bool,
+    reduced: Reduced | None,
+) -> tuple[Model, Reduced | None]:
+    """The model and its reduced form with effects centred as far as the data ask for it.
+
+    Raises
+    ------
+    HiermodelError
+        When effects must be centred and cannot be.
+    """
+    if prior_only or run.algorithm != "nuts" or run.engine.name == "recorded":
+        return model, reduced
+    # Effects that are integrated out are not sampled.
+    collapsed = reduced if isinstance(reduced, CollapsedModel) else None
+    sampled = model.groups if collapsed is None else collapsed.others
+    form = reduced if isinstance(reduced, AggregatedModel) else None
+    found = centred_groups(model, sampled, rows, run.settings, choice, form)
+    if not found:
+        return model, reduced
+    other = recentred(model, found)
+    return other, None if reduced is None else replace(reduced, model=other)
+
+
 def checked_draws(
     model: Model,
     rows: pd.DataFrame,
     run: Run,
     prior_only: bool,
     reduced: Reduced | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> tuple[Draws, dict[str, Any]]:
-    """Certify, then draw; of a collapsed model the effects afterwards.
+    """Certify, then draw; the effects that are not sampled themselves afterwards.
+
+    `data` are those of the program, where they do not come from `rows`.
 
     Returns
     -------
@@ -285,13 +347,17 @@ def checked_draws(
     """
     facts = checked_model(model, rows, run, prior_only, reduced)
     form = reduced or model
-    data = form.bind(rows, prior_only=prior_only)
+    if data is None:
+        data = form.bind(rows, prior_only=prior_only)
     draws = _draw(form, data, run)
     if isinstance(reduced, CollapsedModel):
         facts["collapsed"] = reduced.words
         draws = _with_effects(reduced, draws, data, run)
     elif reduced is not None:
         facts["aggregated"] = reduced.words(data)
+    if any(group.centring is not None for group in model.groups):
+        facts["centred"] = centred_words(model)
+        draws = _from_centred(model, draws)
     return draws, facts
 
 
@@ -328,6 +394,17 @@ def _with_effects(
         random=run.algorithm != "optimize",
     )
     return replace(draws, values={**draws.values, **effects})
+
+
+def _from_centred(model: Model, draws: Draws) -> Draws:
+    """The draws with effects in the place of what was sampled for them."""
+    full = model.complete(draws.values)
+    values = dict(draws.values)
+    for group in model.groups:
+        if group.centring is not None:
+            values[f"r_{group.index}"] = group.effects(full)
+            del values[f"v_{group.index}"]
+    return replace(draws, values=values)
 
 
 def not_certifiable(model: Model) -> str:

@@ -8,7 +8,7 @@ log density that the sampler wrote down.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -21,14 +21,13 @@ import xarray as xr
 from hiermodel import declared
 from hiermodel.collapse import CollapsedModel
 from hiermodel.engines import LogDensity, SamplingSettings, get_engine
-from hiermodel.engines.inits import declared_shape
+from hiermodel.engines.free import free_labels
 from hiermodel.engines.transforms import constrained
 from hiermodel.errors import EngineError, HiermodelError
 from hiermodel.modeling import Model
 from hiermodel.origin import Origin
 from hiermodel.posterior import posterior_dataset
 from hiermodel.sampling import certify, not_certifiable
-from hiermodel.stan.variables import Var
 from hiermodel.terms.base import Array
 
 if TYPE_CHECKING:
@@ -163,7 +162,7 @@ def _density(fit: Predictions, form: Model | CollapsedModel) -> LogDensity:
     engine, facts = get_engine("stanli"), fit.provenance
     # A certificate is of the form that was sampled, and says nothing about another one.
     sampled = bool(facts.get("collapsed")) == isinstance(form, CollapsedModel)
-    sampled = sampled and not facts.get("aggregated")
+    sampled = sampled and not (facts.get("aggregated") or facts.get("centred"))
     certified = bool(facts.get("certificate")) and sampled
     known = facts.get("engine") != "cmdstan" and sampled
     if not (known or certified or not_certifiable(fit.model)):
@@ -188,8 +187,8 @@ def _check_density(fit: Predictions, made: Unconstrained) -> None:
     method = Origin.of(fit.provenance).method
     if "lp" not in fit.sample_stats or method != "nuts" or fit.provenance.get("prior_only"):
         return
-    if bool(fit.provenance.get("collapsed")) != made.collapsed:
-        return  # the sampler wrote down the density without the effects
+    if bool(fit.provenance.get("collapsed")) != made.collapsed or fit.provenance.get("centred"):
+        return  # the sampler wrote down the density of other parameters
     written = np.asarray(fit.sample_stats["lp"].values, dtype=float).ravel()
     at = np.unique(np.linspace(0, len(written) - 1, _CHECKED).astype(int))
     found = made.log_density(made.draws.reshape(len(written), -1)[at])
@@ -203,45 +202,3 @@ def _check_density(fit: Predictions, made: Unconstrained) -> None:
             f"{written[at][worst]:.10g} for a draw where the density is {found[worst]:.10g}. Data, "
             "priors or the program changed since; fit again, for example with fit.update()"
         )
-
-
-def free_labels(var: Var, sizes: Mapping[str, Any]) -> list[str]:
-    """Names of the unconstrained numbers of a parameter, in the order of the program.
-
-    Constrained containers have fewer free numbers than elements; these are counted.
-
-    Examples
-    --------
-    >>> free_labels(Var("z_1", "vector", ("N_1",), ("M_1",)), {"N_1": 2, "M_1": 1})
-    ['z_1[1,1]', 'z_1[1,2]']
-    >>> free_labels(Var("L_1", "cholesky_factor_corr", ("M_1",)), {"M_1": 3})
-    ['L_1[free 1]', 'L_1[free 2]', 'L_1[free 3]']
-    """
-    shape = declared_shape(var, sizes)
-    if shape is None:
-        return []
-    arrays = shape[: len(var.array)]
-    inner = shape[len(var.array):]
-    free = _free(var.type, inner)
-    ends: Sequence[str]
-    if free is None:
-        # Matrices go column by column.
-        ends = [",".join(str(k + 1) for k in reversed(at))
-                for at in product(*map(range, reversed(inner)))]
-    else:
-        ends = [f"free {k + 1}" for k in range(free)]
-    starts = [",".join(str(k + 1) for k in at) for at in product(*map(range, arrays))]
-    texts = [",".join(t for t in (a, b) if t) for a in starts for b in ends]
-    return [f"{var.name}[{text}]" if text else var.name for text in texts]
-
-
-def _free(kind: str, inner: tuple[int, ...]) -> int | None:
-    """How many free numbers a constrained type has; None when each element is one."""
-    n = inner[0] if inner else 1
-    if kind in ("simplex", "sum_to_zero_vector"):
-        return max(0, n - 1)
-    if kind in ("cholesky_factor_corr", "corr_matrix"):
-        return n * (n - 1) // 2
-    if kind in ("cov_matrix", "cholesky_factor_cov"):
-        return n * (n + 1) // 2
-    return None

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from hiermodel.engines.free import free_count
 from hiermodel.engines.inits import declared_shape
 from hiermodel.stan.variables import Var
 
-_PLAIN = ("real", "vector", "row_vector", "matrix")
+_KNOWN = ("real", "vector", "row_vector", "matrix", "ordered", "cholesky_factor_corr")
 
 
 def constrained(
@@ -51,9 +52,9 @@ def constrained(
         if shape is None or ends[0] is None or ends[1] is None:
             return None
         outer, inner = shape[: len(var.array)], shape[len(var.array):]
-        free = _free(var.type, inner)
-        if free is None:
+        if var.type not in _KNOWN:
             return None
+        free = free_count(var.type, inner)
         count = int(np.prod(outer, dtype=int)) * free
         x = points[:, start : start + count]
         if x.shape[1] < count:
@@ -70,13 +71,6 @@ def _number(text: str, default: float) -> float | None:
         return float(text) if text else default
     except ValueError:
         return None
-
-
-def _free(kind: str, inner: tuple[int, ...]) -> int | None:
-    """How many free numbers one element of an array has."""
-    if kind in _PLAIN or kind == "ordered":
-        return int(np.prod(inner, dtype=int))
-    return inner[0] * (inner[0] - 1) // 2 if kind == "cholesky_factor_corr" else None
 
 
 def _one(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from hiermodel.collapse import CollapsedModel
     from hiermodel.modeling import Model
     from hiermodel.submodel import Submodel
+    from hiermodel.terms.group import GroupEffects
 
 
 def template_folder() -> Path:
@@ -165,7 +166,7 @@ def render_collapsed(collapsed: CollapsedModel) -> str:
         parameters=collapsed.parameters,
         likelihood=_filled(
             [
-                *(_macro("terms/group.stan.jinja", "effects", model, g) for g in collapsed.others),
+                *_group_effects(collapsed.others, model),
                 _macro("collapsed.stan.jinja", "likelihood", model, collapsed),
             ]
         ),
@@ -224,12 +225,20 @@ def _latent_variables(model: Model) -> Iterable[str]:
             yield _macro(f"terms/{sub.imputed.template}", "define", model, sub.imputed)
     if model.rescor is not None and model.rescor.imputed:
         yield _macro("rescor.stan.jinja", "responses_of_rows", model, model.rescor)
+    for group in model.groups:
+        if group.centring is not None:  # their prior needs them
+            yield _macro("terms/group.stan.jinja", "centred_effects", model, group)
+
+
+def _group_effects(groups: Iterable[GroupEffects], model: Model) -> Iterable[str]:
+    for block in groups:
+        if block.centring is None:
+            yield _macro("terms/group.stan.jinja", "effects", model, block)
 
 
 def _effects(model: Model) -> Iterable[str]:
     """What predictors read by level, or by point: computed once."""
-    for block in model.groups:
-        yield _macro("terms/group.stan.jinja", "effects", model, block)
+    yield from _group_effects(model.groups, model)
     for predictor in model.predictors:
         for term in predictor.terms:
             if isinstance(predictor, Predictor) and not isinstance(term, GroupView):

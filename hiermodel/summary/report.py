@@ -251,6 +251,7 @@ def _fields(fit: Fit) -> tuple[tuple[str, str], ...]:
         ("Engine", _engine_text(facts)),
         ("Collapsed", str(facts.get("collapsed") or "")),
         ("Aggregated", str(facts.get("aggregated") or "")),
+        ("Centred", str(facts.get("centred") or "")),
         ("Certificate", str(facts.get("certificate") or "")),
     ]
     return tuple((name, value) for name, value in fields if value)

@@ -17,6 +17,7 @@ import pandas as pd
 from hiermodel.columns import DesignSpec
 from hiermodel.stan.variables import Block, PriorElement, PriorTarget, Var
 from hiermodel.terms.base import Array, Labelled, Scope
+from hiermodel.terms.centring import Centring
 from hiermodel.terms.grouping import ByFactor, Grouping, index_name
 
 
@@ -42,7 +43,8 @@ class GroupEffects:
     Non-centred: standard normal ``z_i`` times the standard deviations and the Cholesky factor
     of the correlations, then the known covariance between levels, then the Student mixture.
     The degrees of freedom belong to the grouping factor: the first of its blocks declares them
-    (`declares_df`), numbered by grouping factor (`df_index`).
+    (`declares_df`), numbered by grouping factor (`df_index`). With `centring` the program samples
+    ``v_i`` in the place of ``z_i``; the effects are the same.
     """
 
     index: int
@@ -57,6 +59,7 @@ class GroupEffects:
     prior_weights: Array | None
     defaults: Mapping[str, Any]
     text: str
+    centring: Centring | None = None
 
     @property
     def name(self) -> str:
@@ -149,12 +152,17 @@ class GroupEffects:
                 comment=f"standard deviations of the effects of {self.name}")
         )
         note = "standardised effects"
+        if self.centring is not None:
+            out += self.centring.variables(i, self.name)
+        elif self.has_cor:
+            out.append(Var(f"z_{i}", "matrix", (f"M_{i}", f"N_{i}"), block=par, comment=note))
+        else:
+            out.append(Var(f"z_{i}", "vector", (f"N_{i}",), (f"M_{i}",), par, comment=note))
         if not self.has_cor:
-            return (*out, Var(f"z_{i}", "vector", (f"N_{i}",), (f"M_{i}",), par, comment=note))
+            return tuple(out)
         cor_prior = PriorTarget("cor", (self._element("cor"),))
         return (
             *out,
-            Var(f"z_{i}", "matrix", (f"M_{i}", f"N_{i}"), block=par, comment=note),
             Var(f"L_{i}", "cholesky_factor_corr", (f"M_{i}",),
                 () if self.by is None else (f"Nby_{i}",), par, prior=cor_prior,
                 comment="Cholesky factor of their correlations"),
@@ -170,7 +178,7 @@ class GroupEffects:
             out[f"Lcov_{i}"] = self.cov_factor
         if self.prior_weights is not None:
             out[f"PW_{i}"] = self.prior_weights
-        return out
+        return out if self.centring is None else out | self.centring.constants(i)
 
     def correlations(self, draws: Mapping[str, Array]) -> Array | None:
         """Correlation matrices (chain, draw[, by], M, M), or None when there are none."""
@@ -188,6 +196,8 @@ class GroupEffects:
         i = self.index
         if f"r_{i}" in draws:
             return draws[f"r_{i}"]
+        if self.centring is not None:
+            return self.centred_effects(draws)[0]
         sd, z = draws[f"sd_{i}"], draws[f"z_{i}"]
         if self.has_cor:
             r = self._correlated(sd, draws[f"L_{i}"], z)
@@ -201,6 +211,12 @@ class GroupEffects:
             r = r * np.sqrt(df * draws[f"udf_{self.df_index}"])[..., None]
         return r
 
+    def centred_effects(self, draws: Mapping[str, Array]) -> tuple[Array, Array]:
+        """The effects r, and z that they would be made of in the program without centring."""
+        assert self.centring is not None
+        i = self.index
+        factor = draws[f"L_{i}"] if self.has_cor else None
+        return self.centring.effects(draws, draws[f"v_{i}"], draws[f"sd_{i}"], factor)
 
     def _correlated(self, sd: Array, factor: Array, z: Array) -> Array:
         """Effects of correlated coefficients; the known covariance mixes finished effects."""

@@ -354,7 +354,8 @@ class Criticism(Verbs):
             Which of several responses.
         **options
             ``prefix``, ``group``, ``x``, ``stat``, ``newdata``, ``re_formula``,
-            ``allow_new_levels``, ``sample_new_levels``, ``seed``, ``ax``, ``figsize``.
+            ``allow_new_levels``, ``sample_new_levels``, ``incl_autocor``, ``seed``, ``ax``,
+            ``figsize``.
 
         Returns
         -------

@@ -1,0 +1,133 @@
+"""How far the effects of a grouping factor are centred: another parameterisation, same posterior.
+
+With little data in a level, standardised effects (non-centred) are easy to sample; with much data,
+the effects themselves (centred), the more so when what the data tell about them together with the
+population-level parameters is taken off (hierarchical centring). Between the two there is a way for
+each level: Papaspiliopoulos, Roberts & Skold (2007), Statistical Science 22, 59-73, and
+Gorinova, Moore & Hoffman (2020), ICML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hiermodel.stan.variables import Block, Var
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Shift:
+    """What moves the effects along with a population-level parameter.
+
+    Attributes
+    ----------
+    parameter : Var
+    slopes : ndarray (coefs, levels[, elements])
+        Change of an effect when the parameter changes by 1.
+    near : ndarray ([elements])
+        Where the effects stay as they are.
+    """
+
+    parameter: Var
+    slopes: Array
+    near: Array
+
+    @property
+    def is_single(self) -> bool:
+        """True for a parameter that is one number."""
+        return self.slopes.ndim == 2
+
+
+@dataclass(frozen=True, eq=False)
+class Centring:
+    """How far each effect is centred.
+
+    Coefficient k of a level is ``r_k = (1 - w_k) m_k + tau_k ^ (1 - w_k) v_k + shift``, where
+    ``m_k`` and ``tau_k`` are mean and standard deviation of its prior given the coefficients before
+    it, ``v_k`` is what is sampled and the shift does not depend on it. Weight 0 gives standardised
+    effects, weight 1 the effects themselves.
+
+    Attributes
+    ----------
+    weights : ndarray (coefs, levels)
+    shifts : tuple of Shift
+    """
+
+    weights: Array
+    shifts: tuple[Shift, ...] = field(default=())
+
+    def variables(self, i: int, name: str) -> tuple[Var, ...]:
+        """Data and sampled effects of block `i` in the place of the standardised effects."""
+        n, m = (f"N_{i}",), (f"M_{i}",)
+        out = [
+            Var(f"w_{i}", "vector", n, m, lower="0", upper="1",
+                comment="how far effects are centred: 0 standardised, 1 the effects themselves"),
+        ]
+        for shift in self.shifts:
+            p = shift.parameter
+            note = f"change of the effects of {name} with {p.name}"
+            if shift.is_single:
+                out.append(Var(f"shift_{i}_{p.name}", "vector", n, m, comment=note))
+            else:
+                out.append(Var(f"shift_{i}_{p.name}", "matrix", (*n, *p.size), m, comment=note))
+            kind = "real" if shift.is_single else "vector"
+            out.append(Var(f"near_{i}_{p.name}", kind, p.size, comment=f"a value near {p.name}"))
+        note = "effects, centred as far as the data tell of them"
+        return (*out, Var(f"v_{i}", "vector", n, m, Block.PARAMETERS, comment=note))
+
+    def constants(self, i: int) -> dict[str, Any]:
+        """The data."""
+        out: dict[str, Any] = {f"w_{i}": self.weights}
+        for shift in self.shifts:
+            out[f"shift_{i}_{shift.parameter.name}"] = shift.slopes
+            near = shift.near.item() if shift.is_single else shift.near
+            out[f"near_{i}_{shift.parameter.name}"] = near
+        return out
+
+    def summands(self, i: int, k: str) -> tuple[str, ...]:
+        """The Stan expressions that add up to the shift of coefficient `k`."""
+        names = (s.parameter.name for s in self.shifts)
+        return tuple(f"shift_{i}_{p}[{k}] * ({p} - near_{i}_{p})" for p in names)
+
+    def effects(
+        self, draws: Mapping[str, Array], v: Array, sd: Array, factor: Array | None
+    ) -> tuple[Array, Array]:
+        """The effects, and what they are standardised: the twin of the template.
+
+        Parameters
+        ----------
+        draws : mapping of str to ndarray (chain, draw, ...)
+            Holds the parameters of the shifts.
+        v : ndarray (chain, draw, coefs, levels)
+        sd : ndarray (chain, draw, coefs)
+        factor : ndarray (chain, draw, coefs, coefs), optional
+            Cholesky factor of the correlations.
+
+        Returns
+        -------
+        r : ndarray (chain, draw, levels, coefs)
+        z : ndarray (chain, draw, coefs, levels)
+        """
+        r = np.empty((*v.shape[:2], v.shape[3], v.shape[2]))
+        z = np.empty_like(v)
+        for k, w in enumerate(self.weights):
+            tau, m = sd[..., k, None], np.zeros(1)
+            if factor is not None:
+                row = sd[..., k, None] * factor[..., k, :]
+                tau = row[..., k, None]
+                m = np.einsum("cdl,cdln->cdn", row[..., :k], z[..., :k, :])
+            effect = (1 - w) * m + tau ** (1 - w) * v[..., k, :]
+            for shift in self.shifts:
+                away = draws[shift.parameter.name] - shift.near
+                slopes = shift.slopes[k]
+                effect = effect + (
+                    away[..., None] * slopes if shift.is_single else away @ slopes.T
+                )
+            z[..., k, :] = (effect - m) / tau
+            r[..., k] = effect
+        return r, z

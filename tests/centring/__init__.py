@@ -1,0 +1,1 @@
+"""Tests of centred effects: their density, how they are chosen, their fits."""
