@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from hiermodel.effects.grid import level_text, number_text
+from hiermodel.effects.grid import level_text
 from hiermodel.effects.marks import (
     bars,
     beside,
@@ -165,7 +165,13 @@ def _varies(column: pd.Series) -> bool:
 
 
 def _text(value: Any) -> str:
-    return number_text(value) if isinstance(value, (float, np.floating)) else level_text(value)
+    """A value as a label; numbers that differ keep labels that do."""
+    if not isinstance(value, (float, np.floating)):
+        return level_text(value)
+    number = float(value)
+    if number.is_integer():
+        return level_text(number)
+    return f"{number:.6g}" if abs(number) > 1e-12 else "0"
 
 
 def _texts(frame: pd.DataFrame, names: Sequence[str], about: About) -> list[str]:

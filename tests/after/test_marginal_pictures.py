@@ -169,6 +169,12 @@ def test_many_levels_stand_below_each_other() -> None:
     assert len(axes) == 2 and axes[0].get_xlim() == axes[1].get_xlim()
 
 
+def test_large_numbers_keep_their_digits() -> None:
+    data = hm.datasets.load("mtcars").assign(code=lambda d: 100_001.0 + d["am"])
+    fit = hm.fit("mpg ~ code", data, **SMALL)
+    assert fit.avg_predictions(by="code").plot_data()["x"].tolist() == ["100001", "100002"]
+
+
 def test_axes_of_ones_own(tooth: hm.Fit) -> None:
     table = tooth.avg_predictions(by="supp")
     _, ax = plt.subplots()
