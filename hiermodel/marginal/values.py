@@ -21,6 +21,7 @@ from hiermodel.predictions import thinned
 from hiermodel.predictors import Predictor
 from hiermodel.prepare import EXPECTATION_ROLES, Prediction, PredictionOptions, prepare
 from hiermodel.terms.base import Array
+from hiermodel.terms.car import CarTerm
 from hiermodel.terms.group import GroupView
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class Values:
             name
             for predictor in part.predictors
             for term in predictor.terms
-            if not isinstance(term, GroupView)
+            if not isinstance(term, GroupView) and (self.spatial or not isinstance(term, CarTerm))
             for name in term.columns_needed
         ]
         out += self.clusters.columns_needed()

@@ -223,3 +223,10 @@ def test_close_points_are_certified() -> None:
     assert "log density equals the model's" in str(fit.summary())
     held = [hm.prior("constant(0.3)", cls="lscale", coef="gpxfb")]
     assert hm.fit("y ~ gp(x, by = f)", data, priors=held, **short) is not None
+
+
+def test_rows_of_an_exact_process_are_not_added_up() -> None:
+    """Its coefficients belong to points in the order of the rows."""
+    data = DATA.assign(n=np.arange(24) % 4)
+    with pytest.raises(hm.HiermodelError, match="in the order of the rows"):
+        hm.fit("n ~ gp(x)", data, "poisson", aggregate=True, **SETTINGS)
