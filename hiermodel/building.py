@@ -38,6 +38,7 @@ from hiermodel.submodel_building import (
 )
 from hiermodel.terms.build_groups import GroupContext, build_groups
 from hiermodel.terms.group import GroupView
+from hiermodel.totals import Totals
 
 
 def model(
@@ -74,6 +75,30 @@ def model(
     >>> hm.model("count ~ Trt + (1 | patient)", data, family="poisson").nobs
     236
     """
+    return build(
+        formula, data, family, priors, data2=data2, sample_prior=sample_prior,
+        normalize=normalize, drop_unused_levels=drop_unused_levels, contrasts=contrasts,
+        knots=knots, threads=threads, stanvars=stanvars,
+    )
+
+
+def build(
+    formula: str | Formula,
+    data: Any,
+    family: str | Family,
+    priors: Any,
+    *,
+    data2: Mapping[str, Any] | None = None,
+    sample_prior: str = "no",
+    normalize: bool = True,
+    drop_unused_levels: bool = True,
+    contrasts: Mapping[str, Any] | None = None,
+    knots: Mapping[str, Sequence[float]] | None = None,
+    threads: int = 1,
+    stanvars: Any = None,
+    totals: Totals | None = None,
+) -> Model:
+    """Resolve a model; with `totals` from some of its rows and what is known of all of them."""
     whole = as_formula(formula)
     if sample_prior not in ("no", "only", "yes"):
         raise HiermodelError(f"sample_prior must be 'no', 'yes' or 'only', not {sample_prior!r}")
@@ -104,7 +129,7 @@ def model(
     )
     drafts = [
         draft_submodel(
-            part, name, chosen, frame, schema, own, default_set, latents, own_knots, data2
+            part, name, chosen, frame, schema, own, default_set, latents, own_knots, data2, totals
         )
         for part, name, chosen, own in zip(parts, names_of, families, needed, strict=True)
     ]
@@ -130,7 +155,7 @@ def model(
     draft_model = Model(
         formula=whole, parts=tuple(submodels), groups=groups, rescor=rescor,
         resolved_priors=resolve_priors((), ()), schema=schema, columns=columns,
-        nobs=len(drafts[0].frame) if not several else len(frame), normalize=normalize,
+        nobs=_count(drafts, frame, totals), normalize=normalize,
         sample_prior=sample_prior, noise_free=latents.noise_free,
         threads=_checked_threads(threads), stanvars=own_code,
         call={"family": outside, "priors": priors, "data2": data2, "contrasts": contrasts,
@@ -149,7 +174,7 @@ def model(
     resolved = resolve_priors(
         declared, user, normalize=normalize,
         functions=densities(one.code for one in own_code if one.block == "functions"),
-        facts=_facts(draft_model, drafts),
+        facts=_facts(draft_model, drafts, totals),
     )
     for made, draft in zip(submodels, drafts, strict=True):
         linear = [p for p in made.predictors if isinstance(p, Predictor)]
@@ -158,13 +183,31 @@ def model(
     return replace(draft_model, resolved_priors=resolved)
 
 
-def _facts(model: Model, drafts: Sequence[Draft]) -> ModelFacts:
+def _count(drafts: Sequence[Draft], frame: pd.DataFrame, totals: Totals | None) -> int:
+    """Rows that are fitted."""
+    if totals is not None:
+        return totals.nobs
+    return len(drafts[0].frame) if len(drafts) == 1 else len(frame)
+
+
+def columns_needed(formula: str | Formula, frame: pd.DataFrame) -> NeededColumns:
+    """The columns of a frame that a model of its rows reads; the rows do not matter."""
+    parts = tuple(with_constants(p, frame.columns) for p in as_formula(formula).responses)
+    return _columns_of_model(parts, [model_variables(part, frame) for part in parts])
+
+
+def _facts(
+    model: Model, drafts: Sequence[Draft], totals: Totals | None = None
+) -> ModelFacts:
     """What priors of many parameters need to know."""
     sizes = {k: int(v) for k, v in model.constants().items() if np.ndim(v) == 0}
     sigma = {part.name: part.constant_sigma for part in model.parts}
     return ModelFacts(
         sizes,
-        {part.name: len(draft.frame) for part, draft in zip(model.parts, drafts, strict=True)},
+        {
+            part.name: len(draft.frame) if totals is None else totals.nobs
+            for part, draft in zip(model.parts, drafts, strict=True)
+        },
         {name: str(value) for name, value in sigma.items() if value is not None},
     )
 

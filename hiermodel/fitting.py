@@ -23,7 +23,7 @@ from hiermodel.engines.parallel import checked_executor
 from hiermodel.errors import HiermodelError
 from hiermodel.fitted import Fit
 from hiermodel.formula import Formula
-from hiermodel.frames import row_labels
+from hiermodel.frames import is_big, row_labels
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
 from hiermodel.sampling import (
@@ -182,8 +182,10 @@ def fit(
     formula : str or Formula
         In the grammar of lme4 and brms, such as ``"reaction ~ days + (days | subject)"``;
         `hiermodel.bf` adds formulas for further parameters.
-    data : data frame
-        pandas, polars, pyarrow, or anything narwhals reads.
+    data : data frame, or data that do not fit in memory
+        pandas, polars, pyarrow, or anything narwhals reads. A path of a Parquet file or a folder
+        of them, a polars LazyFrame, a DuckDB relation or a dask DataFrame are not read into memory
+        (``pip install hiermodel[big]``), see the notes.
     family : str or Family
         Response distribution; `hiermodel.family` chooses links.
     priors : optional
@@ -274,6 +276,13 @@ def fit(
     row of the data. ``aggregate="auto"`` does so from 1000 rows on where cells are so much fewer
     than rows that a gradient costs less than half; the summary says so.
 
+    Data that do not fit in memory are reduced where they are, by DuckDB: to counts of the rows
+    that share all columns of the model, or, for gaussian models that can be collapsed, to the
+    statistics of the levels, chunk by chunk. Means, levels and default priors come from all rows.
+    A model that needs every row is refused, and the message names the term. The fit then holds
+    a sample of rows, `whole_frame`, from which grids of effects are made; what needs the fitted
+    rows themselves, such as ``loo()``, is refused. Files of at most a million rows are simply read.
+
     Standardised effects are easy to sample where the data tell little of a level, the effects
     themselves where they tell much (Betancourt & Girolami 2015). ``parameterization="auto"`` finds
     out by a quick fit of the standard deviations and the curvature around it, and goes as far
@@ -291,6 +300,16 @@ def fit(
     >>> fit.ngroups()
     {'subject': 18}
     """
+    if is_big(data):
+        from hiermodel.big import fit_big
+
+        return fit_big(
+            formula, data, family, priors, data2=data2, sample_prior=sample_prior,
+            normalize=normalize, drop_unused_levels=drop_unused_levels, contrasts=contrasts,
+            knots=knots, stanvars=stanvars, engine=engine, algorithm=algorithm, certify=certify,
+            collapse=collapse, aggregate=aggregate, parameterization=parameterization,
+            executor=executor, **settings,
+        )
     made = make_model(
         formula, data, family, priors, data2=data2, sample_prior=sample_prior,
         normalize=normalize, drop_unused_levels=drop_unused_levels, contrasts=contrasts,
@@ -333,8 +352,12 @@ def load(path: str | Path) -> Fit:
         raise HiermodelError(f"{path} is not a fit saved by hiermodel")
     frame, data2 = persistence.dataset_to_frame(groups["constant_data"])
     arguments = persistence.model_arguments(json.loads(attrs["hiermodel_model"]))
-    rebuilt = make_model(data=frame, data2=data2 or None, **arguments)
     provenance = json.loads(attrs["hiermodel_provenance"])
+    if "big" in provenance:
+        from hiermodel.big import loaded
+
+        return loaded(provenance, arguments | {"data2": data2 or None}, frame, groups)
+    rebuilt = make_model(data=frame, data2=data2 or None, **arguments)
     rows = rebuilt.rows(frame, tell=False)
     if not rebuilt.is_multivariate:
         rows = rebuilt.part.rows(rows)

@@ -4,12 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from hiermodel.errors import DataError, warn
+
+
+def is_big(data: Any) -> bool:
+    """True for data that are read where they are, and not brought into memory.
+
+    Examples
+    --------
+    >>> is_big("rows.parquet"), is_big({"x": [1, 2]})
+    (True, False)
+    """
+    return isinstance(data, (str, Path)) or lazy_kind(data) != ""
+
+
+def lazy_kind(data: Any) -> str:
+    """The package that a lazy table belongs to; empty for everything else."""
+    module, name = type(data).__module__.split(".")[0], type(data).__name__
+    if module == "polars" and name == "LazyFrame":
+        return "polars"
+    if name == "DuckDBPyRelation":
+        return "duckdb"
+    return "dask" if module.startswith("dask") and hasattr(data, "to_parquet") else ""
 
 
 def as_frame(data: Any) -> pd.DataFrame:
@@ -101,6 +123,8 @@ def _from_narwhals(data: Any) -> pd.DataFrame:
         frame = nw.from_native(data, eager_only=True)
     except TypeError as error:
         lazy = " (call .collect() first)" if hasattr(data, "collect") else ""
+        if is_big(data):
+            lazy += "; only hm.fit(formula, data) takes data that are not in memory"
         raise DataError(
             "data must be a data frame (pandas, polars, pyarrow) or a dict of arrays, "
             f"not {type(data).__name__}{lazy}"

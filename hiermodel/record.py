@@ -81,6 +81,11 @@ class Record:
         return self.frame if self.whole is None else self.whole
 
     @property
+    def shown_rows(self) -> pd.DataFrame:
+        """The rows that pictures of effects show: those that were fitted."""
+        return self.frame
+
+    @property
     def formula(self) -> Formula:
         """The formula of the model."""
         return self.model.formula

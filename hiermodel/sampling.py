@@ -324,8 +324,11 @@ def checked_draws(
     run: Run,
     prior_only: bool,
     reduced: Reduced | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> tuple[Draws, dict[str, Any]]:
     """Certify, then draw; the effects that are not sampled themselves afterwards.
+
+    `data` are those of the program, where they do not come from `rows`.
 
     Returns
     -------
@@ -344,7 +347,8 @@ def checked_draws(
     """
     facts = checked_model(model, rows, run, prior_only, reduced)
     form = reduced or model
-    data = form.bind(rows, prior_only=prior_only)
+    if data is None:
+        data = form.bind(rows, prior_only=prior_only)
     draws = _draw(form, data, run)
     if isinstance(reduced, CollapsedModel):
         facts["collapsed"] = reduced.words

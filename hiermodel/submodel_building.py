@@ -26,6 +26,7 @@ from hiermodel.frames import NeededColumns, drop_missing
 from hiermodel.nonlinear import NonlinearPredictor, build_nonlinear
 from hiermodel.predictors import Predictor, build_predictor, offset_mean, with_defaults, with_views
 from hiermodel.priors import default_prior
+from hiermodel.priors.scales import ResponseScale
 from hiermodel.requests import (
     NonlinearRequest,
     PredictorRequest,
@@ -57,6 +58,7 @@ from hiermodel.terms.scalars import (
 )
 from hiermodel.terms.special_effects import Latents
 from hiermodel.terms.thresholds import Thresholds
+from hiermodel.totals import Totals
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ class Defaults:
 
     name: str
     family: Family
-    y: np.ndarray | None
+    y: np.ndarray | ResponseScale | None
 
     def of(
         self, cls: str, param: str, offset: float = 0.0, predicted: bool = True
@@ -137,6 +139,7 @@ def draft_submodel(
     latents: Latents,
     knots: Mapping[str, Sequence[float]] | None = None,
     data2: Mapping[str, Any] | None = None,
+    totals: Totals | None = None,
 ) -> Draft:
     """Resolve one response but for its group-level effects.
 
@@ -158,6 +161,8 @@ def draft_submodel(
         Knots of smooths, by covariate.
     data2 : mapping, optional
         Matrices that terms name.
+    totals : Totals, optional
+        What is learned from all rows, of which `frame` has some.
     """
     scope = Scope(resp=name)
     main = part.main
@@ -171,7 +176,9 @@ def draft_submodel(
     additions.data(frame)  # bad values are told now, not when the data are bound
     response = learn_response(main, family, additions, frame, schema, scope.suffix)
     coded = response.coded(frame)  # checked now, for every kind of response
-    y = None if family.has_categories else coded
+    y: np.ndarray | ResponseScale | None = None if family.has_categories else coded
+    if totals is not None and y is not None:
+        y = totals.response(coded)
     if response.additions.imputed and np.isnan(coded).any():
         # The scales of brms know nothing of a response with gaps.
         y = None if default_set == "brms" else coded[~np.isnan(coded)]
@@ -183,7 +190,8 @@ def draft_submodel(
         for param in family.threshold_params
     )
     predictors = _predictors(
-        requests, family, frame, schema, thresholds, defaults, latents, knots or {}, data2 or {}
+        requests, family, frame, schema, thresholds, defaults, latents, knots or {}, data2 or {},
+        totals,
     )
     predictors = _ordered(predictors, family, main)
     used = {call.function for call in main.additions}
@@ -197,7 +205,8 @@ def draft_submodel(
     )
     if latent is not None:
         predictors = _with_latent_residuals(predictors, latent, main)
-    offsets = {p.param: offset_mean(p, frame) for p in predictors if isinstance(p, Predictor)}
+    mean = offset_mean if totals is None else totals.offset_mean
+    offsets = {p.param: mean(p, frame) for p in predictors if isinstance(p, Predictor)}
     thresholds = tuple(
         replace(
             t,
@@ -245,6 +254,7 @@ def _predictors(
     latents: Latents,
     knots: Mapping[str, Sequence[float]],
     data2: Mapping[str, Any],
+    totals: Totals | None = None,
 ) -> tuple[AnyPredictor, ...]:
     """Predictors in the order of the requests."""
     by_param = {t.param: t for t in thresholds}
@@ -273,8 +283,11 @@ def _predictors(
             request.expansion, param, _name(request), request.scope, link, frame, schema, options,
             thresholds=ordinal is not None, on_link_scale=raw, latents=latents,
         )
+        if totals is not None:
+            predictor = totals.centred(predictor, frame)
+        mean = offset_mean if totals is None else totals.offset_mean
         _check_category_specific(predictor, family, ordinal)
-        intercept = defaults.of("Intercept", param, offset_mean(predictor, frame)) if param else ""
+        intercept = defaults.of("Intercept", param, mean(predictor, frame)) if param else ""
         if not param and defaults.name != "brms":
             intercept = defaults.of_column("b", "", lambda: np.ones(2))
         out.append(

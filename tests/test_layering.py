@@ -43,6 +43,7 @@ ORDER = (
     "predictors",
     "nonlinear",
     "collinear",
+    "totals",
     "requests",
     "stan/likelihood",
     "rescor",
@@ -80,6 +81,7 @@ ORDER = (
     "verbs",
     "fitted",
     "fitting",
+    "big",
     "refits",
     "multiple",
 )
@@ -90,6 +92,7 @@ DOORS = {
     ("modeling", "collapse"),
     ("modeling", "fitting"),
     ("fitted", "fitting"),
+    ("fitting", "big"),
     ("verbs", "refits"),
 }
 
@@ -100,6 +103,7 @@ OWNERS = {
     "stanli": {"engines"},
     "nutpie": {"engines"},
     "narwhals": {"frames"},
+    "duckdb": {"big"},
 }
 FORBIDDEN_MODULES = {"pickle", "shelve", "marshal", "dill", "cloudpickle"}
 FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}

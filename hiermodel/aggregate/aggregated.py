@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,9 @@ class AggregatedModel:
     model : Model
     form : Form
         What is kept of the rows of a cell.
+    known : tuple, optional
+        A frame, and a function that binds it when `bind` meets this very frame: for rows that
+        stand for others, which are not in memory.
 
     Examples
     --------
@@ -50,6 +53,7 @@ class AggregatedModel:
 
     model: Model
     form: Form
+    known: tuple[pd.DataFrame, Callable[[AggregatedModel], dict[str, Any]]] | None = None
 
     @property
     def part(self) -> Submodel:
@@ -156,6 +160,8 @@ class AggregatedModel:
         DataError
             As `Model.bind`, and where sums are larger than Stan's integers.
         """
+        if self.known is not None and data is self.known[0]:
+            return self.known[1](replace(self, known=None))
         frame = self.part.rows(self.model.rows(data))
         frame, rows = self._weighed(frame, self.read(frame, times))
         cell = self.number(frame)

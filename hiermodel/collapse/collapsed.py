@@ -220,11 +220,17 @@ class CollapsedModel:
         The rows are read once. What comes back has the size of the levels.
         """
         if self.cells is None:
-            found = self._statistics(self.model.parts[0].rows(self.model.rows(data)))
+            found = self.statistics(self.model.parts[0].rows(self.model.rows(data)))
         else:
             first, n, means, within = self.cells.moments(data)
-            found = self._statistics(first, means, n, within)
-        out = self.model.constants() | found
+            found = self.statistics(first, means, n, within)
+        return self.bound(found, prior_only)
+
+    def bound(
+        self, statistics: Mapping[str, Any], prior_only: bool | None = None
+    ) -> dict[str, Any]:
+        """The Stan data of given statistics."""
+        out = self.model.constants() | dict(statistics)
         if prior_only is None:
             prior_only = self.model.sample_prior == "only"
         out["prior_only"] = int(prior_only)
@@ -238,13 +244,16 @@ class CollapsedModel:
         out |= {name: data[name][used] for name in ("first", "last") if name in data}
         return out | ({"Xlevel": data["Xlevel"][:, used]} if "Xlevel" in data else {})
 
-    def _statistics(
+    def statistics(
         self, rows: pd.DataFrame, means: Array | None = None, weights: Array | None = None,
-        within: Array | None = None,
+        within: Array | None = None, design: tuple[Array, Array, Array, Array] | None = None,
     ) -> dict[str, Any]:
-        """Statistics of rows, or of cells: a row of each, means, weights, squares around means."""
+        """Statistics of rows, or of cells: a row of each, means, weights, squares around means.
+
+        `design` is what `design` gave for them.
+        """
         part = self.model.parts[0]
-        y, x, z, codes = self.design(rows, means)
+        y, x, z, codes = self.design(rows, means) if design is None else design
         additions = part.response.additions.data(rows)
         if weights is None and "weights" in additions:
             weights = np.asarray(additions["weights"])

@@ -113,14 +113,14 @@ def rotate(codes: Array, levels: int, z: Array, x: Array, y: Array) -> Rotated:
         for j, column in enumerate(rest):
             rotated[k, j] = sums(q * column)
             column -= q * rotated[k, j][codes]
-    factor = _r_factor(rest)
+    factor = r_factor(rest)
     return Rotated(
         rotated[:, columns], np.ascontiguousarray(rotated[:, :columns].swapaxes(1, 2)), level_r,
         factor[:, columns], factor[:, :columns], own, rest,
     )
 
 
-def _r_factor(columns: Array) -> Array:
+def r_factor(columns: Array) -> Array:
     """The R factor of the rows, block after block (columns are given as rows of memory)."""
     factor: Array = np.zeros((0, len(columns)))
     for start in range(0, columns.shape[1], _BLOCK):

@@ -160,7 +160,7 @@ def conditional_effects(
         seen = observed_points(fit, pair, rows, response, select_points)
         if flat and too_far is not None:
             names = [v.name for v in pair]
-            far = far_from_data(effect.frame, fit.frame, names, too_far)
+            far = far_from_data(effect.frame, fit.shown_rows, names, too_far)
             effect = replace(effect, frame=effect.frame[~far].reset_index(drop=True))
         lines = effect.lines if not flat else None
         out.append(replace(effect, points=seen, surface=flat, lines=lines))
@@ -391,9 +391,9 @@ def _response(
     ordinal = family.response == "ordinal" and (categorical is False or method == "predict")
     if method == "linpred" or dpar is not None or (family.has_categories and not ordinal):
         return None
-    y = np.asarray(fit.response, dtype=float)
+    y = np.asarray(fit.model.response.coded(fit.shown_rows), dtype=float)
     if "trials" in additions:
-        y = y / additions.data(fit.frame, ("trials",))[f"trials{additions.suffix}"]
+        y = y / additions.data(fit.shown_rows, ("trials",))[f"trials{additions.suffix}"]
     return y
 
 
@@ -404,9 +404,9 @@ def _observed(
     if y is None:
         return None
     names = list(dict.fromkeys(v.name for pair in pairs for v in pair))
-    out = fit.frame[names].copy()
+    out = fit.shown_rows[names].copy()
     for pair in pairs:
         for variable in pair:
             if variable.is_factor:
-                out[variable.name] = [level_text(v) for v in fit.frame[variable.name]]
+                out[variable.name] = [level_text(v) for v in fit.shown_rows[variable.name]]
     return out.assign(response__=y)

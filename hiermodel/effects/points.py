@@ -34,7 +34,7 @@ def observed_points(
     DataFrame
         ``cond__``, the variables, and ``response__`` where the response has a place on the axis.
     """
-    frame = fit.frame
+    frame = fit.shown_rows
     out = pd.DataFrame({v.name: _shown(frame[v.name], v) for v in pair}, index=frame.index)
     if response is not None:
         out["response__"] = response

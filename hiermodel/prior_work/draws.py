@@ -130,7 +130,7 @@ def prior_dataset(fit: Fit, settings: dict[str, Any]) -> tuple[xr.Dataset, froze
     given = {"progress": False, **facts, **settings}
     if "engine" not in given and engine != "recorded":
         given["engine"] = engine
-    made = model.fit(fit.frame, prior_only=True, **given)
+    made = model.fit(fit.shown_rows, prior_only=True, **given)
     drawn = with_centred(made.model, made.posterior)
     return drawn, _dependents(made, drawn, flat) if flat else frozenset()
 

@@ -28,7 +28,7 @@ shape, kappa                   ``lognormal(1, 1)``; with a formula, log: ``norma
 phi                            ``lognormal(2, 1)``; with a formula, log: ``normal(2, 1)``
 formulas of such parameters    b ``normal(0, 1 / s_x)``, sd ``exponential(s_x)``
 cor, rescor, lncor, cortime    ``lkj(2)``
-ar, ma                         ``normal(0, 0.5)``; cosy, lagsar, errorsar uniform
+ar, ma, lagsar, errorsar       ``normal(0, 0.5)``; cosy ``uniform(0, 1)``
 parameters of non-linear       b and Intercept ``normal(0, 2.5)``: set them, only you know
 formulas                       their scale
 delta                          ``normal(0, 1)``
@@ -50,16 +50,17 @@ import numpy as np
 
 from hiermodel.errors import PriorError, did_you_mean
 from hiermodel.families.base import Family, Param
-from hiermodel.priors.scales import scale_prior
+from hiermodel.priors.scales import ResponseScale, scale_prior
 from hiermodel.priors.weak import weak_prior
 from hiermodel.stan.variables import ScalePrior
 
 __all__ = ["DEFAULT_SETS", "default_prior", "scale_prior"]
 
 DEFAULT_SETS = ("brms", "weak")
-# Coefficients of autocorrelation: flat in brms, and by the other set where they have no bounds.
-_AUTOCOR = {"ar": "normal(0, 0.5)", "ma": "normal(0, 0.5)", "cosy": "", "lagsar": "",
-            "errorsar": ""}
+# Coefficients of autocorrelation, which are flat in the set of brms.
+_AUTOCOR = {"cosy": "uniform(0, 1)"} | dict.fromkeys(
+    ("ar", "ma", "lagsar", "errorsar"), "normal(0, 0.5)"
+)
 
 def default_prior(
     set_name: str,
@@ -68,7 +69,7 @@ def default_prior(
     param: str = "mu",
     *,
     predicted: bool = True,
-    y: np.ndarray | None = None,
+    y: np.ndarray | ResponseScale | None = None,
     offset_mean: float = 0.0,
     column_sd: float | None = None,
 ) -> str | ScalePrior:
@@ -119,6 +120,11 @@ def default_prior(
     if family.has_categories:
         y = None
     if set_name == "weak":
+        if isinstance(y, ResponseScale):
+            raise PriorError(
+                "priors='weak' needs the response in memory; leave priors out for those of brms, "
+                "or give the priors you want"
+            )
         return weak_prior(cls, family, param, predicted, y, offset_mean, column_sd)
     return _brms_prior(cls, family, param, predicted, y, offset_mean)
 
@@ -133,7 +139,7 @@ def _brms_prior(
     family: Family,
     param: str,
     predicted: bool,
-    y: np.ndarray | None,
+    y: np.ndarray | ResponseScale | None,
     offset_mean: float,
 ) -> str | ScalePrior:
     if cls in ("b", "delta"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,8 +13,30 @@ from hiermodel.stan.variables import DataNumber, ScalePrior
 _FLAT_SCALE = "student_t(3, 0, 2.5)"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ResponseScale:
+    """Median and median absolute deviation of a response that is not in memory.
+
+    Attributes
+    ----------
+    known : dict of str to tuple of float
+        Link -> median and median absolute deviation of the response on the scale of the link.
+    measure : callable, optional
+        Computes the two for a link that is not known yet.
+    """
+
+    known: dict[str, tuple[float, float]] = field(default_factory=dict)
+    measure: Callable[[str], tuple[float, float]] | None = None
+
+    def of(self, link: str) -> tuple[float, float]:
+        """Return median and median absolute deviation, which are computed once."""
+        if link not in self.known and self.measure is not None:
+            self.known[link] = self.measure(link)
+        return self.known[link]
+
+
 def scale_prior(
-    y: np.ndarray | None, link: str, *, offset_mean: float = 0.0, location: bool
+    y: np.ndarray | ResponseScale | None, link: str, *, offset_mean: float = 0.0, location: bool
 ) -> str | ScalePrior:
     """Default prior of brms whose scale follows the response (feature-map C2).
 
@@ -21,8 +45,9 @@ def scale_prior(
 
     Parameters
     ----------
-    y : ndarray (rows,) or None
-        The response as the program sees it; None for responses that are categories.
+    y : ndarray (rows,), ResponseScale or None
+        The response as the program sees it, or what is known of it; None for responses
+        that are categories.
     link : str
         Link of the parameter that the prior is for, ``"log"`` for log-scale families. With
         links other than identity, log, inverse, sqrt and 1/mu^2 the prior is
@@ -47,11 +72,14 @@ def scale_prior(
     """
     if y is None or link not in _LINKS:
         return _FLAT_SCALE
-    values = link_values(np.asarray(y, dtype=float), link)
-    centre = float(np.median(values)) if values.size else math.nan
+    if isinstance(y, ResponseScale):
+        centre, deviation = y.of(link)
+    else:
+        values = link_values(np.asarray(y, dtype=float), link)
+        centre = float(np.median(values)) if values.size else math.nan
+        deviation = float(np.median(np.abs(values - centre))) if values.size else math.nan
     # 1.4826 makes the median absolute deviation agree with the sd of a normal distribution.
-    spread = float(1.4826 * np.median(np.abs(values - centre))) if values.size else math.nan
-    rounded = round_like_r(spread)
+    rounded = round_like_r(1.4826 * deviation)
     scale = max(2.5, rounded) if math.isfinite(rounded) else 2.5
     if not location:
         return ScalePrior("student_t", ("3", "0", DataNumber("scale", scale)))
@@ -69,6 +97,12 @@ _LINKS = frozenset({"identity", "log", "inverse", "sqrt", "1/mu^2"})
 
 def link_values(y: np.ndarray, link: str) -> np.ndarray:
     """Return the response on the scale of a link, without what is missing or has no link value."""
+    y = on_link(y, link)
+    return np.ravel(y[~np.isnan(y)])
+
+
+def on_link(y: np.ndarray, link: str) -> np.ndarray:
+    """Return the response on the scale of a link, NaN where it has no value there."""
     if link in ("log", "inverse", "1/mu^2"):
         y = np.where(y == 0, y + 0.1, y)
     with np.errstate(all="ignore"):
@@ -80,7 +114,7 @@ def link_values(y: np.ndarray, link: str) -> np.ndarray:
             y = np.sqrt(y)
         elif link == "1/mu^2":
             y = 1 / np.square(y)
-    return np.ravel(y[~np.isnan(y)])
+    return y
 
 
 def round_like_r(x: float) -> float:

@@ -1,0 +1,1 @@
+"""Tests of data that do not fit in memory."""
