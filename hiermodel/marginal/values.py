@@ -111,8 +111,13 @@ class Values:
 
     def __post_init__(self) -> None:
         """Bring the draws into the shape that all rows share."""
+        seed = self.seed
+        if seed is None:
+            seed = int(np.random.default_rng().integers(2**31))
+        # One seed for all rows that are compared: what is drawn at new points of a process then
+        # moves with them, and does not blur differences.
         options = PredictionOptions(
-            "none", self.allow_new_levels, self.sample_new_levels, self.seed,
+            "none", self.allow_new_levels, self.sample_new_levels, seed,
             incl_autocor=False, incl_maps=self.spatial,
         )
         part = self.fit.model.part
@@ -120,9 +125,6 @@ class Values:
         self.posterior = thinned(self.fit.posterior, self.ndraws)
         self.shape = (self.posterior.sizes["chain"], self.posterior.sizes["draw"])
         self.size = self.shape[0] * self.shape[1]
-        seed = self.seed
-        if seed is None:
-            seed = int(np.random.default_rng().integers(2**31))
         self._rng = np.random.default_rng(seed)
         self.clusters = Clusters(
             part, factors(self.fit, self.posterior), self.modes, seed, self.allow_new_levels,
