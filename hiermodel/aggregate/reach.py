@@ -10,6 +10,8 @@ import pandas as pd
 
 from hiermodel.aggregate.aggregated import AggregatedModel, make_aggregated
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
+from hiermodel.terms.car import CarTerm
+from hiermodel.terms.gaussian_process import GaussianProcessTerm
 
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
@@ -82,6 +84,12 @@ def _obstacles(model: Model) -> Iterator[str]:
         yield f"missing values of {part.response.name!r} are parameters of their rows, mi()"
     if part.dependence:
         yield f"{part.dependence} makes rows depend on each other"
+    for predictor in part.predictors:
+        for term in predictor.terms:
+            if isinstance(term, GaussianProcessTerm) and term.has_exact:
+                yield f"the values of {term.text} are parameters in the order of the rows"
+            if isinstance(term, CarTerm) and not term.members:
+                yield f"each row is a place of {term.text}"
     if model.noise_free:
         yield "true values of covariates are parameters of their rows, me()"
     if model.stanvars:

@@ -21,6 +21,7 @@ from hiermodel.predictions import thinned
 from hiermodel.predictors import Predictor
 from hiermodel.prepare import EXPECTATION_ROLES, Prediction, PredictionOptions, prepare
 from hiermodel.terms.base import Array
+from hiermodel.terms.car import CarTerm
 from hiermodel.terms.group import GroupView
 
 if TYPE_CHECKING:
@@ -110,8 +111,13 @@ class Values:
 
     def __post_init__(self) -> None:
         """Bring the draws into the shape that all rows share."""
+        seed = self.seed
+        if seed is None:
+            seed = int(np.random.default_rng().integers(2**31))
+        # One seed for all rows that are compared: what is drawn at new points of a process then
+        # moves with them, and does not blur differences.
         options = PredictionOptions(
-            "none", self.allow_new_levels, self.sample_new_levels, self.seed,
+            "none", self.allow_new_levels, self.sample_new_levels, seed,
             incl_autocor=False, incl_maps=self.spatial,
         )
         part = self.fit.model.part
@@ -119,9 +125,6 @@ class Values:
         self.posterior = thinned(self.fit.posterior, self.ndraws)
         self.shape = (self.posterior.sizes["chain"], self.posterior.sizes["draw"])
         self.size = self.shape[0] * self.shape[1]
-        seed = self.seed
-        if seed is None:
-            seed = int(np.random.default_rng().integers(2**31))
         self._rng = np.random.default_rng(seed)
         self.clusters = Clusters(
             part, factors(self.fit, self.posterior), self.modes, seed, self.allow_new_levels,
@@ -170,7 +173,7 @@ class Values:
             name
             for predictor in part.predictors
             for term in predictor.terms
-            if not isinstance(term, GroupView)
+            if not isinstance(term, GroupView) and (self.spatial or not isinstance(term, CarTerm))
             for name in term.columns_needed
         ]
         out += self.clusters.columns_needed()

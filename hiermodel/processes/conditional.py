@@ -87,7 +87,7 @@ def process_values(
         if together:
             left = covariance(name, wanted[new], wanted[new], sd[at], lscale[at])
             left = left - np.swapaxes(weights, 1, 2) @ weights
-            spread = np.einsum("dij,dj->di", _root(left, sd[at], 1e-9), noise)
+            spread = np.einsum("dij,dj->di", _root(left, sd[at], 1e-11), noise)
         else:
             variance = sd[at, None] ** 2 - np.einsum("dnm,dnm->dm", weights, weights)
             spread = np.sqrt(np.maximum(variance, 0.0)) * noise

@@ -223,3 +223,28 @@ def test_close_points_are_certified() -> None:
     assert "log density equals the model's" in str(fit.summary())
     held = [hm.prior("constant(0.3)", cls="lscale", coef="gpxfb")]
     assert hm.fit("y ~ gp(x, by = f)", data, priors=held, **short) is not None
+
+
+def test_rows_of_an_exact_process_are_not_added_up() -> None:
+    """Its coefficients belong to points in the order of the rows."""
+    data = DATA.assign(n=np.arange(24) % 4)
+    with pytest.raises(hm.HiermodelError, match="in the order of the rows"):
+        hm.fit("n ~ gp(x)", data, "poisson", aggregate=True, **SETTINGS)
+
+
+def test_slopes_of_an_exact_process_are_not_blurred() -> None:
+    """Equal draws have equal slopes, though values at new points are drawn."""
+    z, same = np.random.default_rng(2).normal(size=12), 5
+    draws = {"Intercept": 0.0, "sdgp_1": [1.2], "lscale_1": [[0.25]], "zgp_1": z, "sigma": 0.2}
+    model = hm.model("y ~ gp(x)", DATA)
+    values = {
+        k: np.broadcast_to(np.asarray(v, dtype=float), (1, same, *np.shape(v))).copy()
+        for k, v in draws.items()
+    }
+    fit = hm.Fit.from_draws(model, DATA, values)
+    slopes = fit.slopes("x", newdata=pd.DataFrame({"x": [0.8, 2.1]}), draws=True)
+    found = slopes.draws.values.reshape(same, 2)
+    assert found.std(axis=0).max() < 1e-3
+    near = fit.posterior_epred(pd.DataFrame({"x": [0.79, 0.81, 2.09, 2.11]})).values[0].mean(axis=0)
+    expected = [(near[1] - near[0]) / 0.02, (near[3] - near[2]) / 0.02]
+    np.testing.assert_allclose(found.mean(axis=0), expected, rtol=0.01)

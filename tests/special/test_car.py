@@ -186,6 +186,23 @@ def test_threads_give_the_same_density() -> None:
     assert densities[0].value(found) == pytest.approx(densities[1].value(found), rel=1e-12)
 
 
+def test_marginal_predictions_have_the_place_of_a_row() -> None:
+    fit = hm.fit("y ~ x + car(M, gr = place)", DATA, data2={"M": MAP}, **SETTINGS)
+    rows = DATA.head(3)
+    whole = fit.predictions(rows, draws=True).draws.values[0]
+    np.testing.assert_allclose(whole, fit.posterior_epred(rows).values[0], rtol=1e-12)
+    without = fit.predictions(rows[["x"]], groups="none", draws=True).draws.values[0]
+    expected = fit.posterior_epred(rows, incl_autocor=False).values[0]
+    np.testing.assert_allclose(without, expected, rtol=1e-12)
+
+
+def test_places_that_are_rows_are_not_added_up() -> None:
+    rows = DATA.iloc[:5].assign(n=[1, 2, 3, 4, 5])
+    with pytest.raises(hm.HiermodelError, match="each row is a place"):
+        hm.fit("n ~ car(M)", rows, "poisson", data2={"M": MAP.to_numpy()}, aggregate=True,
+               **SETTINGS)  # fmt: skip
+
+
 def test_each_row_a_place() -> None:
     rows = DATA.iloc[:5].drop(columns="place")
     plain = MAP.to_numpy()
