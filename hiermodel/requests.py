@@ -21,9 +21,8 @@ from hiermodel.predictors import BUILT, PredictorOptions
 from hiermodel.response import Response, category_parameter
 from hiermodel.schema import check_columns
 from hiermodel.terms.base import Scope, special_term_factory
-from hiermodel.terms.build_autocor import AUTOCOR, autocor_columns, check_alone
+from hiermodel.terms.build_autocor import AUTOCOR, AutocorTerm, autocor_columns, check_alone
 from hiermodel.terms.build_autocor import KINDS as AUTOCOR_KINDS
-from hiermodel.terms.build_autocor import Term as AutocorTerm
 from hiermodel.terms.build_car import car_columns
 from hiermodel.terms.build_special_effects import is_special, special_calls
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from hiermodel.engines.certificate import (
     ADVICE,
     CDF_GRADIENT_TOLERANCE,
     GRADIENT_TOLERANCE,
+    HELD_TOLERANCES,
+    SINGULAR_TOLERANCES,
+    TOLERANCE,
     Certificate,
     certify_density,
 )
@@ -34,8 +38,10 @@ from hiermodel.joint import joint_log_lik, joint_predictions
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
 from hiermodel.predict import filled_responses, total_log_lik
+from hiermodel.predictors import Predictor
 from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
 from hiermodel.stan.variables import Var
+from hiermodel.terms.gaussian_process import GaussianProcessTerm
 
 Reduced = CollapsedModel | AggregatedModel
 
@@ -43,6 +49,7 @@ Reduced = CollapsedModel | AggregatedModel
 _CERTIFIED_ROWS = 10_000
 # All of them may be rows of one level, whose covariance matrix is built.
 _CERTIFIED_ROWS_COLLAPSED = 1_500
+_CERTIFIED_ROWS_HELD = 12
 
 
 def numpy_log_lik(model: Model, rows: pd.DataFrame, params: Mapping[str, np.ndarray]) -> float:
@@ -90,6 +97,10 @@ def certify(
         for part in model.parts
     )
     most = _CERTIFIED_ROWS if collapsed is None else _CERTIFIED_ROWS_COLLAPSED
+    # A length scale that is held constant cannot be brought where points are told apart.
+    held = any(fixed.var.name.startswith("lscale") for fixed in model.resolved_priors.fixed)
+    if held:
+        most = _CERTIFIED_ROWS_HELD
     if len(rows) > most and not whole:
         at = np.random.default_rng(seed).choice(len(rows), most, replace=False)
         checked = rows.iloc[np.sort(at)].reset_index(drop=True)
@@ -98,9 +109,19 @@ def certify(
     if collapsed is not None:
         data = collapsed.present(data)
     density = engine.log_density(form.stan_code, data)
+    exact = [
+        (part.rows(checked), predictor.processes)
+        for part in model.parts for predictor in part.predictors
+        if isinstance(predictor, Predictor) and predictor.processes is not None
+        and predictor.processes.has_exact
+    ]
     uses_cdf = any(
         role in part.response.additions for part in model.parts for role in ("cens", "lb", "ub")
     )
+    tolerance = TOLERANCE
+    gradient_tolerance = CDF_GRADIENT_TOLERANCE if uses_cdf else GRADIENT_TOLERANCE
+    if exact:
+        tolerance, gradient_tolerance = HELD_TOLERANCES if held else SINGULAR_TOLERANCES
     own = [
         family.name
         for part in model.parts
@@ -126,8 +147,21 @@ def certify(
             "Stan must be the same function: correct one of them, or pass certify=False"
             if own else ADVICE
         ),
-        gradient_tolerance=CDF_GRADIENT_TOLERANCE if uses_cdf else GRADIENT_TOLERANCE,
+        tame=partial(_with_short_scales, exact) if exact else None,
+        tolerance=tolerance,
+        gradient_tolerance=gradient_tolerance,
     )
+
+
+def _with_short_scales(
+    exact: Sequence[tuple[pd.DataFrame, GaussianProcessTerm]], params: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Parameters with length scales so short that the matrices of exact processes keep digits."""
+    for frame, processes in exact:
+        for name, value in processes.short_scales(frame).items():
+            if name in params:
+                params[name] = np.broadcast_to(value, np.shape(params[name])).copy()
+    return params
 
 
 def _given_starts(

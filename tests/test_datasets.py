@@ -58,6 +58,8 @@ FACTS: dict[str, tuple[Callable[[pd.DataFrame], float], float, float]] = {
     "epilepsy": (lambda d: d["count"].mean(), 8.2542, 1e-4),
     "infert": (lambda d: d["case"].sum(), 83, 0),
     "inhaler": (lambda d: d["subject"].nunique(), 286, 0),
+    "lip_cancer": (lambda d: d["cases"].sum() - d["expected"].sum(), -0.2, 1e-9),
+    "lip_cancer_borders": (lambda d: d["neighbour"].nunique(), 49, 0),
     "iris": (lambda d: d["Sepal.Length"].mean(), 5.8433, 1e-4),
     "kidney": (lambda d: (d["censored"] == 0).sum(), 58, 0),
     "lung": (lambda d: (d["status"] == 2).sum(), 165, 0),

@@ -237,6 +237,24 @@ _ALL = (
         "Clinical Oncology 12, 601-607.",
     ),
     DataSet(
+        "lip_cancer",
+        56,
+        "Lip cancer in men in the districts of Scotland, 1975-80: cases, and how many were "
+        "expected; aff = percent in outdoor work",
+        "Clayton, D. and Kaldor, J. (1987). Empirical Bayes estimates of age-standardized relative "
+        "risks for use in disease mapping. Biometrics 43, 671-681; Waller, L. A. and Gotway, C. A. "
+        "(2004). Applied Spatial Statistics for Public Health Data. Wiley (positions).",
+        {"district": _APPEARANCE},
+    ),
+    DataSet(
+        "lip_cancer_borders",
+        132,
+        "Which districts of lip_cancer border on each other, islands by their nearest ones",
+        "Breslow, N. E. and Clayton, D. G. (1993). Approximate inference in generalized linear "
+        "mixed models. Journal of the American Statistical Association 88, 9-25.",
+        {"district": _APPEARANCE, "neighbour": _APPEARANCE},
+    ),
+    DataSet(
         "mcycle",
         133,
         "Acceleration of the head in a simulated motorcycle accident",

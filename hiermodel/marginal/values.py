@@ -111,7 +111,8 @@ class Values:
     def __post_init__(self) -> None:
         """Bring the draws into the shape that all rows share."""
         options = PredictionOptions(
-            "none", self.allow_new_levels, self.sample_new_levels, self.seed, False, self.spatial
+            "none", self.allow_new_levels, self.sample_new_levels, self.seed,
+            incl_autocor=False, incl_maps=self.spatial,
         )
         part = self.fit.model.part
         self._options = options

@@ -28,7 +28,7 @@ shape, kappa                   ``lognormal(1, 1)``; with a formula, log: ``norma
 phi                            ``lognormal(2, 1)``; with a formula, log: ``normal(2, 1)``
 formulas of such parameters    b ``normal(0, 1 / s_x)``, sd ``exponential(s_x)``
 cor, rescor, lncor, cortime    ``lkj(2)``
-ar, ma                         ``normal(0, 0.5)``; cosy, lagsar, errorsar uniform
+ar, ma, lagsar, errorsar       ``normal(0, 0.5)``; cosy ``uniform(0, 1)``
 parameters of non-linear       b and Intercept ``normal(0, 2.5)``: set them, only you know
 formulas                       their scale
 delta                          ``normal(0, 1)``
@@ -57,9 +57,10 @@ from hiermodel.stan.variables import ScalePrior
 __all__ = ["DEFAULT_SETS", "default_prior", "scale_prior"]
 
 DEFAULT_SETS = ("brms", "weak")
-# Coefficients of autocorrelation: flat in brms, and by the other set where they have no bounds.
-_AUTOCOR = {"ar": "normal(0, 0.5)", "ma": "normal(0, 0.5)", "cosy": "", "lagsar": "",
-            "errorsar": ""}
+# Coefficients of autocorrelation, which are flat in the set of brms.
+_AUTOCOR = {"cosy": "uniform(0, 1)"} | dict.fromkeys(
+    ("ar", "ma", "lagsar", "errorsar"), "normal(0, 0.5)"
+)
 
 def default_prior(
     set_name: str,

@@ -72,6 +72,9 @@ _OTHER_NAMES = {
     "unif": "uniform(lower, upper)",
     "exp": "exponential(rate)",
     "invgamma": "inv_gamma(alpha, beta)",
+    "horseshoe": "horseshoe()",
+    "hs": "horseshoe()",
+    "r2d2": "R2D2()",
     "lkj_corr": "lkj(eta)",
     "lkj_corr_cholesky": "lkj(eta)",
 }

@@ -65,6 +65,24 @@ def gap(x: Array) -> float:
     return float(cKDTree(x).query(x, k=2)[0][:, 1].min())
 
 
+def half_gap(x: Array) -> float:
+    """Half the median of the distances to the nearest different point; 1 for less than two points.
+
+    Parameters
+    ----------
+    x : ndarray (n, dims)
+
+    Examples
+    --------
+    >>> half_gap(np.array([[0.0], [2.0], [4.0]]))
+    1.0
+    """
+    x = np.unique(x, axis=0)
+    if len(x) < 2:
+        return 1.0
+    return 0.5 * float(np.median(cKDTree(x).query(x, k=2)[0][:, 1]))
+
+
 def length_scale_prior(low: float, high: float, tail: float = 0.01) -> tuple[float, float] | None:
     """The inverse gamma distribution with a given probability below `low` and above `high`.
 

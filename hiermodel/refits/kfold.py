@@ -43,6 +43,8 @@ def kfold(
     check_rows(fit, "kfold()")
     flag("save_fits", save_fits), flag("progress", progress)
     joint = check_joint(joint, group)
+    if joint != "obs":
+        _check_independent(fit)
     rng = generator(seed)
     given = folds is not None and not isinstance(folds, str)
     # Folds that are given leave the group free to say what is predicted together.
@@ -86,6 +88,17 @@ def kfold(
     )
 
 
+def _check_independent(fit: Fit) -> None:
+    """Refuse joint densities where those of the rows are given the other rows."""
+    for part in fit.model.parts:
+        covariance = None if part.autocor is None else part.autocor.covariance
+        if covariance is not None:
+            raise HiermodelError(
+                f"joint= adds up the log densities of rows, and with {covariance.text} that of a "
+                "row is given the other rows: their sum is no joint density. Use joint='obs'"
+            )
+
+
 def _groups(fit: Fit, group: Any, joint: str) -> pd.Series | None:
     """The group of each row by its label, where groups are predicted together."""
     if joint != "group":
@@ -110,9 +123,10 @@ def _tell_of_few(units: Units, effective: np.ndarray) -> None:
     if units.dim == "obs" or not len(few):
         return
     worst = few[int(np.argmin(effective[few]))]
+    what = "folds" if units.dim == "fold" else "groups"
     warn(
-        f"the joint density of {len(few)} of {len(units.rows)} {units.dim} rests on fewer than "
-        f"{_FEW} draws in effect, worst {units.labels[worst]} ({effective[worst]:.1f}): many rows "
+        f"the joint densities of {len(few)} of {len(units.rows)} {what} rest on fewer than {_FEW} "
+        f"draws in effect, worst {units.labels[worst]} ({effective[worst]:.1f}): many rows "
         "together are far from most draws, and the estimate is too low. Take smaller folds or more "
         "draws; logo() integrates over new groups instead"
     )

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.flatnames import (
+    NOT_MAIN,
     SAMPLE_DIMS,
     attribute,
     flat_names,
@@ -409,14 +410,12 @@ def ngroups(posterior: xr.Dataset) -> dict[str, int]:
 def main_names(posterior: xr.Dataset) -> list[str]:
     """Return the flat names that a summary or a default plot shows.
 
-    Left out are group-level effects, the log prior, the scales of horseshoe and R2D2 priors, and
-    the intercepts of centred designs where the intercept on the original scale is there.
+    Left out is what `NOT_MAIN` lists: group-level effects, what rows have of their own, the log
+    prior, and the intercepts of centred designs, whose intercept on the original scale is there.
     """
-    hidden = ("r", "lprior", "prior", "lp", "Intercept", "sdb", "sdar", "sdma", "hs_local",
-              "R2D2_phi")
     shown = [
         str(v)
         for v in posterior.data_vars
-        if variable_class(posterior[v]) not in hidden
+        if variable_class(posterior[v]) not in NOT_MAIN
     ]
     return [entry.name for entry in flat_names(posterior, shown)]

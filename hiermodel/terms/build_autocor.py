@@ -78,7 +78,7 @@ class AutocorContext:
 
 
 @dataclass(frozen=True, eq=False)
-class Term:
+class AutocorTerm:
     """A term with the formula that it stands in."""
 
     special: SpecialTerm
@@ -107,7 +107,7 @@ class Term:
 
 def autocor_columns(special: SpecialTerm, source: str) -> list[Node]:
     """Expressions of a term whose names are columns of the data: its time and its series."""
-    found = Term(special, source).arguments
+    found = AutocorTerm(special, source).arguments
     return [found[name] for name in ("time", "gr") if name in found and not _absent(found[name])]
 
 
@@ -123,7 +123,7 @@ def check_alone(parsed: ParsedFormula, specials: Sequence[SpecialTerm], others: 
 
 
 def build_autocor(
-    terms: Sequence[Term], context: AutocorContext
+    terms: Sequence[AutocorTerm], context: AutocorContext
 ) -> tuple[Autocorrelation | None, LatentResiduals | None]:
     """Resolve the terms: what happens to the rows of a response, and to its linear predictor."""
     _check_together(terms)
@@ -166,7 +166,7 @@ def build_autocor(
     return made, latent
 
 
-def _check_together(terms: Sequence[Term]) -> None:
+def _check_together(terms: Sequence[AutocorTerm]) -> None:
     """At most one term in time, one in space, and one that makes a covariance matrix."""
     for kinds, what in ((_TIME, "in time"), (_SPACE, "in space"), ({"fcor"}, "of this kind")):
         found = [term for term in terms if term.kind in kinds]
@@ -195,11 +195,11 @@ def _absent(node: Node | None) -> bool:
     return node is None or (isinstance(node, Constant) and node.value is None)
 
 
-def _cov(term: Term, found: Mapping[str, Node]) -> bool:
+def _cov(term: AutocorTerm, found: Mapping[str, Node]) -> bool:
     return flag(found.get("cov"), False, term.source, f"cov of {term.kind}()")
 
 
-def _order(term: Term, found: Mapping[str, Node], name: str) -> int:
+def _order(term: AutocorTerm, found: Mapping[str, Node], name: str) -> int:
     """The order ``p`` or ``q`` of a term."""
     if name not in ARGUMENTS[term.kind]:
         return 0
@@ -213,14 +213,14 @@ def _order(term: Term, found: Mapping[str, Node], name: str) -> int:
     return value
 
 
-def _orders(term: Term, found: Mapping[str, Node]) -> tuple[int, int]:
+def _orders(term: AutocorTerm, found: Mapping[str, Node]) -> tuple[int, int]:
     p, q = _order(term, found, "p"), _order(term, found, "q")
     if not p and not q:
         raise term.fail("arma(p = 0, q = 0) has no coefficients; leave it out")
     return p, q
 
 
-def _series(term: Term, found: Mapping[str, Node], context: AutocorContext,
+def _series(term: AutocorTerm, found: Mapping[str, Node], context: AutocorContext,
             apart: bool = False) -> Series:
     """Which rows are a series, checked on the rows to fit."""
     time, group = found.get("time"), found.get("gr")
@@ -244,7 +244,7 @@ def _series(term: Term, found: Mapping[str, Node], context: AutocorContext,
     return series
 
 
-def _group(term: Term, node: Node | None) -> tuple[str, ...]:
+def _group(term: AutocorTerm, node: Node | None) -> tuple[str, ...]:
     """The columns of ``gr = g`` or ``gr = g1:g2``."""
     match node:
         case Name(value=value):
@@ -259,13 +259,15 @@ def _group(term: Term, node: Node | None) -> tuple[str, ...]:
 # --------------------------------------------------------------------------- terms in time
 
 
-def _arma(term: Term, found: Mapping[str, Node], context: AutocorContext) -> Arma:
+def _arma(term: AutocorTerm, found: Mapping[str, Node], context: AutocorContext) -> Arma:
     p, q = _orders(term, found)
     series = _series(term, found, context)
     return Arma(context.scope, series, p, q, term.special.text, context.default("ar"))
 
 
-def _structure(term: Term, found: Mapping[str, Node], context: AutocorContext) -> TimeStructure:
+def _structure(
+    term: AutocorTerm, found: Mapping[str, Node], context: AutocorContext
+) -> TimeStructure:
     """The series, and how their times covary."""
     scope, text = context.scope, term.special.text
     series = _series(term, found, context, apart=term.kind == "unstr")
@@ -287,7 +289,7 @@ def _structure(term: Term, found: Mapping[str, Node], context: AutocorContext) -
 
 
 def _time_covariance(
-    term: Term, found: Mapping[str, Node], context: AutocorContext
+    term: AutocorTerm, found: Mapping[str, Node], context: AutocorContext
 ) -> TimeCovariance:
     _check_additions(term, context)
     structure = _structure(term, found, context)
@@ -295,13 +297,15 @@ def _time_covariance(
     return TimeCovariance(structure, int(sizes.max()))
 
 
-def _latent(term: Term, found: Mapping[str, Node], context: AutocorContext) -> LatentResiduals:
+def _latent(
+    term: AutocorTerm, found: Mapping[str, Node], context: AutocorContext
+) -> LatentResiduals:
     structure = _structure(term, found, context)
     training = structure.series.rows(context.frame)
     return LatentResiduals(structure, training, context.default("sderr"))
 
 
-def _check_additions(term: Term, context: AutocorContext) -> None:
+def _check_additions(term: AutocorTerm, context: AutocorContext) -> None:
     """One density of all rows knows nothing of weights, censored or truncated ones."""
     allowed = {"mi", "subset", "index"} | ({"se"} if term.kind in _TIME else set())
     wrong = [name for name in context.additions if name not in allowed]
@@ -321,7 +325,9 @@ def _check_additions(term: Term, context: AutocorContext) -> None:
 # --------------------------------------------------------------------------- known matrices
 
 
-def _matrix(term: Term, found: Mapping[str, Node], context: AutocorContext) -> tuple[str, Array]:
+def _matrix(
+    term: AutocorTerm, found: Mapping[str, Node], context: AutocorContext
+) -> tuple[str, Array]:
     """The matrix in data2 that a term names: square, finite, a row for each row of the data."""
     node = found.get("M")
     if not isinstance(node, Name):
@@ -359,7 +365,7 @@ def _dense(matrix: Any) -> Any:
     return matrix.toarray() if hasattr(matrix, "toarray") else matrix
 
 
-def _fcor(term: Term, found: Mapping[str, Node], context: AutocorContext) -> KnownCovariance:
+def _fcor(term: AutocorTerm, found: Mapping[str, Node], context: AutocorContext) -> KnownCovariance:
     name, matrix = _matrix(term, found, context)
     if not np.allclose(matrix, matrix.T):
         row, column = np.argwhere(~np.isclose(matrix, matrix.T))[0] + 1
@@ -376,7 +382,7 @@ def _fcor(term: Term, found: Mapping[str, Node], context: AutocorContext) -> Kno
 
 
 def _sar(
-    term: Term, found: Mapping[str, Node], context: AutocorContext
+    term: AutocorTerm, found: Mapping[str, Node], context: AutocorContext
 ) -> SpatialAutoregression:
     types = ("lag", "error")
     chosen = literal(found.get("type"), "lag", term.source, "type of sar()")

@@ -30,7 +30,6 @@ class KnownCovariance:
     """
 
     template: ClassVar[str] = "fcor.stan.jinja"
-    takes_se: ClassVar[bool] = False
     needs_all_rows: ClassVar[bool] = True
     columns_needed: ClassVar[tuple[str, ...]] = ()
 

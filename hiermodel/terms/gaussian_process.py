@@ -20,6 +20,7 @@ from hiermodel.expressions import LearnedExpression
 from hiermodel.families.base import FunctionTemplate
 from hiermodel.processes.conditional import process_values
 from hiermodel.processes.covariance import SMOOTHNESS, spectral_density
+from hiermodel.processes.distances import half_gap
 from hiermodel.processes.hilbert import eigenfunctions, frequencies
 from hiermodel.stan.variables import Block, DataNumber, PriorElement, PriorTarget, ScalePrior, Var
 from hiermodel.terms.base import Array, Labelled, Scope
@@ -227,6 +228,31 @@ class GaussianProcessTerm:
     def functions(self) -> tuple[FunctionTemplate, ...]:
         """Stan functions that it calls."""
         return tuple(dict.fromkeys(one.function for one in self.processes))
+
+    @property
+    def has_exact(self) -> bool:
+        """True when one of them is exact."""
+        return any(not one.k for one in self.processes)
+
+    def short_scales(self, frame: pd.DataFrame) -> dict[str, Array]:
+        """Length scales of exact processes, about half the distance of points to the nearest.
+
+        By the names of declared parameters, also those that stand beside constant ones.
+        """
+        out: dict[str, Array] = {}
+        for t, one in self.numbered:
+            if one.k:
+                continue
+            short = [half_gap(p.points) for p in one.places(frame)]
+            width = 1 if one.isotropic else one.dims
+            # Different ones, so that a confusion of dimensions shows.
+            values = np.outer(short, 1 + 0.2 * np.arange(width))
+            out[f"lscale{t}"] = values
+            out |= {
+                f"par_lscale{t}_{j + 1}_{d + 1}": value
+                for (j, d), value in np.ndenumerate(values)
+            }
+        return out
 
     @property
     def effects(self) -> tuple[tuple[str, bool], ...]:

@@ -78,10 +78,6 @@ class ResidualCovariance(Protocol):
     def variables(self) -> tuple[Var, ...]:
         """All Stan variables that it declares."""
 
-    @property
-    def takes_se(self) -> bool:
-        """Whether ``se(sigma = TRUE)`` can stand beside it."""
-
     def data(self, frame: pd.DataFrame) -> dict[str, Any]:
         """Values of its data variables for the rows of a frame."""
 

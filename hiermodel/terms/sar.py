@@ -42,7 +42,6 @@ class SpatialAutoregression:
     """
 
     template: ClassVar[str] = "sar.stan.jinja"
-    takes_se: ClassVar[bool] = False
     needs_all_rows: ClassVar[bool] = True
     columns_needed: ClassVar[tuple[str, ...]] = ()
 

@@ -26,7 +26,6 @@ class TimeCovariance:
     """
 
     template: ClassVar[str] = "time_covariance.stan.jinja"
-    takes_se: ClassVar[bool] = True
     needs_all_rows: ClassVar[bool] = False
 
     structure: TimeStructure

@@ -145,7 +145,8 @@ class Criticism(Verbs):
         joint : {"obs", "fold", "group"}
             Whose log predictive densities are added up: those of single rows, or the joint ones
             of all rows of a fold, or of the rows of a `group` within a fold. How well a model
-            predicts a whole new group is ``kfold(group="g", joint="group")``.
+            predicts a whole new group is ``kfold(group="g", joint="group")``. Not where residuals
+            are correlated, whose rows have no density of their own.
         Ksub : int or sequence of int, optional
             Leave out some of the folds only: as many of them at random, or those with these
             numbers. The estimate is that of their rows.
@@ -353,7 +354,8 @@ class Criticism(Verbs):
             Which of several responses.
         **options
             ``prefix``, ``group``, ``x``, ``stat``, ``newdata``, ``re_formula``,
-            ``allow_new_levels``, ``sample_new_levels``, ``seed``, ``ax``, ``figsize``.
+            ``allow_new_levels``, ``sample_new_levels``, ``incl_autocor``, ``seed``, ``ax``,
+            ``figsize``.
 
         Returns
         -------

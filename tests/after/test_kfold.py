@@ -376,5 +376,12 @@ def test_joint_densities_of_few_draws_are_told() -> None:
     frame = pd.DataFrame({"g": np.repeat([f"g{k}" for k in range(5)], 60)})
     frame["y"] = rng.normal(size=300) + np.repeat(rng.normal(scale=5, size=5), 60)
     fit = hm.fit("y ~ 1 + (1 | g)", frame, **{**SMALL, "draws": 100, "warmup": 200})
-    with pytest.warns(HiermodelWarning, match="joint density of . of 5 g rests on fewer than 10"):
+    with pytest.warns(HiermodelWarning, match="joint densities of . of 5 groups rest on fewer"):
+        fit.kfold(group="g", joint="group", **QUIET)
+
+
+def test_joint_density_of_correlated_residuals_is_refused() -> None:
+    frame = slope_data().assign(t=np.tile(np.arange(6), 4))
+    fit = hm.fit("y ~ x + cosy(gr = g)", frame, **{**SMALL, "draws": 50, "warmup": 50})
+    with pytest.raises(HiermodelError, match=r"with cosy\(gr = g\) that of a row"):
         fit.kfold(group="g", joint="group", **QUIET)

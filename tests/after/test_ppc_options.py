@@ -136,6 +136,19 @@ def test_arguments_of_predictions_are_passed_on(fit, later) -> None:
     np.testing.assert_allclose(without, expected)
 
 
+def test_autocorrelation_can_be_left_out() -> None:
+    frame = reaction_data().assign(t=np.tile(np.arange(10), 4))
+    fit = fit_of("y ~ x + ar(t, g)", frame=frame, ar=np.full((2, 20, 1), 0.6))
+    bare = frame.drop(columns="y")
+    with pytest.raises(hm.DataError, match="incl_autocor=False"):
+        pp_check_data(fit, "intervals", newdata=bare, prefix="ppd", seed=1)
+    table = pp_check_data(
+        fit, "intervals", newdata=bare, prefix="ppd", incl_autocor=False, seed=1
+    ).table
+    draws = fit.posterior_predict(bare, incl_autocor=False, seed=1).values.reshape(-1, 40)
+    np.testing.assert_allclose(table["median"], np.median(draws, axis=0))
+
+
 def test_missing_values_of_new_rows_are_named(fit, later) -> None:
     holes = later.assign(x=[np.nan, *later["x"].iloc[1:]])
     with pytest.raises(hm.DataError, match="row 1 of newdata is missing"):

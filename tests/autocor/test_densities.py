@@ -14,6 +14,7 @@ import hiermodel as hm
 from hiermodel.declared import GROUP, declared_draws
 from hiermodel.predict import total_log_lik
 from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
+from tests.spine.draws import density as density_of
 
 from .models import covariance, flat, joined, made, ring, series
 
@@ -181,3 +182,35 @@ def test_new_responses_have_the_covariance(name: str) -> None:
 
 def declared(fit: hm.Fit) -> dict[str, np.ndarray]:
     return declared_draws(fit.model, fit.posterior, fit.datasets.get(GROUP, xr.Dataset()))
+
+
+@pytest.mark.parametrize("term", ["ar(t, own, cov = TRUE)", "arma(t, own, cov = TRUE)"])
+def test_series_of_one_row_have_the_variance_of_the_process(term: str) -> None:
+    data = series().assign(own=[f"row {k}" for k in range(23)])
+    fit = made(f"y ~ x + {term}", data=data)
+    scale = np.sqrt([
+        process(a, flat(fit, "ma")[k, 0] if "ma" in fit.posterior else 0.0, 1)[0, 0]
+        for k, a in enumerate(flat(fit, "ar")[:, 0])
+    ])
+    sd = (flat(fit, "sigma") * scale)[:, None]
+    expected = stats.norm.logpdf(fit.response, joined(fit.posterior_epred()), sd)
+    np.testing.assert_allclose(joined(fit.log_lik()), expected)
+
+
+@pytest.mark.parametrize("name", ["ar", "ma", "arma", "cosy", "unstr", "ar_se"])
+def test_programs_have_the_density(name: str) -> None:
+    """The engine and NumPy agree on the density of all rows, at random draws."""
+    formula, family, _ = CASES[name]
+    data = series()
+    fit = made(formula, family, data)
+    model = fit.model
+    full = density_of(model, data)
+    prior = density_of(model, data, prior_only=True)
+    prediction = prepare(model, fit.posterior, fit.frame, needs=LIKELIHOOD_ROLES)
+    expected = total_log_lik(prediction, fit.response)
+    values = declared(fit)
+    for k in (0, 7):
+        at = {name: v.reshape(-1, *v.shape[2:])[k] for name, v in values.items()}
+        q = full.unconstrain(at)
+        found = full.value_and_grad(q)[0] - prior.value_and_grad(q)[0]
+        assert found == pytest.approx(expected[k], rel=1e-9)

@@ -13,7 +13,7 @@ from scipy import stats
 
 import hiermodel as hm
 from hiermodel.engines import get_engine
-from hiermodel.errors import HiermodelWarning, PriorError
+from hiermodel.errors import HiermodelError, HiermodelWarning, PriorError
 from hiermodel.priors.shrinkage import Horseshoe, R2D2Prior, parse_shrinkage
 
 
@@ -127,6 +127,14 @@ def test_what_a_model_refuses(formula: Any, priors: Any, words: str) -> None:
         hm.model(formula, DATA, priors=priors)
 
 
+@pytest.mark.parametrize("name", ["Horseshoe", "hs", "r2d2"])
+def test_other_spellings_are_told(name: str) -> None:
+    right = "R2D2()" if name == "r2d2" else "horseshoe()"
+    with pytest.raises(PriorError) as caught:
+        hm.model("y ~ x1", DATA, priors=hm.prior(f"{name}()"))
+    assert str(caught.value).endswith(f"; write {right}")
+
+
 def test_category_specific_effects_are_refused() -> None:
     with pytest.raises(PriorError, match=r"differ between categories cannot.*x2"):
         hm.model("o ~ x1 + cs(x2)", DATA, hm.family("acat"), priors=HS)
@@ -222,6 +230,42 @@ def test_r2d2_over_all_classes_shares_one_variance_out() -> None:
     )
     # No prior of sd or sds is left beside it.
     assert not any("sd" in line for line in model.resolved_priors.statements)
+
+
+def series() -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    data = DATA.assign(t=np.arange(60) % 10, w=rng.uniform(size=60), count=rng.poisson(2, 60))
+    return data.assign(g=[f"s{k // 10}" for k in range(60)])
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "classes", "labels"),
+    [
+        ("y ~ x1 + arma(time = t, gr = g, p = 2, q = 1)", "gaussian", ("b", "ar", "ma"),
+         ["b_x1", "ar[1]", "ar[2]", "ma[1]"]),
+        ("count ~ x1 + ar(time = t, gr = g, cov = TRUE)", "poisson", ("b", "sderr"),
+         ["b_x1", "sderr"]),
+        ("y ~ s(x1, k = 4) + gp(w, by = a, k = 4)", "gaussian", ("sds", "sdgp"),
+         ["sds_sx1_1", "sdgp_gpwau", "sdgp_gpwav"]),
+        ("y ~ x1 + car(W, gr = a)", "gaussian", ("b", "sdcar"), ["b_x1", "sdcar"]),
+    ],
+)  # fmt: skip
+def test_series_processes_and_maps(
+    formula: str, family: str, classes: tuple[str, ...], labels: list[str]
+) -> None:
+    data = series()
+    priors = [hm.prior("R2D2(main = TRUE)", classes[0])]
+    priors += [hm.prior("R2D2()", cls) for cls in classes[1:]]
+    neighbours = pd.DataFrame([[0, 1], [1, 0]], index=["u", "v"], columns=["u", "v"])
+    fit = hm.fit(formula, data, family, priors, data2={"W": neighbours}, chains=1, draws=20,
+                 warmup=60, seed=1, progress=False, max_treedepth=6)  # fmt: skip
+    assert fit.provenance["certificate"]
+    assert fit.posterior["R2D2_phi"].coords["R2D2_phi_scale"].values.tolist() == labels
+    draws = fit.to_frame()
+    scales = np.sqrt(draws.filter(like="R2D2_phi[").mul(draws["R2D2_tau2"], axis=0))
+    for k, label in enumerate(labels):
+        name = f"sd{label}" if label.startswith(("b_", "ar", "ma")) else label
+        np.testing.assert_allclose(draws[name], scales.iloc[:, k], rtol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -399,6 +443,16 @@ def test_collapsed_models_have_the_same_posterior() -> None:
         one, other = (fit.to_frame()[name] for fit in made)
         assert one.mean() == pytest.approx(other.mean(), abs=0.2 * other.std())
         assert one.std() == pytest.approx(other.std(), rel=0.2)
+
+
+def test_effects_with_shared_scales_are_not_centred() -> None:
+    settings = {"chains": 1, "draws": 20, "warmup": 60, "seed": 1, "progress": False}
+    data, priors = series(), [hm.prior("horseshoe()", "sd")]
+    with pytest.raises(HiermodelError, match="not free positive parameters"):
+        hm.fit("count ~ x1 + (1 | g)", data, "poisson", priors, parameterization="centered",
+               **settings)  # fmt: skip
+    fit = hm.fit("count ~ x1 + (1 | g)", data, "poisson", priors, **settings)
+    assert fit.provenance["certificate"]
 
 
 def test_a_table_of_priors_may_hold_one() -> None:

@@ -211,3 +211,15 @@ def test_missing_levels_and_numbers_of_new_rows() -> None:
     # Without a level no process has an effect.
     np.testing.assert_allclose(found[:, 0], fit.posterior["b"].values[0, :, 0])
     assert np.isnan(found[:, 1]).all()
+
+
+def test_close_points_are_certified() -> None:
+    """Matrices that are singular but for rounding: the check goes where they are not."""
+    n = 200
+    data = pd.DataFrame({"x": np.linspace(0, 1, n), "f": np.array(["a", "b"])[np.arange(n) % 2]})
+    data["y"] = np.sin(6 * data["x"]) + np.random.default_rng(1).normal(size=n)
+    short = SETTINGS | {"draws": 2, "warmup": 2}
+    fit = hm.fit("y ~ gp(x)", data, **short)
+    assert "log density equals the model's" in str(fit.summary())
+    held = [hm.prior("constant(0.3)", cls="lscale", coef="gpxfb")]
+    assert hm.fit("y ~ gp(x, by = f)", data, priors=held, **short) is not None

@@ -46,6 +46,10 @@ class Case:
 
 
 _NLPARS = [hm.prior("normal(0, 2)", nlpar=name) for name in ("a", "b")]
+_R2D2 = [
+    hm.prior("R2D2(main = TRUE)"),
+    *(hm.prior("R2D2()", cls) for cls in ("sd", "sds", "ar")),
+]
 _CONSTANT = {"b_x": "constant(0.5)", "sd_g": "constant(1)", "sigma": "exponential(1)"}
 
 CASES = (
@@ -68,6 +72,11 @@ CASES = (
     Case("latent_residuals", "count ~ x + ar(t, g, cov = TRUE)", family="poisson"),
     Case("known_covariance", "y ~ x + fcor(V)", ("sigma ~ z",), needs_map=True),
     Case("spatial_lag", "y ~ x + sar(W)", needs_map=True),
+    Case("horseshoe", "y ~ x * f + mo(rating) + (1 | g)", ("sigma ~ z + x",),
+         arguments={"priors": [hm.prior("horseshoe(par_ratio = 0.2)", dpar=dpar)
+                               for dpar in ("", "sigma")]}),
+    Case("r2d2_everywhere", "y ~ x + z + s(x1, k = 4) + (x || h) + ar(t, g, p = 2)",
+         arguments={"priors": _R2D2}),
     Case("spatial_error", 'y ~ x + sar(W, type = "error")', family="student", needs_map=True),
     Case("spatial_effects", "count ~ x + car(B, gr = patient)",
          ('shape ~ car(B, gr = patient, type = "bym2")',),
@@ -127,7 +136,7 @@ CASES = (
 # Models whose rows depend on each other: on earlier residuals, or for their log-likelihood.
 TOGETHER = (
     "autoregression", "moving_average", "arma_covariance", "compound_symmetry", "unstructured",
-    "latent_residuals", "known_covariance", "spatial_lag", "spatial_error",
+    "latent_residuals", "known_covariance", "spatial_lag", "spatial_error", "r2d2_everywhere",
 )
 # Models with effects of places.
 MAPS = ("spatial_effects", "intrinsic_effects")

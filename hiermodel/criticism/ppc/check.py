@@ -143,6 +143,7 @@ def pp_check_data(
     re_formula: str | None = None,
     allow_new_levels: bool = False,
     sample_new_levels: str = "uncertainty",
+    incl_autocor: bool = True,
 ) -> PPCheck:
     """Compute a posterior predictive check without drawing it.
 
@@ -184,6 +185,7 @@ def pp_check_data(
     replicated = fit.posterior_predict(
         newdata, ndraws=ndraws, seed=seed, re_formula=re_formula,
         allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels,
+        incl_autocor=incl_autocor,
     )  # fmt: skip
     yrep = np.asarray(replicated.values, dtype=float).reshape(-1, len(rows))
     of_rows.check_replications(yrep, rows)
@@ -253,6 +255,7 @@ def pp_check(
     re_formula: str | None = None,
     allow_new_levels: bool = False,
     sample_new_levels: str = "uncertainty",
+    incl_autocor: bool = True,
 ) -> Axes | list[Axes]:
     """Compare the data with replications drawn from the posterior predictive distribution.
 
@@ -309,6 +312,8 @@ def pp_check(
         Group-level effects to include, as in `posterior_predict`.
     allow_new_levels, sample_new_levels
         Of grouping factors in `newdata`, as in `posterior_predict`.
+    incl_autocor : bool
+        Whether autocorrelation is part of the predictions, as in `posterior_predict`.
 
     Returns
     -------
@@ -340,7 +345,7 @@ def pp_check(
     check = pp_check_data(
         fit, type, ndraws, group, stat, x, seed, prefix=prefix, newdata=newdata,
         re_formula=re_formula, allow_new_levels=allow_new_levels,
-        sample_new_levels=sample_new_levels,
+        sample_new_levels=sample_new_levels, incl_autocor=incl_autocor,
     )  # fmt: skip
     drawn = draw_check(check, ax, figsize)
     if not fit.origin.is_plain:
