@@ -260,6 +260,9 @@ def _observed(
             "looks back to; add it, missing in the rows that are to be predicted, or say "
             "incl_autocor=False"
         )
+    if not training:
+        series = part.autocor.arma.series
+        series.check_steps(frame, series.rows(frame), new=True)
     value = expression.value(frame, missing="pass")
     y: Array = np.broadcast_to(np.asarray(value, dtype=float), (len(frame),))
     if unseen:

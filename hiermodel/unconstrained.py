@@ -19,6 +19,7 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel import declared
+from hiermodel.certifying import certify, not_certifiable
 from hiermodel.collapse import CollapsedModel
 from hiermodel.engines import LogDensity, SamplingSettings, get_engine
 from hiermodel.engines.free import free_labels
@@ -27,7 +28,6 @@ from hiermodel.errors import EngineError, HiermodelError
 from hiermodel.modeling import Model
 from hiermodel.origin import Origin
 from hiermodel.posterior import posterior_dataset
-from hiermodel.sampling import certify, not_certifiable
 from hiermodel.terms.base import Array
 
 if TYPE_CHECKING:

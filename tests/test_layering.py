@@ -66,6 +66,7 @@ ORDER = (
     "posterior",
     "declared",
     "persistence",
+    "certifying",
     "sampling",
     "record",
     "predictions",

@@ -23,13 +23,14 @@ from hiermodel.big.reduce import (
 from hiermodel.big.source import Source, literal, opened, quoted
 from hiermodel.big.stream import recentred, stream
 from hiermodel.building import build, columns_needed
+from hiermodel.certifying import Reduced
 from hiermodel.collapse import CollapsedModel
 from hiermodel.errors import DataError, HiermodelError
 from hiermodel.fitted import Fit
 from hiermodel.fitting import Plan, fit, plan
 from hiermodel.frames import NeededColumns
 from hiermodel.modeling import Model
-from hiermodel.sampling import Reduced, checked_draws, to_centre, to_reduce
+from hiermodel.sampling import checked_draws, to_centre, to_reduce
 from hiermodel.totals import Totals
 
 # Data of at most so many rows are read; of larger data at most so many cells, and so many rows

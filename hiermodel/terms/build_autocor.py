@@ -241,6 +241,7 @@ def _series(term: AutocorTerm, found: Mapping[str, Node], context: AutocorContex
     rows = series.rows(context.frame)
     if term.kind in ("ar", "ma", "arma"):
         series.check_steps(context.frame, rows)
+        series = series.with_step(context.frame)
     return series
 
 

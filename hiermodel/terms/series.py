@@ -6,7 +6,7 @@ program and NumPy read them through `SeriesRows.order`, so every result keeps th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -98,12 +98,15 @@ class Series:
         Columns of the grouping factor; several for ``gr = g1:g2``, none for a single series.
     known : tuple of str
         All times of the training data, in order, for terms that tell times apart.
+    step : float
+        The usual step between times of the training data; 0 where there is none.
     """
 
     text: str
     time: LearnedExpression | None = None
     group: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    step: float = 0.0
 
     @property
     def columns_needed(self) -> tuple[str, ...]:
@@ -192,8 +195,25 @@ class Series:
             )
         return np.array([table[str(label)] for label in labels], dtype=np.int64)
 
-    def check_steps(self, frame: pd.DataFrame, rows: SeriesRows) -> None:
+    def with_step(self, frame: pd.DataFrame) -> Series:
+        """The same, knowing the usual step between the times of a frame."""
+        rows = self.rows(frame)
+        apart, _ = self._apart(frame, rows)
+        return replace(self, step=_most_frequent(apart)[0]) if len(apart) else self
+
+    def _apart(self, frame: pd.DataFrame, rows: SeriesRows) -> tuple[Array, Array]:
+        """Steps between neighbouring rows of a series, and where in the order each begins."""
+        if self.time is None or len(rows.order) < 2:
+            return np.zeros(0), np.zeros(0, dtype=np.int64)
+        stamps, _ = self._times(frame)
+        inside = rows.steps[rows.order][1:] > 0
+        apart = np.diff(stamps[rows.order].astype(float))[inside]
+        return apart, np.flatnonzero(inside)
+
+    def check_steps(self, frame: pd.DataFrame, rows: SeriesRows, new: bool = False) -> None:
         """Look for gaps: terms that count steps take neighbouring rows as one step apart.
+
+        Of `new` rows gaps are told by a warning.
 
         Raises
         ------
@@ -205,18 +225,16 @@ class Series:
         HiermodelWarning
             Where times are not evenly spaced, and where a factor leaves out levels.
         """
-        if self.time is None or len(rows.order) < 2:
+        apart, places = self._apart(frame, rows)
+        if not len(apart) or (new and not self.step):
             return
-        stamps, labels = self._times(frame)
-        inside = rows.steps[rows.order][1:] > 0
-        apart = np.diff(stamps[rows.order].astype(float))[inside]
-        if not len(apart):
-            return
+        assert self.time is not None
         usual, count = _most_frequent(apart)
-        wide = apart > usual * (1 + _SAME_STEP)
+        wide = apart > (self.step if new else usual) * (1 + _SAME_STEP)
         if not wide.any():
             return
-        at = np.flatnonzero(inside)[np.flatnonzero(wide)[0]]
+        _, labels = self._times(frame)
+        at = places[np.flatnonzero(wide)[0]]
         before, after = (labels[rows.order[k]] for k in (at, at + 1))
         where = ""
         if self.group:
@@ -225,6 +243,9 @@ class Series:
         what = (
             f"{self.text}: between {self.time.text} = {before} and {after}{where} there is a gap"
         )
+        if new:
+            warn(what + " in newdata; the term takes neighbouring rows as one step apart")
+            return
         ways = (
             "; the term takes neighbouring rows as one step apart. Keep a row for each time, whose "
             "response may be missing with 'y | mi() ~ ...', or leave out time = to say that the "

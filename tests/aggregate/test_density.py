@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import hiermodel as hm
+from hiermodel.certifying import numpy_log_lik
 from hiermodel.engines import get_engine
 from hiermodel.errors import DataError
-from hiermodel.sampling import numpy_log_lik
 
 from .frames import study
 

@@ -13,7 +13,7 @@ from hiermodel.formula import parse_expression
 from hiermodel.schema import Schema
 from hiermodel.terms.series import Series
 
-from .models import series
+from .models import made, series
 
 FRAME = pd.DataFrame({
     "g": ["b", "a", "b", "a", "b", "c"], "t": [3, 2, 1, 1, 2, 2],
@@ -117,3 +117,13 @@ def test_rows_that_miss_a_value_leave_a_gap() -> None:
         pytest.raises(DataError, match="between t = 2 and 4 of series 's1' there is a gap"),
     ):
         hm.model("y ~ x + ar(t, s)", data)
+
+
+def test_gaps_in_new_rows_are_told() -> None:
+    fit, data = made("y ~ x + ar(t, s)"), series()
+    for times in ([1, 3], [2, 4, 6]):
+        new = data[(data["s"] == "s0") & data["t"].isin(times)]
+        with pytest.warns(HiermodelWarning, match="there is a gap in newdata"):
+            fit.posterior_epred(new)
+        fit.posterior_epred(new, incl_autocor=False)
+    fit.posterior_epred(data[data["t"] > 3])

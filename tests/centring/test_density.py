@@ -9,9 +9,9 @@ import pytest
 
 import hiermodel as hm
 from hiermodel.centring import recentred
+from hiermodel.certifying import numpy_log_lik
 from hiermodel.declared import _standardised
 from hiermodel.engines import get_engine
-from hiermodel.sampling import numpy_log_lik
 from hiermodel.terms.centring import Centring, Shift
 
 from .frames import study

@@ -12,10 +12,10 @@ from numpy.polynomial.hermite_e import hermegauss
 from scipy import stats
 
 import hiermodel as hm
+from hiermodel.certifying import numpy_log_lik
 from hiermodel.collapse import CollapsedModel
 from hiermodel.collapse.rotate import rotate
 from hiermodel.engines import get_engine
-from hiermodel.sampling import numpy_log_lik
 
 from .frames import study
 

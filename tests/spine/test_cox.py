@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import hiermodel as hm
+from hiermodel.certifying import numpy_log_lik
 from hiermodel.errors import DataError, FamilyError, FormulaError, PriorError
 from hiermodel.flatnames import flat_names
-from hiermodel.sampling import numpy_log_lik
 
 from .draws import density, random_fit
 

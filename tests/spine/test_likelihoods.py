@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import hiermodel as hm
+from hiermodel.certifying import numpy_log_lik
 from hiermodel.engines.inits import declared_shape
 from hiermodel.families.registry import as_family, family_names
-from hiermodel.sampling import numpy_log_lik
 
 from . import cases
 from .draws import density

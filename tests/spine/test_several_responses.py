@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 import hiermodel as hm
+from hiermodel.certifying import numpy_log_lik
 from hiermodel.errors import FormulaError, HiermodelError
-from hiermodel.sampling import numpy_log_lik
 
 from .draws import density, random_draws, random_fit, same_values
 from .frames import study
