@@ -7,7 +7,7 @@ temporary Parquet file by their own engines, the columns that the model reads al
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.errors import DataError, HiermodelError
-from hiermodel.frames import lazy_kind
+from hiermodel.frames import as_frame, lazy_kind
 
 # Rows that are in memory at a time.
 CHUNK_ROWS = 1_000_000
@@ -204,26 +204,26 @@ def _parquet(path: Path) -> str:
 def _written_by_polars(
     data: Any, columns: Any, folder: Path
 ) -> tuple[str, dict[str, tuple[str, ...]]]:
-    wanted = _wanted(columns, data.head(1000).collect().to_pandas(), "the polars data")
-    schema = data.collect_schema()
+    with _computed("polars"):
+        head = as_frame(data.head(1000).collect()) if columns is not None else None
+        schema = data.collect_schema()
+    wanted = list(schema) if columns is None else columns(head)
     kinds = {name: type(schema[name]).__name__ for name in wanted}
     levels = {
         name: tuple(schema[name].categories) for name, kind in kinds.items() if kind == "Enum"
     }
     texts = {name: str for name, kind in kinds.items() if kind in ("Enum", "Categorical")}
-    try:
+    with _computed("polars"):
         data.select(list(wanted)).cast(texts).sink_parquet(folder / "rows.parquet")
-    except Exception as error:
-        raise DataError(
-            f"the polars data could not be read, and nothing was fitted: {error}"
-        ) from error
     return str(folder / "rows.parquet"), levels
 
 
 def _written_by_dask(
     data: Any, columns: Any, folder: Path
 ) -> tuple[str, dict[str, tuple[str, ...]]]:
-    wanted = _wanted(columns, data.head(1000, npartitions=-1), "the dask data")
+    with _computed("dask"):
+        head = as_frame(data.head(1000, npartitions=-1)) if columns is not None else None
+    wanted = list(data.columns) if columns is None else columns(head)
     plain, levels = data[list(wanted)], {}
     for name in wanted:
         dtype = plain.dtypes[name]
@@ -231,17 +231,19 @@ def _written_by_dask(
             if getattr(plain[name].cat, "known", True):
                 levels[name] = tuple(map(str, dtype.categories))
             plain = plain.assign(**{name: plain[name].astype(str)})
-    try:
+    with _computed("dask"):
         plain.to_parquet(folder / "rows", write_index=False)
-    except Exception as error:
-        raise DataError(
-            f"the dask data could not be read, and nothing was fitted: {error}"
-        ) from error
     return str(folder / "rows" / "*.parquet"), levels
 
 
-def _wanted(columns: Any, head: pd.DataFrame, name: str) -> Sequence[str]:
-    if not len(head):
-        raise DataError(f"{name} have no rows")
-    found: Sequence[str] = list(head.columns) if columns is None else columns(head)
-    return [str(c) for c in found]
+@contextmanager
+def _computed(kind: str) -> Iterator[None]:
+    """Say what the engine of a lazy table could not compute."""
+    try:
+        yield
+    except HiermodelError:
+        raise
+    except Exception as error:  # whatever the engine, a file or a function of the user raises
+        raise DataError(
+            f"the {kind} data could not be read, and nothing was fitted: {error}"
+        ) from error

@@ -303,6 +303,15 @@ def test_a_broken_row_group_is_told(written: Path) -> None:
         fitted("y ~ x + (1 | g)", written)
 
 
+def test_what_a_lazy_table_cannot_compute_is_told() -> None:
+    polars = pytest.importorskip("polars")
+    lazy = polars.from_pandas(rows()).lazy().with_columns(
+        x=polars.col("f").str.to_date("%Y").dt.year()
+    )
+    with pytest.raises(DataError, match="polars data could not be read, and nothing was fitted"):
+        fitted("y ~ x + (1 | g)", lazy)
+
+
 def test_without_duckdb(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(HiermodelError, match=r"pip install 'hiermodel\[big\]'"):
