@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -118,7 +119,7 @@ def _identity(a: Arguments) -> Value:
 
 def _log(a: Arguments) -> Value:
     out = np.log(a.number("x"))
-    return out / np.log(a.scalar("base", np.e)) if "base" in a else out
+    return out / np.log(a.scalar("base", math.e)) if "base" in a else out
 
 
 def _round(a: Arguments) -> Value:
