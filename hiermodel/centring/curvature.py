@@ -88,7 +88,7 @@ def weights_from_data(
     if not first:
         return {}
     try:
-        points = _short_chain(model, first, data, density, settings)
+        points = _short_chain(model, first, data, density, mode, settings)
     except EngineError:
         return {}
     found: dict[int, Centring] = {}
@@ -99,13 +99,22 @@ def weights_from_data(
 
 def _short_chain(
     model: Model | AggregatedModel, centrings: Mapping[int, Centring], data: Mapping[str, Any],
-    density: LogDensity, settings: SamplingSettings,
+    density: LogDensity, mode: Array, settings: SamplingSettings,
 ) -> list[Array]:
-    """Draws of a short chain as unconstrained points of the model with standardised effects."""
+    """Draws of a short chain as unconstrained points of the model with standardised effects.
+
+    It starts at the mode of the marginal fit, where shifts vanish and there are no correlations.
+    """
     whole = model.model if isinstance(model, AggregatedModel) else model
     other = recentred(whole, centrings)
     form = replace(model, model=other) if isinstance(model, AggregatedModel) else other
+    start = {name: array[0] for name, array in density.constrain(mode[None]).items()}
+    start = {v.name: start[v.name] for v in model.parameters}
+    for i, centring in centrings.items():
+        sd = start[f"sd_{i}"][:, None]
+        start[f"v_{i}"] = start.pop(f"z_{i}") * sd**centring.weights
     short = SamplingSettings(
+        init=start,
         chains=1, warmup=_WARMUP, draws=_DRAWS, seed=settings.used_seed, cores=1, progress=False,
         adapt_delta=settings.adapt_delta, max_treedepth=_DEPTH,
     )
