@@ -85,6 +85,7 @@ def weights_from_data(
     first: dict[int, Centring] = {}
     for block in blocks:
         first |= search.centrings(block, fit.around(mode, block, _POINTS), groups)
+    first = _shifted_once(first, groups)
     if not first:
         return {}
     try:
@@ -94,7 +95,34 @@ def weights_from_data(
     found: dict[int, Centring] = {}
     for block in blocks:
         found |= search.centrings(block, points, groups)
-    return found
+    return _shifted_once(found, groups)
+
+
+def _shifted_once(
+    found: Mapping[int, Centring], groups: Sequence[GroupEffects]
+) -> dict[int, Centring]:
+    """Leave the shifts along a number to the factor that gives way to it most.
+
+    Each factor would give way as far as if it were alone, and crossed factors together too far.
+    """
+    names = {g.index: g.name for g in groups}
+    if len({names[i] for i in found}) < 2:
+        return dict(found)
+    most: dict[str, dict[str, Array]] = {}
+    for i, centring in found.items():
+        for shift in centring.shifts:
+            of = most.setdefault(shift.parameter.name, {})
+            here = np.abs(shift.slopes).mean(axis=1).max(axis=0)
+            of[names[i]] = np.maximum(of.get(names[i], np.zeros(())), here)
+    out = {}
+    for i, centring in found.items():
+        shifts = []
+        for shift in centring.shifts:
+            of = most[shift.parameter.name]
+            best = np.max([*of.values()], axis=0)
+            shifts.append(replace(shift, slopes=shift.slopes * (of[names[i]] >= best)))
+        out[i] = replace(centring, shifts=tuple(shifts))
+    return out
 
 
 def _short_chain(

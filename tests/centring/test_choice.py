@@ -96,6 +96,26 @@ def test_places_are_those_of_the_engine() -> None:
     assert len(block.correlations) == 3 and places["L_1"].stop <= density.dim
 
 
+def test_crossed_factors_do_not_both_give_way() -> None:
+    """An intercept that moves is taken up once; each predictor by the factor that it belongs to."""
+    data = counts(30, 20)
+    h = np.random.default_rng(5).integers(0, 25, len(data))
+    extra = np.random.default_rng(6).normal(0, 0.6, 25)[h]
+    k = np.random.default_rng(7).poisson(np.exp(np.log1p(data["k"]) + extra))
+    data = data.assign(h=h.astype(str), k=k, c=np.random.default_rng(8).normal(size=25)[h])
+    model = hm.model("k ~ a + c + (1 | g) + (1 | h)", data, "poisson")
+    found = centred_groups(model, model.groups, data, SETTINGS, "auto")
+    slopes = {
+        model.groups[i - 1].name: {s.parameter.name: s.slopes[0] for s in centring.shifts}
+        for i, centring in found.items()
+    }
+    assert set(slopes) == {"g", "h"}
+    intercepts = [slopes[name]["Intercept"].any() for name in ("g", "h")]
+    assert sorted(intercepts) == [False, True]
+    assert slopes["g"]["b"].any(axis=0).tolist() == [True, False]
+    assert slopes["h"]["b"].any(axis=0).tolist() == [False, True]
+
+
 @pytest.mark.parametrize(
     ("formula", "says"),
     [
