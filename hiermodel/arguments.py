@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from hiermodel.errors import ArgumentError
+from hiermodel.errors import ArgumentError, did_you_mean
 
 
 def flag(name: str, value: Any) -> bool:
@@ -41,6 +41,20 @@ def whole_number(name: str, value: Any, least: int = 0) -> int:
     if not whole or value < least:
         raise ArgumentError(f"{name} must be a whole number from {least} on, not {value!r}")
     return int(value)
+
+
+def auto_or_flag(name: str, value: Any) -> bool | str:
+    """``"auto"``, True or False.
+
+    Examples
+    --------
+    >>> auto_or_flag("collapse", "auto")
+    'auto'
+    """
+    if value is True or value is False or value == "auto":
+        return value
+    hint = did_you_mean(value, ["auto"]) if isinstance(value, str) else ""
+    raise ArgumentError(f'{name} takes "auto", True or False, got {value!r}{hint}')
 
 
 def probability(name: str, value: Any, most: float = 1.0) -> float:

@@ -13,11 +13,9 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel import inference_data, persistence
-from hiermodel.aggregate import aggregate_named
-from hiermodel.arguments import file_path, flag
+from hiermodel.arguments import auto_or_flag, file_path, flag
 from hiermodel.building import model as make_model
 from hiermodel.centring import Choice, parameterization_named
-from hiermodel.collapse import collapse_named
 from hiermodel.engines import Draws, Engine, SamplingSettings, get_engine
 from hiermodel.engines.parallel import checked_executor
 from hiermodel.errors import HiermodelError
@@ -131,8 +129,8 @@ def plan(
     **settings: Any,
 ) -> Plan:
     """Choose and check how to fit a model to complete rows."""
-    algorithm, collapse = algorithm_named(algorithm), collapse_named(collapse)
-    aggregate = aggregate_named(aggregate)
+    algorithm = algorithm_named(algorithm)
+    collapse, aggregate = auto_or_flag("collapse", collapse), auto_or_flag("aggregate", aggregate)
     parameterization = parameterization_named(parameterization)
     chosen = get_engine(engine)
     sampling = SamplingSettings.of(**{"threads": model.threads, **settings})

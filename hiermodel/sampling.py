@@ -100,10 +100,7 @@ def to_aggregate(
     if aggregate is False or prior_only:
         return None
     if aggregate is True:
-        if run.engine.name == "recorded":
-            raise EngineError(
-                "engine 'recorded' has draws of the model as it stands; say aggregate=False"
-            )
+        _refuse_recorded(run, "aggregate")
         return model.aggregated()
     if run.engine.name not in ("stanli", "nutpie", "cmdstan"):
         return None
@@ -126,10 +123,7 @@ def to_collapse(
     if collapse is False or prior_only:
         return None
     if collapse is True:
-        if run.engine.name == "recorded":
-            raise EngineError(
-                "engine 'recorded' has draws of the model as it stands; say collapse=False"
-            )
+        _refuse_recorded(run, "collapse")
         return model.collapsed()
     if run.algorithm != "nuts" or run.engine.name not in ("stanli", "cmdstan"):
         return None
@@ -139,6 +133,13 @@ def to_collapse(
     known = {var.name for var in collapsed.parameters}
     given = run.settings.init_dicts() or ()
     return collapsed if all(name in known for init in given for name in init) else None
+
+
+def _refuse_recorded(run: Run, argument: str) -> None:
+    if run.engine.name == "recorded":
+        raise EngineError(
+            f"engine 'recorded' has draws of the model as it stands; say {argument}=False"
+        )
 
 
 def to_centre(

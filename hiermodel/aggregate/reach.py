@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from hiermodel.aggregate.aggregated import AggregatedModel, make_aggregated
-from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
+from hiermodel.errors import HiermodelError
 from hiermodel.terms.car import CarTerm
 from hiermodel.terms.gaussian_process import GaussianProcessTerm
 
@@ -18,20 +18,6 @@ if TYPE_CHECKING:
 
 # Below this there is no time to win.
 _FEW_ROWS = 1_000
-
-
-def aggregate_named(value: Any) -> bool | str:
-    """Check the argument ``aggregate``.
-
-    Examples
-    --------
-    >>> aggregate_named("auto")
-    'auto'
-    """
-    if value is True or value is False or value == "auto":
-        return value
-    hint = did_you_mean(value, ["auto"]) if isinstance(value, str) else ""
-    raise ArgumentError(f'aggregate takes "auto", True or False, got {value!r}{hint}')
 
 
 def aggregated_model(model: Model) -> AggregatedModel:

@@ -230,7 +230,8 @@ class _Search:
     ) -> dict[int, Centring]:
         """How far to centre the effects of those groups of a block that may be centred."""
         chosen = [g for g in block.groups if g in groups]
-        positions = [i for v in self.movers for i in range(*self.places[v.name].indices(10**9))]
+        places = [self.places[v.name] for v in self.movers]
+        positions = [i for place in places for i in range(place.start, place.stop)]
         found = self.fit.information(points, block, positions) if chosen else None
         if found is None:
             return {}
@@ -276,7 +277,7 @@ class _Search:
 def _jacobian(density: LogDensity, point: Array, name: str, place: slice) -> Array:
     """Derivatives of a parameter (rows) by its unconstrained numbers (columns)."""
     step = 1e-5
-    at = range(*place.indices(len(point)))
+    at = range(place.start, place.stop)
     points = np.repeat(point[None], 2 * len(at), axis=0)
     for k, i in enumerate(at):
         points[2 * k, i] += step

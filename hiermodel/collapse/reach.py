@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from hiermodel.collapse.collapsed import CollapsedModel
-from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
+from hiermodel.errors import HiermodelError
 from hiermodel.predictors import Predictor
 from hiermodel.terms.group import GroupEffects, GroupView
 from hiermodel.terms.offset import OffsetTerm
@@ -17,20 +17,6 @@ from hiermodel.terms.population import PopulationTerm
 
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
-
-
-def collapse_named(value: Any) -> bool | str:
-    """Check the argument ``collapse``.
-
-    Examples
-    --------
-    >>> collapse_named("auto")
-    'auto'
-    """
-    if value is True or value is False or value == "auto":
-        return value
-    hint = did_you_mean(value, ["auto"]) if isinstance(value, str) else ""
-    raise ArgumentError(f'collapse takes "auto", True or False, got {value!r}{hint}')
 
 
 def collapsed_model(model: Model) -> CollapsedModel:
