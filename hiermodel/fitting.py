@@ -82,10 +82,12 @@ class Plan:
         reduced = to_reduce(
             self.model, self.rows, self.run, self.collapse, self.aggregate, self.prior_only
         )
-        model, reduced = to_centre(
+        model, reduced, tuner = to_centre(
             self.model, self.rows, self.run, self.parameterization, self.prior_only, reduced
         )
-        draws, facts = checked_draws(model, self.rows, self.run, self.prior_only, reduced)
+        draws, facts = checked_draws(
+            model, self.rows, self.run, self.prior_only, reduced, tuner=tuner
+        )
         made = self.fit_of(draws, facts, reduced)
         if self.model.sample_prior == "yes" and not self.prior_only:
             made = made.with_group("prior", self.prior())
@@ -261,7 +263,7 @@ def fit(
     ``True`` insists, and works for the other algorithms as well: with ``"optimize"`` the mode is
     then that of the marginal posterior, and the effects are their conditional means; the normal
     approximation of ``"laplace"`` is then one of a few parameters, and often a good one. On the
-    embedded engine a collapsed model of at most 50 parameters starts near its mode, with the
+    embedded engine a collapsed model of at most 100 parameters starts near its mode, with the
     metric of the normal approximation there, and needs 149 iterations of warmup only; give
     `warmup` or `init` to have it otherwise. ``lp`` among the sampler's statistics is then the log
     density without the effects.
