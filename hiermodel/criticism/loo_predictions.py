@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.arguments import probabilities, probability
+from hiermodel.criticism.given_others import rows_without_themselves
 from hiermodel.criticism.leave_one_out import loo
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
 from hiermodel.summary.statistics import quantile_name
@@ -79,14 +80,17 @@ def loo_expectation(
 def loo_prediction(
     fit: Fit, verb: str, type: str, probs: Sequence[float], **options: Any
 ) -> pd.Series | pd.DataFrame:
-    """Summarise a verb of the fit, ``posterior_predict`` say, row by row without the row."""
+    """Summarise a verb of the fit, ``posterior_predict`` say, row by row without the row.
+
+    Where residuals are correlated the row is predicted from the other rows too.
+    """
     _check_type(type)
     if verb == "posterior_predict" and fit.family.response == "nominal":
         raise HiermodelError(
             "loo_predict() is not defined for categorical responses, whose codes have no order; "
             "loo_epred() gives the probabilities of the categories"
         )
-    return loo_expectation(fit, getattr(fit, verb)(**options), type, probs)
+    return loo_expectation(fit, rows_without_themselves(fit, verb, **options), type, probs)
 
 
 def loo_predictive_interval(fit: Fit, prob: float = 0.9, seed: int | None = None) -> pd.DataFrame:
