@@ -77,18 +77,25 @@ class Plan:
     aggregate: bool | str = False
     parameterization: Choice = "noncentered"
 
-    def fit(self) -> Fit:
-        """Draw, and make a fit of the draws."""
+    def form(self) -> tuple[Model, Reduced | None]:
+        """What is sampled: the model, maybe with centred effects, and its reduced form."""
         reduced = to_reduce(
             self.model, self.rows, self.run, self.collapse, self.aggregate, self.prior_only
         )
-        model, reduced = to_centre(
+        return to_centre(
             self.model, self.rows, self.run, self.parameterization, self.prior_only, reduced
         )
+
+    def fit(self) -> Fit:
+        """Draw, and make a fit of the draws."""
+        model, reduced = self.form()
         draws, facts = checked_draws(model, self.rows, self.run, self.prior_only, reduced)
-        made = self.fit_of(draws, facts, reduced)
+        return self.with_prior(self.fit_of(draws, facts, reduced))
+
+    def with_prior(self, made: Fit) -> Fit:
+        """A fit with draws of the prior beside those of the posterior, where they are asked for."""
         if self.model.sample_prior == "yes" and not self.prior_only:
-            made = made.with_group("prior", self.prior())
+            return made.with_group("prior", self.prior())
         return made
 
     def fit_of(

@@ -197,7 +197,15 @@ def checked_draws(
     form = reduced or model
     if data is None:
         data = form.bind(rows, prior_only=prior_only)
-    draws = _draw(form, data, run)
+    draws, more = completed(model, _draw(form, data, run), data, run, reduced)
+    return draws, facts | more
+
+
+def completed(
+    model: Model, draws: Draws, data: Mapping[str, Any], run: Run, reduced: Reduced | None = None
+) -> tuple[Draws, dict[str, Any]]:
+    """Draws with the effects that were not sampled themselves, and what was done, in words."""
+    facts: dict[str, Any] = {}
     if isinstance(reduced, CollapsedModel):
         facts["collapsed"] = reduced.words
         draws = _with_effects(reduced, draws, data, run)
