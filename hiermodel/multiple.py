@@ -281,8 +281,8 @@ def _with(executor: Executor, plans: Sequence[Plan]) -> list[Fit]:
         owners += [number] * len(new)
     chains = run_chains(executor, tasks, plans[0].run.settings.progress)
     fits = []
-    for number, (one, form) in enumerate(zip(plans, forms, strict=True)):
-        model, reduced, facts, bound = form
+    for number, (one, made) in enumerate(zip(plans, forms, strict=True)):
+        model, reduced, facts, bound = made
         mine = [c for c, owner in zip(chains, owners, strict=True) if owner == number]
         seconds = sum(c.seconds for c in mine)
         draws: Draws = joined(mine, one.run.settings.used_seed, seconds)
