@@ -271,7 +271,9 @@ def fit(
     embedded engine a collapsed model of at most 50 parameters starts near its mode, with the
     metric of the normal approximation there, and needs 149 iterations of warmup only; give
     `warmup` or `init` to have it otherwise. ``lp`` among the sampler's statistics is then the log
-    density without the effects.
+    density without the effects. Such a model without group-level effects has nothing to integrate
+    out: its rows are rotated (QR decomposition) to as many as it has coefficients and one, with the
+    same log density; ``"auto"`` does so from 1000 rows on.
 
     Rows that share every predictor (levels, offsets and addition terms with them) can be added
     up to cells, whose statistics say all that their rows say: successes and trials of bernoulli
@@ -281,12 +283,13 @@ def fit(
     row of the data. ``aggregate="auto"`` does so from 1000 rows on where cells are so much fewer
     than rows that a gradient costs less than half; the summary says so.
 
-    Data that do not fit in memory are reduced where they are, by DuckDB: to counts of the rows
-    that share all columns of the model, or, for gaussian models that can be collapsed, to the
-    statistics of the levels, chunk by chunk. Means, levels and default priors come from all rows.
-    A model that needs every row is refused, and the message names the term. The fit then holds
-    a sample of rows, `whole_frame`, from which grids of effects are made; what needs the fitted
-    rows themselves, such as ``loo()``, is refused. Files of at most a million rows are simply read.
+    Data that do not fit in memory are reduced where they are, by DuckDB: to counts of the rows that
+    share all columns of the model, or, for gaussian models that can be collapsed, to the statistics
+    of the levels, or to the few rotated rows of a regression, chunk by chunk. Means, levels and
+    default priors come from all rows. A model that needs every row is refused, and the message
+    names the term. The fit then holds a sample of rows, `whole_frame`, from which grids of effects
+    are made; what needs the fitted rows themselves, such as ``loo()``, is refused. Files of at most
+    a million rows are simply read.
 
     Standardised effects are easy to sample where the data tell little of a level, the effects
     themselves where they tell much (Betancourt & Girolami 2015). ``parameterization="auto"`` finds
