@@ -201,7 +201,15 @@ def checked_draws(
     form = reduced or model
     if data is None:
         data = form.bind(rows, prior_only=prior_only)
-    draws = _draw(form, data, run, tuner)
+    draws, more = completed(model, _draw(form, data, run, tuner), data, run, reduced)
+    return draws, facts | more
+
+
+def completed(
+    model: Model, draws: Draws, data: Mapping[str, Any], run: Run, reduced: Reduced | None = None
+) -> tuple[Draws, dict[str, Any]]:
+    """Draws with the effects that were not sampled themselves, and what was done, in words."""
+    facts: dict[str, Any] = {}
     if isinstance(reduced, CollapsedModel):
         facts["collapsed"] = reduced.words
         draws = _with_effects(reduced, draws, data, run)
@@ -301,12 +309,26 @@ def _check_proper(model: Model) -> None:
         )
 
 
+def tuner_of(form: Model | Reduced, run: Run, tuner: Tuner | None) -> Tuner | None:
+    """What tells the sampler starts and scales: `tuner`, or the mode of a collapsed model.
+
+    Nothing where the user had a word on starts or warmup.
+    """
+    mine = run.short_warmup and run.settings.init is None and run.algorithm == "nuts"
+    if not mine or run.engine.name != "stanli":
+        return None
+    if isinstance(form, CollapsedModel) and not form.others:
+        return normal_tuning
+    return tuner
+
+
 def _draw(
     form: Model | Reduced, data: Mapping[str, Any], run: Run, tuner: Tuner | None = None
 ) -> Draws:
     arguments = (form.stan_code, data, form.parameters, run.settings)
+    tuner = tuner_of(form, run, tuner)
     if run.executor is not None:
-        return sample_with(run.executor, run.engine, *arguments)
+        return sample_with(run.executor, run.engine, *arguments, tuner=tuner)
     if run.algorithm == "optimize":
         mode = run.engine.optimize(*arguments)
         values = {name: np.asarray(v)[None, None] for name, v in mode.values.items()}
@@ -315,10 +337,6 @@ def _draw(
             mode.seconds, run.settings.used_seed, "optimize", remarks=mode.remarks,
         )
     method = {"nuts": "sample"}.get(run.algorithm, run.algorithm)
-    if not (method == "sample" and run.short_warmup and run.settings.init is None):
-        tuner = None
-    elif isinstance(form, CollapsedModel) and not form.others:
-        tuner = normal_tuning  # its few parameters have a mode that tells starts and scales
-    tuned = {} if tuner is None or run.engine.name != "stanli" else {"tuner": tuner}
+    tuned = {} if tuner is None else {"tuner": tuner}
     draws: Draws = getattr(run.engine, method)(*arguments, **tuned)
     return draws
