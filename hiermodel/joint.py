@@ -34,7 +34,8 @@ def joint_log_lik(
 ) -> Array:
     """Log density of all responses of each row, (draws, rows); weights as in the program.
 
-    NaN in rows that miss a response, unless they are to be `filled` with those of a single draw.
+    Of rows that miss some it is that of the others, NaN where all are missing, unless they are to
+    be `filled` with those of a single draw.
     """
     assert model.rescor is not None
     rescor = model.rescor
