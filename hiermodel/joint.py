@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hiermodel.imputing import missing_covariates
 from hiermodel.modeling import Model
 from hiermodel.predict import filled_responses, parameters
 from hiermodel.prepare import LIKELIHOOD_ROLES, Prediction, PredictionOptions, prepare
@@ -23,10 +24,15 @@ def joint_predictions(
     options: PredictionOptions | None = None,
 ) -> tuple[Prediction, ...]:
     """Bind rows and draws for every response."""
-    return tuple(
-        prepare(model.only(name), posterior, training, newdata, options, LIKELIHOOD_ROLES)
-        for name in model.responses
-    )
+    options = options or PredictionOptions()
+
+    def one(part: Model) -> Prediction:
+        imputed = None if newdata is None else missing_covariates(
+            model, part.part, posterior, training, newdata, options
+        )
+        return prepare(part, posterior, training, newdata, options, LIKELIHOOD_ROLES, imputed)
+
+    return tuple(one(model.only(name)) for name in model.responses)
 
 
 def joint_log_lik(

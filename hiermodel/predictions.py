@@ -12,6 +12,7 @@ from hiermodel import joint, predict
 from hiermodel.arguments import flag
 from hiermodel.errors import HiermodelError
 from hiermodel.frames import as_frame, row_labels
+from hiermodel.imputing import missing_covariates
 from hiermodel.modeling import Model
 from hiermodel.prepare import (
     EXPECTATION_ROLES,
@@ -48,7 +49,12 @@ class Predictions(Record):
         ndraws: int | None,
     ) -> Prediction:
         posterior = thinned(self.posterior, ndraws)
-        return prepare(self.model, posterior, self.frame, newdata, options, needs)
+        imputed = None
+        if newdata is not None and self.whole_model is not None:
+            imputed = missing_covariates(
+                self.whole_model, self.model.part, posterior, self.whole_frame, newdata, options
+            )
+        return prepare(self.model, posterior, self.frame, newdata, options, needs, imputed)
 
     def _predictions(
         self, newdata: Any, options: PredictionOptions, ndraws: int | None

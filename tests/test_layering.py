@@ -59,6 +59,7 @@ ORDER = (
     "new_levels",
     "prepare",
     "predict",
+    "imputing",
     "joint",
     "aggregate",
     "collapse",
