@@ -18,6 +18,7 @@ from hiermodel.building import model as make_model
 from hiermodel.centring import Choice, parameterization_named
 from hiermodel.engines import Draws, Engine, SamplingSettings, get_engine
 from hiermodel.engines.parallel import checked_executor
+from hiermodel.engines.tuning import Tuner
 from hiermodel.errors import HiermodelError
 from hiermodel.fitted import Fit
 from hiermodel.formula import Formula
@@ -77,18 +78,30 @@ class Plan:
     aggregate: bool | str = False
     parameterization: Choice = "noncentered"
 
-    def fit(self) -> Fit:
-        """Draw, and make a fit of the draws."""
+    def form(self) -> tuple[Model, Reduced | None, Tuner | None]:
+        """What is sampled: the model, maybe with centred effects, and its reduced form.
+
+        And what was learnt of the posterior on the way.
+        """
         reduced = to_reduce(
             self.model, self.rows, self.run, self.collapse, self.aggregate, self.prior_only
         )
-        model, reduced = to_centre(
+        return to_centre(
             self.model, self.rows, self.run, self.parameterization, self.prior_only, reduced
         )
-        draws, facts = checked_draws(model, self.rows, self.run, self.prior_only, reduced)
-        made = self.fit_of(draws, facts, reduced)
+
+    def fit(self) -> Fit:
+        """Draw, and make a fit of the draws."""
+        model, reduced, tuner = self.form()
+        draws, facts = checked_draws(
+            model, self.rows, self.run, self.prior_only, reduced, tuner=tuner
+        )
+        return self.with_prior(self.fit_of(draws, facts, reduced))
+
+    def with_prior(self, made: Fit) -> Fit:
+        """A fit with draws of the prior beside those of the posterior, where they are asked for."""
         if self.model.sample_prior == "yes" and not self.prior_only:
-            made = made.with_group("prior", self.prior())
+            return made.with_group("prior", self.prior())
         return made
 
     def fit_of(
@@ -261,10 +274,12 @@ def fit(
     ``True`` insists, and works for the other algorithms as well: with ``"optimize"`` the mode is
     then that of the marginal posterior, and the effects are their conditional means; the normal
     approximation of ``"laplace"`` is then one of a few parameters, and often a good one. On the
-    embedded engine a collapsed model of at most 50 parameters starts near its mode, with the
+    embedded engine a collapsed model of at most 100 parameters starts near its mode, with the
     metric of the normal approximation there, and needs 149 iterations of warmup only; give
     `warmup` or `init` to have it otherwise. ``lp`` among the sampler's statistics is then the log
-    density without the effects.
+    density without the effects. Such a model without group-level effects has nothing to integrate
+    out: its rows are rotated (QR decomposition) to as many as it has coefficients and one, with the
+    same log density; ``"auto"`` does so from 1000 rows on.
 
     Rows that share every predictor (levels, offsets and addition terms with them) can be added
     up to cells, whose statistics say all that their rows say: successes and trials of bernoulli
@@ -274,12 +289,13 @@ def fit(
     row of the data. ``aggregate="auto"`` does so from 1000 rows on where cells are so much fewer
     than rows that a gradient costs less than half; the summary says so.
 
-    Data that do not fit in memory are reduced where they are, by DuckDB: to counts of the rows
-    that share all columns of the model, or, for gaussian models that can be collapsed, to the
-    statistics of the levels, chunk by chunk. Means, levels and default priors come from all rows.
-    A model that needs every row is refused, and the message names the term. The fit then holds
-    a sample of rows, `whole_frame`, from which grids of effects are made; what needs the fitted
-    rows themselves, such as ``loo()``, is refused. Files of at most a million rows are simply read.
+    Data that do not fit in memory are reduced where they are, by DuckDB: to counts of the rows that
+    share all columns of the model, or, for gaussian models that can be collapsed, to the statistics
+    of the levels, or to the few rotated rows of a regression, chunk by chunk. Means, levels and
+    default priors come from all rows. A model that needs every row is refused, and the message
+    names the term. The fit then holds a sample of rows, `whole_frame`, from which grids of effects
+    are made; what needs the fitted rows themselves, such as ``loo()``, is refused. Files of at most
+    a million rows are simply read.
 
     Standardised effects are easy to sample where the data tell little of a level, the effects
     themselves where they tell much (Betancourt & Girolami 2015). ``parameterization="auto"`` finds

@@ -22,6 +22,7 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.errors import DataError, did_you_mean
+from hiermodel.writing import whole_file
 
 # Attribute that lists the attributes of the same object that were written as JSON text.
 _JSON_ATTRIBUTES = "_json_attributes"
@@ -165,19 +166,11 @@ def write(
     """Write groups and attributes to a netCDF file (see `save`); imports no ArviZ."""
     backend = _backend()
     target = Path(path)
-    if target.is_dir():
-        raise DataError(f"cannot save to {str(target)!r}: it is a directory; name a file in it")
-    if not target.parent.is_dir():
-        raise DataError(f"cannot save to {str(target)!r}: there is no such directory")
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with whole_file(target) as partial:
         root = xr.Dataset(attrs=_encode(attrs))
         root.to_netcdf(partial, mode="w", engine=backend)
         for name, ds in groups.items():
             _storable(ds).to_netcdf(partial, mode="a", group=name, engine=backend)
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
     return target
 
 

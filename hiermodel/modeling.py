@@ -375,7 +375,8 @@ class Model:
         -------
         CollapsedModel
             With ``stan_code``, ``parameters`` and ``bind`` of its own. Its posterior is that of
-            this model; `hiermodel.fit` uses it with ``collapse=True``, or ``"auto"``.
+            this model; `hiermodel.fit` uses it with ``collapse=True``, or ``"auto"``. Without
+            group-level effects it is a `CollapsedRegression`, with the rows rotated away.
 
         Raises
         ------

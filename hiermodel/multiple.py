@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.building import model as make_model
+from hiermodel.centring import Choice
 from hiermodel.engines import Draws, Engine, SamplingSettings
 from hiermodel.engines.diagnostics import diagnostics
 from hiermodel.engines.parallel import chain_seed, chain_tasks, joined, run_chains
@@ -21,7 +22,7 @@ from hiermodel.fitting import Plan, plan
 from hiermodel.flatnames import NOT_MAIN, columns, flat_names, variable_class
 from hiermodel.formula import Formula
 from hiermodel.frames import row_labels
-from hiermodel.sampling import checked_model
+from hiermodel.sampling import checked_model, completed, tuner_of
 
 if TYPE_CHECKING:
     from hiermodel.families.base import Family
@@ -156,6 +157,9 @@ def fit_multiple(
     executor: Executor | None = None,
     engine: str | Engine | None = None,
     certify: bool = True,
+    collapse: bool | str = "auto",
+    aggregate: bool | str = "auto",
+    parameterization: Choice = "auto",
     seed: int | None = None,
     data2: Mapping[str, Any] | None = None,
     sample_prior: str = "no",
@@ -182,11 +186,12 @@ def fit_multiple(
         Runs the chains of all data sets, each as a task of its own; see `hiermodel.fit`.
     engine, certify
         As in `hiermodel.fit`.
+    collapse, aggregate, parameterization
+        As in `hiermodel.fit`; ``"auto"`` decides for each data set.
     seed : int, optional
         Each data set gets a seed of its own from it.
     **settings
-        Settings of the sampler, as in `hiermodel.fit`; of each data set. Models are sampled as they
-        stand, not collapsed.
+        Settings of the sampler, as in `hiermodel.fit`; of each data set.
 
     Returns
     -------
@@ -236,6 +241,7 @@ def fit_multiple(
         plans.append(
             plan(
                 model, rows, labels, engine, algorithm="nuts", prior_only=None, certify=certify,
+                collapse=collapse, aggregate=aggregate, parameterization=parameterization,
                 executor=executor, seed=chain_seed(first.used_seed, number), **settings,
             )
         )
@@ -262,23 +268,29 @@ def _data_sets(data: Any) -> tuple[list[str], list[Any]]:
 
 def _with(executor: Executor, plans: Sequence[Plan]) -> list[Fit]:
     """Run the chains of all plans on an executor, together."""
-    facts, tasks, owners = [], [], []
+    forms, tasks, owners = [], [], []
     for number, one in enumerate(plans):
-        model, run = one.model, one.run
-        facts.append(checked_model(model, one.rows, run, one.prior_only))
-        bound = model.bind(one.rows, prior_only=one.prior_only)
-        new = chain_tasks(run.engine, model.stan_code, bound, model.parameters, run.settings)
+        run = one.run
+        model, reduced, tuner = one.form()
+        facts = checked_model(model, one.rows, run, one.prior_only, reduced)
+        form = reduced or model
+        bound = form.bind(one.rows, prior_only=one.prior_only)
+        forms.append((model, reduced, facts, bound))
+        new = chain_tasks(
+            run.engine, form.stan_code, bound, form.parameters, run.settings,
+            tuner_of(form, run, tuner),
+        )
         tasks += new
         owners += [number] * len(new)
     chains = run_chains(executor, tasks, plans[0].run.settings.progress)
     fits = []
-    for number, one in enumerate(plans):
+    for number, (one, made) in enumerate(zip(plans, forms, strict=True)):
+        model, reduced, facts, bound = made
         mine = [c for c, owner in zip(chains, owners, strict=True) if owner == number]
-        draws: Draws = joined(mine, one.run.settings.used_seed, sum(c.seconds for c in mine))
-        made = one.fit_of(draws, facts[number])
-        if one.model.sample_prior == "yes" and not one.prior_only:
-            made = made.with_group("prior", one.prior())
-        fits.append(made)
+        seconds = sum(c.seconds for c in mine)
+        draws: Draws = joined(mine, one.run.settings.used_seed, seconds)
+        draws, more = completed(model, draws, bound, one.run, reduced)
+        fits.append(one.with_prior(one.fit_of(draws, facts | more, reduced)))
     return fits
 
 

@@ -22,6 +22,7 @@ ORDER = (
     "stan/expr",
     "datasets",
     "flatnames",
+    "writing",
     "inference_data",
     "importance",
     "origin",

@@ -148,6 +148,9 @@ def opened(data: Any, columns: Any = None) -> Iterator[Source]:
     DataError
         For a file or folder that is not there, or is no Parquet.
     """
+    kind = lazy_kind(data)
+    # What is missing is said first: DuckDB would not find it either.
+    paths = "" if kind else _parquet(Path(data))
     try:
         import duckdb
         import pyarrow as _  # noqa: F401
@@ -155,7 +158,6 @@ def opened(data: Any, columns: Any = None) -> Iterator[Source]:
         raise HiermodelError(
             "data that do not fit in memory are read by DuckDB: pip install 'hiermodel[big]'"
         ) from None
-    kind = lazy_kind(data)
     if kind == "duckdb":
         yield Source(data, "the DuckDB relation", {})
         return
@@ -167,7 +169,7 @@ def opened(data: Any, columns: Any = None) -> Iterator[Source]:
         elif kind == "dask":
             files, levels = _written_by_dask(data, columns, Path(folder))
         else:
-            name, files = str(data), _parquet(Path(data))
+            name, files = str(data), paths
         connection = duckdb.connect()
         try:
             connection.execute(f"SET temp_directory = {literal(folder)}")

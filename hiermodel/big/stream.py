@@ -61,7 +61,8 @@ def merged(
     levels, q = collapsed.levels, collapsed.coefs
     codes = np.tile(np.arange(levels), 2 * q)
     y = np.concatenate([part["Ylevel"].ravel() for part in (one, other)])
-    x = np.concatenate([part["Xlevel"].reshape(q * levels, -1) for part in (one, other)])
+    columns = one["Xlevel"].shape[2]
+    x = np.concatenate([part["Xlevel"].reshape(q * levels, columns) for part in (one, other)])
     # (row of R, coefficient, level) -> rows of a design.
     z = np.concatenate(
         [np.moveaxis(part["Rlevel"], 1, 2).reshape(q * levels, q) for part in (one, other)]
@@ -74,7 +75,6 @@ def merged(
         ]
     )
     factor = r_factor(np.ascontiguousarray(rest.T))
-    columns = x.shape[1]
     return {
         "nobs": one["nobs"] + other["nobs"], "log_se": one["log_se"] + other["log_se"],
         "P": one["P"], "Ylevel": made.level_y, "Xlevel": made.level_x, "Rlevel": made.level_r,

@@ -2,5 +2,6 @@
 
 from hiermodel.collapse.collapsed import CollapsedModel
 from hiermodel.collapse.reach import collapsed_model, worth_it
+from hiermodel.collapse.regression import CollapsedRegression
 
-__all__ = ["CollapsedModel", "collapsed_model", "worth_it"]
+__all__ = ["CollapsedModel", "CollapsedRegression", "collapsed_model", "worth_it"]

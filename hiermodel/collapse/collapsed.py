@@ -145,12 +145,17 @@ class CollapsedModel:
         return tuple(v for v in self.model.parameters if v.name not in left_out)
 
     @property
+    def _sizes(self) -> set[str]:
+        """The sizes that declarations of parameters name, partly constant ones too."""
+        fixed = [one.var for one in self.model.resolved_priors.fixed]
+        return {text for v in (*self.parameters, *fixed) for text in v.size + v.array}
+
+    @property
     def data_variables(self) -> tuple[Var, ...]:
         """The variables of the data block."""
         i, name = self.blocks[0].index, self.name
         used = {"N", "prior_only", f"N_{i}"} | {f"M_{block.index}" for block in self.blocks}
-        used |= {text for v in self.parameters for text in v.size + v.array}
-        used |= {var.name for var, _ in self.model.resolved_priors.data}
+        used |= self._sizes | {var.name for var, _ in self.model.resolved_priors.data}
         used -= {v.name for group in self.others for v in group.variables}
         kept = [v for v in self.model.variables if v.block is Block.DATA and v.name in used]
         q = " + ".join(f"M_{block.index}" for block in self.blocks)
@@ -326,6 +331,8 @@ class CollapsedModel:
                 y -= data[term.name]
             elif term not in self.other_views:
                 found |= data
+        if not self.blocks:
+            return y, x, np.empty((len(y), 0)), np.zeros(len(y), dtype=np.int64)
         z = np.column_stack([found[name] for name in self._design_names])
         codes = self.model.group_data(part, rows)[f"J_{self.blocks[0].index}"] - 1
         return y, x, z, codes

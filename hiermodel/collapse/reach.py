@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from hiermodel.collapse.collapsed import CollapsedModel
+from hiermodel.collapse.regression import CollapsedRegression
 from hiermodel.errors import HiermodelError
 from hiermodel.predictors import Predictor
 from hiermodel.terms.group import GroupEffects, GroupView
@@ -18,9 +19,14 @@ from hiermodel.terms.population import PopulationTerm
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
 
+# Below this a regression without group-level effects has no time to win.
+_FEW_ROWS = 1_000
+
 
 def collapsed_model(model: Model) -> CollapsedModel:
     """Integrate the effects of the largest grouping factor out of a model.
+
+    Of a model without group-level effects the rows are rotated alone.
 
     Raises
     ------
@@ -32,6 +38,8 @@ def collapsed_model(model: Model) -> CollapsedModel:
         raise HiermodelError(
             f"the model cannot be collapsed: {reason}; leave collapse to 'auto', or say False"
         )
+    if not model.groups:
+        return CollapsedRegression(model, ())
     return CollapsedModel(model, max(_plain(model), key=_effects))
 
 
@@ -63,7 +71,9 @@ def worth_it(model: Model, rows: pd.DataFrame) -> bool:
     times by predictor and density, and every effect three times. Collapsed, every level of the
     factor is touched for each rotated row and column, and about ``4 q^2`` times by the algebra of
     its ``q`` coefficients. Where other grouping factors stay, the sums over cells are twice the
-    work of so many rows: then it is worth it for data with several rows in a cell only.
+    work of so many rows: then it is worth it for data with several rows in a cell only. Of a model
+    without group-level effects as many rows are left as there are columns; from 1000 rows on that
+    is worth it where they are less than half.
 
     Parameters
     ----------
@@ -74,6 +84,8 @@ def worth_it(model: Model, rows: pd.DataFrame) -> bool:
     if next(_obstacles(model), ""):
         return False
     collapsed = collapsed_model(model)
+    if not model.groups:
+        return model.nobs >= max(_FEW_ROWS, 2 * (collapsed.columns + 1))
     columns, q, others = collapsed.columns, collapsed.coefs, collapsed.others
     varying = q + sum(len(g.coefs) for g in others)
     plain = model.nobs * (columns + 2 * varying + 4) + 3 * collapsed.levels * q
@@ -105,8 +117,6 @@ def _obstacles(model: Model) -> Iterator[str]:
         yield "stanvars may refer to rows or effects"
     if model.threads > 1:
         yield "threads within a chain share out rows, of which none is left"
-    if not model.groups:
-        yield "it has no group-level effects"
     names = [f"{kind}_{g.index}" for g in model.groups for kind in "rzJN"]
     for text in model.resolved_priors.raw:
         if re.search(rf"\b({'|'.join([*names, 'mu', 'Y', 'X', 'Xc'])})\b", text):

@@ -14,6 +14,7 @@ import numpy as np
 
 from hiermodel.engines.base import Draws, Engine, PointEstimate, wanted_names
 from hiermodel.engines.cmdstan_cache import executable
+from hiermodel.engines.cmdstan_files import check_whole, full_disk, gap
 from hiermodel.engines.inits import checked_inits
 from hiermodel.engines.progress import ChainProgress
 from hiermodel.engines.settings import SamplingSettings
@@ -26,6 +27,8 @@ from hiermodel.stan.variables import Var
 _DIGITS = 18
 # How much of CmdStan's output an error shows.
 _TAIL = 15
+# RuntimeError: CmdStan said so. The others: its files cannot be written, or read back.
+_FAILURES = (RuntimeError, ValueError, LookupError, OSError)
 # Draws that Pareto k needs at least.
 _LEAST_FOR_K = 25
 
@@ -160,9 +163,10 @@ class CmdStanEngine(Engine):
                     show_console=True,
                     refresh=max(1, settings.iterations // 100),
                 )
-            except (RuntimeError, ValueError, OSError) as error:
-                raise _failed("sample", error, lines) from error
+            except _FAILURES as error:
+                raise _failed("sample", error, lines, files, settings.draws) from error
             bar.finish()
+            check_whole(fit.runset.csv_files, settings.draws, Path(files["output_dir"]))
             return self._draws_of(fit, data, parameters, settings, started)
 
     def optimize(
@@ -183,6 +187,7 @@ class CmdStanEngine(Engine):
                 inits=_first(_inits(settings, parameters, data)),
                 jacobian=jacobian,
             )
+            _check_files(files)
             found = {k: np.asarray(v, dtype=float) for k, v in fit.stan_variables().items()}
             log_density = float(fit.optimized_params_dict["lp__"])
         return PointEstimate(
@@ -211,7 +216,8 @@ class CmdStanEngine(Engine):
                 seed=settings.used_seed,
                 opt_args={} if start is None else {"inits": start},
             )
-            return self._approximate(fit, data, parameters, settings, "laplace", started)
+            _check_files(files)
+            return self._approximate(fit, data, parameters, settings, "laplace", files, started)
 
     def pathfinder(
         self,
@@ -229,7 +235,8 @@ class CmdStanEngine(Engine):
                 seed=settings.used_seed,
                 inits=_first(_inits(settings, parameters, data)),
             )
-            return self._approximate(fit, data, parameters, settings, "pathfinder", started)
+            _check_files(files)
+            return self._approximate(fit, data, parameters, settings, "pathfinder", files, started)
 
     # ------------------------------------------------------------------ inside
 
@@ -256,8 +263,10 @@ class CmdStanEngine(Engine):
         with _running(model, data) as files:
             try:
                 yield model, files
-            except (RuntimeError, ValueError, OSError) as error:
-                raise _failed(what, error, ()) from error
+            except EngineError:
+                raise
+            except _FAILURES as error:
+                raise _failed(what, error, (), files) from error
 
     def _draws_of(
         self,
@@ -292,6 +301,7 @@ class CmdStanEngine(Engine):
         parameters: Sequence[Var],
         settings: SamplingSettings,
         method: str,
+        files: Mapping[str, Any],
         started: float,
     ) -> Draws:
         """Independent draws of a ``CmdStanLaplace`` or ``CmdStanPathfinder`` as one chain."""
@@ -302,6 +312,11 @@ class CmdStanEngine(Engine):
         if "log_q__" in columns and method == "laplace":
             weights = (columns["log_p__"] - columns["log_q__"])[np.newaxis]
         draws = len(next(iter(columns.values())))
+        if draws != settings.draws:
+            raise EngineError(
+                f"CmdStan wrote {draws} of {settings.draws} draws of {method}"
+                f"{full_disk(Path(files['output_dir']))}"
+            )
         known = weights is not None and draws >= _LEAST_FOR_K and np.isfinite(weights).all()
         return Draws(
             values=collect(wanted_names(parameters, found), found, (1, draws), parameters, data),
@@ -323,7 +338,13 @@ def _running(model: Any, data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
     with tempfile.TemporaryDirectory(prefix="hiermodel-") as directory:
         source = Path(directory) / "data.json"
-        source.write_text(to_json(data), encoding="utf-8")
+        try:
+            source.write_text(to_json(data), encoding="utf-8")
+        except OSError as error:
+            raise EngineError(
+                f"the data of the model could not be written for CmdStan: {error}"
+                f"{full_disk(Path(directory))}"
+            ) from error
         with cmdstanpy.disable_logging():
             yield {"data": str(source), "output_dir": directory, "sig_figs": _DIGITS}
 
@@ -349,7 +370,22 @@ def _first(inits: float | list[dict[str, Any]] | None) -> float | dict[str, Any]
     return inits[0] if isinstance(inits, list) else inits
 
 
-def _failed(what: str, error: Exception, lines: Sequence[str]) -> EngineError:
+def _check_files(files: Mapping[str, Any]) -> None:
+    folder = Path(files["output_dir"])
+    check_whole(sorted(folder.glob("*.csv")), None, folder)
+
+
+def _failed(
+    what: str, error: Exception, lines: Sequence[str], files: Mapping[str, Any],
+    rows: int | None = None,
+) -> EngineError:
     told = [line for line in lines if line.strip()][-_TAIL:]
     output = "\n" + "\n".join(told) if told else ""
+    if not isinstance(error, RuntimeError):
+        # CmdStan ran, and what it wrote cannot be read.
+        folder = Path(files["output_dir"])
+        lacks = [text for path in sorted(folder.glob("*.csv")) if (text := gap(path, rows))]
+        if lacks or isinstance(error, OSError):
+            output = full_disk(folder) + output
+        output = "".join(f"; {text}" for text in lacks) + output
     return EngineError(f"CmdStan could not {what}: {error}{output}")

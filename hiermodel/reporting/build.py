@@ -11,6 +11,7 @@ from hiermodel.arguments import file_path, probability
 from hiermodel.errors import ArgumentError, HiermodelWarning
 from hiermodel.reporting import sections
 from hiermodel.reporting.document import document, paragraph
+from hiermodel.writing import checked_target, whole_file
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit
@@ -61,7 +62,7 @@ def report(
     >>> fit.report("report.html", compare={"no slopes": other})  # doctest: +SKIP
     """
     probability("prob", prob)
-    target = file_path(path)
+    target = checked_target(file_path(path))
     if compare is not None:
         _check_others(name, compare)
     summary = fit.summary(prob=prob)
@@ -87,7 +88,9 @@ def report(
     if notes:
         found = tuple(paragraph(text) for text in notes)
         parts.append(sections.Section("Warnings while this page was made", found))
-    target.write_text(document(heading, lead, parts), encoding="utf-8")
+    page = document(heading, lead, parts)
+    with whole_file(target) as partial:
+        partial.write_text(page, encoding="utf-8")
     return target
 
 

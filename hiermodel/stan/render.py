@@ -19,7 +19,7 @@ from hiermodel.stanvars import code_at
 from hiermodel.terms.group import GroupView
 
 if TYPE_CHECKING:
-    from hiermodel.collapse import CollapsedModel
+    from hiermodel.collapse import CollapsedModel, CollapsedRegression
     from hiermodel.modeling import Model
     from hiermodel.submodel import Submodel
     from hiermodel.terms.group import GroupEffects
@@ -183,6 +183,26 @@ def render_collapsed(collapsed: CollapsedModel) -> str:
         ),
     )
     return program.code
+
+
+def render_regression(collapsed: CollapsedRegression) -> str:
+    """Write the program of a gaussian model without group-level effects, its rows rotated away."""
+    model = collapsed.model
+    whole = render(model)
+    return replace(
+        whole,
+        title=(*whole.title, "rows rotated until few are left"),
+        functions=(),
+        data=collapsed.data_variables,
+        transformed_data=(),
+        likelihood=_filled([_macro("collapsed.stan.jinja", "regression", model, collapsed)]),
+        model_priors=_filled(
+            [
+                *(() if model.normalize else model.resolved_priors.statements),
+                *model.resolved_priors.unscaled,
+            ]
+        ),
+    ).code
 
 
 def _filled(parts: Iterable[str]) -> tuple[str, ...]:

@@ -180,6 +180,12 @@ class GroupEffects:
             out[f"PW_{i}"] = self.prior_weights
         return out if self.centring is None else out | self.centring.constants(i)
 
+    def coefficient(self, column: int) -> str:
+        """The Stan expression of the effects of one coefficient (from 1), a vector of levels."""
+        if self.is_single:
+            return f"r_{self.index}"
+        return f"r_{self.index}[, {column}]" if self.has_cor else f"r_{self.index}[{column}]"
+
     def correlations(self, draws: Mapping[str, Array]) -> Array | None:
         """Correlation matrices (chain, draw[, by], M, M), or None when there are none."""
         if not self.has_cor:
@@ -218,6 +224,13 @@ class GroupEffects:
         factor = draws[f"L_{i}"] if self.has_cor else None
         return self.centring.effects(draws, draws[f"v_{i}"], draws[f"sd_{i}"], factor)
 
+    def sampled_effects(self, draws: Mapping[str, Array], z: Array) -> Array:
+        """What is sampled in the place of standardised effects: inverse of `centred_effects`."""
+        assert self.centring is not None
+        i = self.index
+        factor = draws[f"L_{i}"] if self.has_cor else None
+        return self.centring.sampled(draws, z, draws[f"sd_{i}"], factor)
+
     def _correlated(self, sd: Array, factor: Array, z: Array) -> Array:
         """Effects of correlated coefficients; the known covariance mixes finished effects."""
         if self.by is None:
@@ -232,6 +245,40 @@ class GroupEffects:
                     optimize=True,
                 )
         return r if self.cov_factor is None else self.cov_factor @ r
+
+
+@dataclass(frozen=True, eq=False)
+class CoefficientEffects:
+    """The effects of one coefficient as a `Source`: those of a larger factor move with them.
+
+    Attributes
+    ----------
+    group : GroupEffects
+    column : int
+        From 1.
+    """
+
+    group: GroupEffects
+    column: int
+
+    @property
+    def name(self) -> str:
+        """Number of the block and of the coefficient."""
+        return f"r_{self.group.index}_{self.column}"
+
+    @property
+    def text(self) -> str:
+        """The effects."""
+        return self.group.coefficient(self.column)
+
+    @property
+    def size(self) -> tuple[str, ...]:
+        """The number of levels."""
+        return (f"N_{self.group.index}",)
+
+    def values(self, draws: Mapping[str, Array]) -> Array:
+        """The effects (chain, draw, levels)."""
+        return self.group.effects(draws)[..., self.column - 1]
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,6 +69,12 @@ MODELS = {
     "stream with offset": ("y ~ x + offset(2 * x) + (1 | g:h)", "gaussian", "in chunks"),
     "stream, weights": ("y | weights(w) ~ 0 + x + (1 | g)", "gaussian", "in chunks"),
     "number as level": ("y ~ factor(t) + x + (1 | h)", "gaussian", "in chunks"),
+    "regression": ("y ~ x * f", "gaussian", "rows.parquet in chunks"),
+    "regression with offset, weights": (
+        "y | weights(w) ~ x + offset(t)", "gaussian", "rows rotated to 3 with all cross-products",
+    ),
+    "regression without intercept": ("y ~ 0 + x + f", "gaussian", "in chunks"),
+    "regression, gaussian cells": ("y ~ f * h", "gaussian", "cells were counted"),
     "gaussian cells": ("y ~ f + (1 | g) + (1 | h)", "gaussian", "cells were counted"),
     "sigma": (hm.bf("y ~ f", "sigma ~ yes"), "gaussian", "cells were counted"),
     "bernoulli": ("b ~ f * yes + (1 | g)", "bernoulli", "cells were counted"),
@@ -98,8 +104,11 @@ def test_everything_learned_is_that_of_the_data_frame(case: str, written: Path) 
         np.testing.assert_allclose(constants[name], expected[name], rtol=1e-12, err_msg=name)
 
 
-@pytest.mark.parametrize("case", ["stream", "stream with offset", "stream, weights",
-                                  "gaussian cells", "bernoulli", "poisson"])
+@pytest.mark.parametrize("case", [
+    "stream", "stream with offset", "stream, weights", "regression",
+    "regression with offset, weights", "regression without intercept",
+    "regression, gaussian cells", "gaussian cells", "bernoulli", "poisson",
+])
 def test_the_density_is_that_of_the_data_frame(
     case: str, written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,7 +254,8 @@ def test_missing_values_are_told(tmp_path: Path) -> None:
 
 REFUSED = {
     "b ~ x + (1 | g)": ("bernoulli", "x needs every row: 'x' has about .* different values"),
-    "y ~ x": ("gaussian", "x needs every row"),
+    "y ~ s(x, k = 4)": ("gaussian", r"s\(x, k = 4\) needs all rows in memory"),
+    "y | trunc(lb = -99) ~ x": ("gaussian", "y needs every row: .*not lb"),
     "y ~ x + (1 | g) + (1 | h)": ("gaussian", "effects of 'h' stay among the parameters"),
     "y ~ scale(x) + (1 | g)": ("gaussian", r"scale\(\) in the formula learns from all rows"),
     "y ~ s(x) + (1 | g)": ("gaussian", r"s\(x\) needs all rows in memory"),
@@ -303,6 +313,26 @@ def test_a_broken_row_group_is_told(written: Path) -> None:
         fitted("y ~ x + (1 | g)", written)
 
 
+def test_a_broken_row_group_of_a_folder_is_told(tmp_path: Path) -> None:
+    """Cells, chunks and small folders alike: the message names the file, nothing is fitted."""
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    data = rows()
+    for k in range(3):
+        part = data.iloc[k * 1000 : (k + 1) * 1000]
+        part.to_parquet(folder / f"{k}.parquet", row_group_size=250)
+    content = bytearray((folder / "1.parquet").read_bytes())
+    for at in range(len(content) // 3, 2 * len(content) // 3):
+        content[at] ^= 0xFF
+    (folder / "1.parquet").write_bytes(bytes(content))
+    for formula in ("y ~ x + (1 | g)", "y ~ x", "y ~ f + (1 | h)"):
+        with pytest.raises(DataError, match=r"parts could not be read, and nothing was fitted"):
+            fitted(formula, folder)
+    (folder / "1.parquet").write_bytes(bytes(content[: len(content) // 2]))
+    with pytest.raises(DataError, match=r"(?s)parts .*1\.parquet"):
+        fitted("y ~ x", folder)
+
+
 def test_what_a_lazy_table_cannot_compute_is_told() -> None:
     polars = pytest.importorskip("polars")
     lazy = polars.from_pandas(rows()).lazy().with_columns(
@@ -316,3 +346,17 @@ def test_without_duckdb(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(HiermodelError, match=r"pip install 'hiermodel\[big\]'"):
         fitted("y ~ x", written)
+
+
+@pytest.mark.parametrize("missing", ["duckdb", "pyarrow", ""])
+def test_what_is_not_there_is_said_first(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is installed: it would not help."""
+    if missing:
+        monkeypatch.setitem(sys.modules, missing, None)
+    (tmp_path / "rows.csv").write_text("y\n1\n")
+    for name, words in (("no.parquet", "there is no file or folder"), ("", "has no file that ends"),
+                        ("rows.csv", "does not end in .parquet")):
+        with pytest.raises(DataError, match=words):
+            fitted("y ~ x", tmp_path / name)

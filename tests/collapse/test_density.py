@@ -89,6 +89,12 @@ def test_constant_sd() -> None:
         assert value == pytest.approx(collapsed.log_lik(data, params), rel=1e-11)
 
 
+def test_constant_coefficient() -> None:
+    collapsed, data = made("y ~ x + t + (x | g)", priors=[hm.prior("constant(0.4)", coef="x")])
+    for params, value in points(collapsed, data):
+        assert value == pytest.approx(collapsed.log_lik(data, params), rel=1e-11)
+
+
 def test_dense_normal_is_the_textbook_one() -> None:
     """The NumPy side by SciPy's multivariate normal over all rows at once."""
     data = study()

@@ -16,7 +16,6 @@ from .frames import study
 QUICK: dict[str, Any] = {"chains": 1, "draws": 20, "warmup": 20, "seed": 1, "progress": False}
 
 REFUSED = {
-    "y ~ x": "no group-level effects",
     'y ~ x + (x | gr(g, dist = "student"))': "'g' follow a Student distribution",
     "y ~ x + (x | gr(g, by = side))": "covariance for each level of side",
     "y ~ x + (1 | mm(g, h))": "several members",

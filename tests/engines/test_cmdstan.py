@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import threading
@@ -24,6 +25,7 @@ from engines.programs import (
 from hiermodel.engines import SamplingSettings, cmdstan, cmdstan_cache
 from hiermodel.engines.cmdstan import CmdStanEngine, find_cmdstan, install_cmdstan
 from hiermodel.engines.cmdstan_cache import cache_directory, cache_key, executable
+from hiermodel.engines.cmdstan_files import gap
 from hiermodel.errors import EngineError
 
 CSV = Path(__file__).parent / "csv"
@@ -35,6 +37,7 @@ PARAMETERS = (
 )
 DATA: dict[str, Any] = {"K": 0, "N_1": 3, "X": np.zeros((2, 0)), "y": np.array([1.5, 2.0])}
 QUICK = {"chains": 2, "draws": 4, "warmup": 20, "seed": 17}
+THREE = SamplingSettings(chains=2, draws=3, warmup=20, seed=17)
 
 
 class FakeModel:
@@ -178,7 +181,7 @@ def test_laplace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
                 text.replace("mode = optimize.csv", f"mode = {folder}/optimize.csv")
             )
 
-    draws = FakeEngine(WithMode()).laplace("", DATA, PARAMETERS, SamplingSettings(**QUICK))
+    draws = FakeEngine(WithMode()).laplace("", DATA, PARAMETERS, THREE)
     np.testing.assert_array_equal(draws.values["mu"], [[10, 10.5, 9.5]])
     np.testing.assert_array_equal(draws.log_weights, [[-2, -2.25, -1.75]])
     np.testing.assert_array_equal(draws.stats["lp"], [[-3, -3.5, -4]])
@@ -186,9 +189,104 @@ def test_laplace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_pathfinder() -> None:
-    draws = FakeEngine(FakeModel()).pathfinder("", DATA, PARAMETERS, SamplingSettings(**QUICK))
+    draws = FakeEngine(FakeModel()).pathfinder("", DATA, PARAMETERS, THREE)
     assert draws.values["z_1"].shape == (1, 3, 1, 3) and draws.log_weights is None
     np.testing.assert_array_equal(draws.stats["lp"], [[-3, -3.5, -4]])
+
+
+# -------------------------------------------------------------------------------- full disk
+
+
+def cut(name: str, what: str) -> str:
+    """A recorded file as a full disk leaves it."""
+    lines = (CSV / name).read_text().splitlines(keepends=True)
+    rows = [k for k, line in enumerate(lines) if not line.startswith("#")]
+    header, last = rows[0], rows[-1]
+    return {
+        "nothing": "",
+        "settings": "".join(lines[: header - 5]),
+        "header": "".join(lines[: header + 1]),
+        "whole draws": "".join(lines[:last]),
+        "columns": "".join(lines[:last]) + ",".join(lines[last].split(",")[:6]),
+        "last number": "".join(lines[:last]) + lines[last].rstrip("\n")[:-1],
+    }[what]
+
+
+class CutModel(FakeModel):
+    """CmdStan that ends as if all were well, with a file that stops somewhere."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+
+    def _written(self, arguments: dict[str, Any], *names: str) -> list[str]:
+        self._take(arguments)
+        folder = Path(arguments["output_dir"])
+        for name in names:
+            text = (CSV / name).read_text() if name != names[-1] else cut(name, self.what)
+            (folder / name).write_text(text.replace("mode = opt", f"mode = {folder}/opt"))
+        return [str(folder / name) for name in names]
+
+    def sample(self, **arguments: Any) -> Any:
+        return cmdstanpy.from_csv(self._written(arguments, "sample_1.csv", "sample_2.csv"))
+
+    def optimize(self, **arguments: Any) -> Any:
+        return cmdstanpy.from_csv(self._written(arguments, "optimize.csv"))
+
+    def laplace_sample(self, **arguments: Any) -> Any:
+        paths = self._written(arguments, "optimize.csv", "laplace.csv")
+        return cmdstanpy.from_csv(paths[-1])
+
+    def pathfinder(self, **arguments: Any) -> Any:
+        return cmdstanpy.from_csv(self._written(arguments, "pathfinder.csv"))
+
+
+CUTS = ["nothing", "settings", "header", "whole draws", "columns", "last number"]
+METHODS = {"sample": "sample_2", "optimize": "optimize", "laplace": "laplace",
+           "pathfinder": "pathfinder"}
+
+
+@pytest.mark.parametrize("what", CUTS)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_file_that_was_cut_is_no_result(method: str, what: str) -> None:
+    model = CutModel(what)
+    settings = SamplingSettings(**QUICK, progress=False) if method == "sample" else THREE
+    with pytest.raises(EngineError) as caught:
+        getattr(FakeEngine(model), method)("", DATA, PARAMETERS, settings)
+    text = str(caught.value)
+    if method in ("laplace", "pathfinder") and what == "whole draws":
+        assert f"CmdStan wrote 2 of 3 draws of {method}" in text
+    else:
+        assert f"{METHODS[method]}.csv" in text, text
+    assert "Is the disk full?" in text and "TMPDIR" in text and "MiB left" in text
+    assert not Path(model.calls[0]["output_dir"]).exists()
+
+
+@pytest.mark.parametrize(("what", "words"), [
+    ("nothing", "empty"), ("settings", "before the first draw"),
+    ("header", "before the first draw"),
+    ("whole draws", "3 of 4 draws"), ("columns", "middle of a line"),
+    ("last number", "middle of a line"),
+])
+def test_what_a_file_lacks(what: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "draws.csv"
+    path.write_text(cut("sample_1.csv", what))
+    assert words in gap(path, 4)
+    assert gap(CSV / "sample_1.csv", 4) == "" == gap(CSV / "optimize.csv")
+    assert gap(tmp_path / "other.csv") == "there is no other.csv"
+    path.write_text("a,b\n1,2\n3\n4,5\n")
+    assert gap(path) == "a row of draws.csv has 1 of 2 columns"
+
+
+def test_no_room_for_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    model = FakeModel()
+    with pytest.raises(EngineError, match=r"data of the model .*No space left.*Is the disk full"):
+        sampled(model)
+    assert model.calls == []
 
 
 # ---------------------------------------------------------------------------------- cache

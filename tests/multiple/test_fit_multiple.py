@@ -61,7 +61,7 @@ def test_each_data_set_is_fitted_to_its_own_rows(pooled: Any) -> None:
     assert len(set(seeds)) == 3
     # The same as the first one's model, fitted alone.
     model = hm.model(FORMULA, imputed()[0])
-    alone = model.fit(imputed()[1], **(SMALL | {"seed": seeds[1], "collapse": False}))
+    alone = model.fit(imputed()[1], **(SMALL | {"seed": seeds[1]}))
     np.testing.assert_array_equal(alone.posterior["b"], pooled.fits[1].posterior["b"])
 
 
@@ -148,13 +148,75 @@ def test_executor_draws_the_chains_of_all_data_sets() -> None:
     with ThreadPoolExecutor(1) as pool:
         other = hm.fit_multiple(FORMULA, imputed(), executor=pool, **SMALL)
         alone = hm.model(FORMULA, imputed()[0]).fit(
-            imputed()[2], executor=pool, **(
-                SMALL | {"seed": one.fits[2].provenance["seed"], "collapse": False}
-            )
+            imputed()[2], executor=pool, **(SMALL | {"seed": one.fits[2].provenance["seed"]})
         )
     np.testing.assert_array_equal(one.posterior["b"], other.posterior["b"])
     np.testing.assert_array_equal(one.fits[2].posterior["b"], alone.posterior["b"])
     assert len(np.unique(one.posterior["sigma"].values[:, 0])) == 6
+
+
+def counts(count: int = 2) -> list[pd.DataFrame]:
+    """Data sets of Poisson counts in few cells, whose levels tell much of their effects."""
+    rng = np.random.default_rng(4)
+    g = np.repeat(np.arange(20), 12)
+    y = rng.poisson(np.exp(3 + rng.normal(size=20)[g]))
+    return [
+        pd.DataFrame({"y": y, "g": [f"g{k}" for k in g], "f": rng.choice(["a", "b"], len(g))})
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize("executor", [False, True])
+@pytest.mark.parametrize(("given", "told"), [
+    ({}, {"centred"}),
+    ({"parameterization": "noncentered"}, set()),
+    ({"parameterization": "centered"}, {"centred"}),
+    ({"aggregate": True}, {"aggregated", "centred"}),
+    ({"aggregate": True, "parameterization": {"g": "noncentered"}}, {"aggregated"}),
+])
+def test_forms_of_the_model_are_those_asked_for(
+    given: dict[str, Any], told: set[str], executor: bool
+) -> None:
+    """The same with and without an executor, and the draws have the same names."""
+    with ThreadPoolExecutor(1) as pool:
+        fit = hm.fit_multiple(
+            "y ~ f + (1 | g)", counts(), "poisson", executor=pool if executor else None,
+            **given, **(SMALL | {"draws": 20, "warmup": 30}),
+        )
+    for one in fit.fits:
+        assert {"collapsed", "aggregated", "centred"} & set(one.provenance) == told
+        assert set(one.posterior) == {"b", "sd_g", "r_g", "Intercept", "lprior"}
+    assert fit.posterior["r_g"].sizes["g"] == 20
+    assert fit.log_lik().sizes["obs"] == 240
+
+
+def test_collapsed_on_an_executor_is_the_posterior_of_the_model(pooled: Any) -> None:
+    """Effects are drawn after the chains come back, from the statistics of their own data set."""
+    assert all("collapsed" in fit.provenance for fit in pooled.fits)
+    long = SMALL | {"draws": 1000}
+    with ThreadPoolExecutor(1) as pool:
+        one = hm.fit_multiple(FORMULA, imputed(2), executor=pool, collapse=True, **long)
+        other = hm.fit_multiple(FORMULA, imputed(2), executor=pool, collapse=False, **long)
+    assert [("collapsed" in f.provenance) for f in (*one.fits, *other.fits)] == [True] * 2 + [
+        False] * 2
+    for mine, its in zip(one.fits, other.fits, strict=True):
+        for name in ("b", "sigma", "r_g"):
+            a, b = (f.posterior[name].mean(("chain", "draw")).values for f in (mine, its))
+            spread = its.posterior[name].std(("chain", "draw")).values
+            assert (np.abs(a - b) < 0.25 * spread).all(), name
+
+
+def test_what_cannot_be_done_is_told_by_both() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        for executor in (None, pool):
+            for given, words in (
+                ({"collapse": True}, "cannot be collapsed: family 'poisson'"),
+                ({"collapse": "yes"}, "collapse"), ({"aggregate": 2}, "aggregate"),
+                ({"parameterization": "centred"}, "parameterization"),
+            ):
+                with pytest.raises(HiermodelError, match=words):
+                    hm.fit_multiple("y ~ f + (1 | g)", counts(), "poisson", executor=executor,
+                                    **given, **SMALL)
 
 
 def test_lists_of_fits_and_mappings_of_data() -> None:

@@ -157,3 +157,10 @@ def test_a_browser_shows_it(page: Path, tmp_path: Path) -> None:
     # Text and pictures all the way down, not a blank page.
     for part in np.array_split(pixels, 3):
         assert (part < 0.7).any(axis=-1).mean() > 0.005
+
+
+def test_a_path_that_cannot_be_written_is_told_first(tmp_path: Path) -> None:
+    fit = fit_of("y ~ x")
+    for path, words in ((tmp_path, "is a directory"), (tmp_path / "no" / "a.html", "no such dir")):
+        with pytest.raises(hm.HiermodelError, match=words):
+            fit.report(path)

@@ -12,10 +12,11 @@ import stanli
 import hiermodel as hm
 
 from . import cases
+from .forms import FORMS
 from .snapshots import FOLDER, check_snapshot
 from .test_several_responses import NAMES as RESPONSES
 
-PROGRAMS = [*cases.EVERY, "sleepstudy"]
+PROGRAMS = [*cases.EVERY, *FORMS, "sleepstudy"]
 
 
 def program(name: str) -> str:
@@ -23,6 +24,8 @@ def program(name: str) -> str:
         return hm.model(
             "reaction ~ days + (days | subject)", hm.datasets.load("sleepstudy")
         ).stan_code
+    if name in FORMS:
+        return FORMS[name]()
     return cases.model(name).stan_code
 
 
