@@ -114,10 +114,15 @@ class ImputedResponse:
             return {f"Nmi{s}": int(absent.sum()), f"Jmi{s}": np.flatnonzero(absent) + 1}
         # Where there is no response its standard error is not read.
         noise = np.where(absent, np.inf, self.noise_values(frame))
-        bad = ~absent & ~(noise >= 0)
+        bad = ~absent & ~(noise > 0)
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             problem = "missing" if np.isnan(noise[row]) else f"negative ({noise[row]:g})"
+            if noise[row] == 0:
+                problem = (
+                    "0, so that the true response has no distribution around the observed one; "
+                    "leave out sdy where all are 0, and give a small positive number where some are"
+                )
             raise DataError(
                 f"mi({self.noise.text}): the standard error in row {row + 1} is {problem}"
             )
