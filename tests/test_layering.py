@@ -60,6 +60,7 @@ ORDER = (
     "new_levels",
     "prepare",
     "predict",
+    "imputing",
     "joint",
     "aggregate",
     "collapse",

@@ -16,6 +16,7 @@ import xarray as xr
 from hiermodel.arguments import probabilities, probability
 from hiermodel.criticism.given_others import rows_without_themselves
 from hiermodel.criticism.leave_one_out import loo
+from hiermodel.criticism.observed import observed_rows
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
 from hiermodel.summary.statistics import quantile_name
 
@@ -45,7 +46,8 @@ def loo_expectation(
     Returns
     -------
     pandas.Series or pandas.DataFrame
-        By row label; a column per quantile, and per category where `values` has these.
+        By row label, of the rows with a response; a column per quantile, and per category where
+        `values` has these.
 
     Warns
     -----
@@ -56,7 +58,8 @@ def loo_expectation(
     probs = probabilities("probs", probs)
     found = loo(fit, save_psis=True)
     assert found.log_weights is not None
-    weights = np.exp(found.log_weights.values.reshape(-1, values.sizes["obs"]))
+    weights = np.exp(found.log_weights.values.reshape(-1, found.pointwise.size))
+    values = values.isel(obs=np.flatnonzero(observed_rows(fit)))
     draws = values.transpose("chain", "draw", "obs", ...).values.astype(float)
     draws = draws.reshape(len(weights), *draws.shape[2:])
     index = pd.Index(values["obs"].values, name="obs")

@@ -16,6 +16,7 @@ import xarray as xr
 from hiermodel.arguments import flag, probabilities
 from hiermodel.criticism.elpd import check_origin
 from hiermodel.criticism.loo_predictions import loo_prediction
+from hiermodel.criticism.observed import observed_rows
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
 from hiermodel.frames import as_frame
 from hiermodel.summary.shown import as_table
@@ -90,7 +91,7 @@ def loo_r2_draws(fit: Fit, ndraws: int = 4000, seed: int | None = None) -> xr.Da
     check_origin(fit, "loo_r2()")
     if isinstance(ndraws, bool) or not isinstance(ndraws, int) or ndraws < 1:
         raise ArgumentError(f"ndraws must be a whole number of at least 1, not {ndraws!r}")
-    y = np.asarray(fit.response, dtype=float)
+    y = np.asarray(fit.response, dtype=float)[observed_rows(fit)]
     errors = y - np.asarray(loo_prediction(fit, "posterior_epred", "mean", (0.5,)))
     rng = np.random.default_rng(seed)
     out = np.empty(ndraws)
