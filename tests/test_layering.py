@@ -53,6 +53,7 @@ ORDER = (
     "engines",
     "describe",
     "modeling",
+    "nugget",
     "latents",
     "submodel_building",
     "building",
