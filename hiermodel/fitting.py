@@ -24,6 +24,7 @@ from hiermodel.fitted import Fit
 from hiermodel.formula import Formula
 from hiermodel.frames import is_big, row_labels
 from hiermodel.modeling import Model
+from hiermodel.nugget import with_nugget
 from hiermodel.posterior import posterior_dataset
 from hiermodel.sampling import (
     Reduced,
@@ -155,6 +156,8 @@ def plan(
     if sampling.threads != model.threads:
         # The program is written for threads, or without.
         model = replace(model, threads=sampling.threads)
+    if chosen.name != "recorded":
+        model = with_nugget(model)
     run = Run(
         chosen, sampling, algorithm, certify, checked_executor(executor),
         short_warmup="warmup" not in settings,
@@ -305,6 +308,11 @@ def fit(
     (hierarchical centring; Papaspiliopoulos, Roberts & Skold 2007; Gorinova, Moore & Hoffman
     2020). The summary says how far. ``Model.stan_code`` is the program with standardised effects.
 
+    Exact Gaussian processes, ``gp(x)`` without ``k``, are fitted with a billionth of their
+    variance on the diagonal of their covariance matrix, because rounding errors would spoil the
+    gradient of a nearly singular one. ``Fit.model`` has it; what `hiermodel.model` gives has
+    brms's 1e-12.
+
     Examples
     --------
     >>> import hiermodel as hm
@@ -365,13 +373,16 @@ def load(path: str | Path) -> Fit:
     if "hiermodel_model" not in attrs:
         raise HiermodelError(f"{path} is not a fit saved by hiermodel")
     frame, data2 = persistence.dataset_to_frame(groups["constant_data"])
-    arguments = persistence.model_arguments(json.loads(attrs["hiermodel_model"]))
+    words = json.loads(attrs["hiermodel_model"])
+    arguments = persistence.model_arguments(words)
     provenance = json.loads(attrs["hiermodel_provenance"])
     if "big" in provenance:
         from hiermodel.big import loaded
 
         return loaded(provenance, arguments | {"data2": data2 or None}, frame, groups)
-    rebuilt = make_model(data=frame, data2=data2 or None, **arguments)
+    rebuilt = with_nugget(
+        make_model(data=frame, data2=data2 or None, **arguments), words.get("nugget", 0.0)
+    )
     rows = rebuilt.rows(frame, tell=False)
     if not rebuilt.is_multivariate:
         rows = rebuilt.part.rows(rows)
