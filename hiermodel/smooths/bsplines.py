@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import BSpline
 
 from hiermodel.smooths.basis import Array, Penalty
 
@@ -59,6 +58,8 @@ class BSplines:
         return values
 
     def _values(self, x: Array, derivative: int = 0) -> Array:
+        from scipy.interpolate import BSpline  # slow to import, seldom needed
+
         k = len(self.knots) - self.degree - 1
         spline = BSpline(self.knots, np.eye(k), self.degree)
         return np.asarray(spline(x, nu=derivative))
@@ -99,6 +100,8 @@ def derivative_spline(
     x: Array, k: int = 10, degree: int = 3, order: int = 2, knots: Array | None = None
 ) -> BSplines:
     """Learn B-splines whose roughness is the integral of a squared derivative."""
+    from scipy.interpolate import BSpline
+
     knots = _even_knots(x, k - degree + 1, degree) if knots is None else np.asarray(knots, float)
     spline = BSpline(knots, np.eye(k), degree).derivative(order)
     inner = knots[degree : len(knots) - degree]

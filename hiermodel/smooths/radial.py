@@ -8,8 +8,6 @@ from itertools import product
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.sparse.linalg import eigsh
-from scipy.spatial.distance import cdist
 
 from hiermodel.smooths.basis import Array
 
@@ -52,7 +50,11 @@ DEFAULT_PLACES = Places()
 
 def distances(x: Array, places: Array) -> Array:
     """Euclidean distances, (n, u)."""
-    return np.abs(x - places.T) if x.shape[1] == 1 else cdist(x, places)
+    if x.shape[1] == 1:
+        return np.abs(x - places.T)
+    from scipy.spatial.distance import cdist  # slow to import, seldom needed
+
+    return np.asarray(cdist(x, places))
 
 
 def radial_columns(
@@ -102,6 +104,8 @@ def squared_distances_to(places: Array, by_product: bool = False) -> Callable[[A
 
         return product
     if d > 4:
+        from scipy.spatial.distance import cdist  # slow to import, and seldom needed
+
         return lambda x: cdist(x, places, "sqeuclidean")
     columns = np.ascontiguousarray(places.T)
 
@@ -136,6 +140,8 @@ def largest_eigen(matrix: Array, k: int) -> tuple[Array, Array]:
         chosen = np.argsort(-np.abs(values))[:k]
         values, vectors = values[chosen], vectors[:, chosen]
     else:
+        from scipy.sparse.linalg import eigsh  # slow to import, seldom needed
+
         start = np.linspace(-1, 1, len(matrix))  # the same result each time
         values, vectors = eigsh(matrix, k, which="LM", v0=start)
     falling = np.argsort(-values)

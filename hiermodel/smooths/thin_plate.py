@@ -12,7 +12,6 @@ from functools import cached_property, partial, reduce
 from math import comb, factorial, gamma, pi
 
 import numpy as np
-from scipy.interpolate import BPoly
 
 from hiermodel.smooths.basis import Array, Penalty, shrunk
 from hiermodel.smooths.radial import (
@@ -38,6 +37,8 @@ class Pieces:
     """
 
     def __init__(self, places: Array, weights: Array, order: int) -> None:
+        from scipy.interpolate import BPoly  # slow to import, seldom needed
+
         gap = places - places.T
         size, sign = np.abs(gap), np.sign(gap)
         constant = float(energy(np.ones(1), order, 1)[0])
