@@ -104,7 +104,7 @@ def of_hiermodel(engine: str) -> Callable[[Case, Any, int], dict[str, Any]]:
 
         made = hm.fit(
             case.formula, data, case.family, engine=engine, chains=CHAINS, draws=DRAWS,
-            warmup=WARMUP, cores=CORES, seed=seed, progress=False,
+            cores=CORES, seed=seed, progress=False,
         )
         posterior = made.datasets["posterior"]
         wanted = ("b", "threshold", "sd", "dpar")

@@ -87,7 +87,10 @@ def declared_draws(model: Model, posterior: xr.Dataset, kept: xr.Dataset) -> dic
         elif shape is not None and 0 in shape:
             out[var.name] = np.empty((*lead, *shape))
         elif var.name not in unsolved:
-            found = None if shape is None else _standing(model, posterior, var.name, shape)
+            found = (
+                _of_rows(model, posterior, var.name) if shape is None
+                else _standing(model, posterior, var.name, shape)
+            )
             if found is None:
                 raise HiermodelError(
                     f"this fit does not hold the draws of the Stan parameter {var.name!r}, which "
@@ -111,6 +114,15 @@ def _standing(
         if array.shape[2:] == shape:
             return array
     return None
+
+
+def _of_rows(model: Model, posterior: xr.Dataset, name: str) -> Array | None:
+    """Imputed responses: how many there are only the rows of the data say."""
+    if not any(part.imputed and part.imputed.parameter == name for part in model.parts):
+        return None
+    if name not in posterior:  # none was missing
+        return np.empty((posterior.sizes["chain"], posterior.sizes["draw"], 0))
+    return np.asarray(posterior[name].values, dtype=float)
 
 
 def _candidates(model: Model, posterior: xr.Dataset, name: str) -> Iterator[Array]:

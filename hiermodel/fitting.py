@@ -18,11 +18,13 @@ from hiermodel.building import model as make_model
 from hiermodel.centring import Choice, parameterization_named
 from hiermodel.engines import Draws, Engine, SamplingSettings, get_engine
 from hiermodel.engines.parallel import checked_executor
+from hiermodel.engines.tuning import Tuner
 from hiermodel.errors import HiermodelError
 from hiermodel.fitted import Fit
 from hiermodel.formula import Formula
 from hiermodel.frames import is_big, row_labels
 from hiermodel.modeling import Model
+from hiermodel.nugget import with_nugget
 from hiermodel.posterior import posterior_dataset
 from hiermodel.sampling import (
     Reduced,
@@ -77,8 +79,11 @@ class Plan:
     aggregate: bool | str = False
     parameterization: Choice = "noncentered"
 
-    def form(self) -> tuple[Model, Reduced | None]:
-        """What is sampled: the model, maybe with centred effects, and its reduced form."""
+    def form(self) -> tuple[Model, Reduced | None, Tuner | None]:
+        """What is sampled: the model, maybe with centred effects, and its reduced form.
+
+        And what was learnt of the posterior on the way.
+        """
         reduced = to_reduce(
             self.model, self.rows, self.run, self.collapse, self.aggregate, self.prior_only
         )
@@ -88,8 +93,10 @@ class Plan:
 
     def fit(self) -> Fit:
         """Draw, and make a fit of the draws."""
-        model, reduced = self.form()
-        draws, facts = checked_draws(model, self.rows, self.run, self.prior_only, reduced)
+        model, reduced, tuner = self.form()
+        draws, facts = checked_draws(
+            model, self.rows, self.run, self.prior_only, reduced, tuner=tuner
+        )
         return self.with_prior(self.fit_of(draws, facts, reduced))
 
     def with_prior(self, made: Fit) -> Fit:
@@ -149,6 +156,8 @@ def plan(
     if sampling.threads != model.threads:
         # The program is written for threads, or without.
         model = replace(model, threads=sampling.threads)
+    if chosen.name != "recorded":
+        model = with_nugget(model)
     run = Run(
         chosen, sampling, algorithm, certify, checked_executor(executor),
         short_warmup="warmup" not in settings,
@@ -268,7 +277,7 @@ def fit(
     ``True`` insists, and works for the other algorithms as well: with ``"optimize"`` the mode is
     then that of the marginal posterior, and the effects are their conditional means; the normal
     approximation of ``"laplace"`` is then one of a few parameters, and often a good one. On the
-    embedded engine a collapsed model of at most 50 parameters starts near its mode, with the
+    embedded engine a collapsed model of at most 100 parameters starts near its mode, with the
     metric of the normal approximation there, and needs 149 iterations of warmup only; give
     `warmup` or `init` to have it otherwise. ``lp`` among the sampler's statistics is then the log
     density without the effects. Such a model without group-level effects has nothing to integrate
@@ -298,6 +307,11 @@ def fit(
     what coefficients and intercepts explain of them, so that neither has to follow the other
     (hierarchical centring; Papaspiliopoulos, Roberts & Skold 2007; Gorinova, Moore & Hoffman
     2020). The summary says how far. ``Model.stan_code`` is the program with standardised effects.
+
+    Exact Gaussian processes, ``gp(x)`` without ``k``, are fitted with a billionth of their
+    variance on the diagonal of their covariance matrix, because rounding errors would spoil the
+    gradient of a nearly singular one. ``Fit.model`` has it; what `hiermodel.model` gives has
+    brms's 1e-12.
 
     Examples
     --------
@@ -359,13 +373,16 @@ def load(path: str | Path) -> Fit:
     if "hiermodel_model" not in attrs:
         raise HiermodelError(f"{path} is not a fit saved by hiermodel")
     frame, data2 = persistence.dataset_to_frame(groups["constant_data"])
-    arguments = persistence.model_arguments(json.loads(attrs["hiermodel_model"]))
+    words = json.loads(attrs["hiermodel_model"])
+    arguments = persistence.model_arguments(words)
     provenance = json.loads(attrs["hiermodel_provenance"])
     if "big" in provenance:
         from hiermodel.big import loaded
 
         return loaded(provenance, arguments | {"data2": data2 or None}, frame, groups)
-    rebuilt = make_model(data=frame, data2=data2 or None, **arguments)
+    rebuilt = with_nugget(
+        make_model(data=frame, data2=data2 or None, **arguments), words.get("nugget", 0.0)
+    )
     rows = rebuilt.rows(frame, tell=False)
     if not rebuilt.is_multivariate:
         rows = rebuilt.part.rows(rows)

@@ -53,9 +53,9 @@ _FOREIGN: Mapping[str, str] = {
     "save_model": "model.stan_code is the program",
     "data_2": "write data2=",
     "link": "write family=hiermodel.family(name, link=...)",
-    "noncentered": "group-level effects are always sampled on their standardised scale",
+    "noncentered": "write parameterization='noncentered' or 'centered'",
+    "newdata": "write data= with the rows to fit",
     "save_pars": "everything is kept; leave it out",
-    "stanvars": "own Stan code is not built in yet",
     "autocor": "it is an argument of bf()",
     "stan_model_args": "compiler settings belong to the engine",
 }

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hiermodel.imputing import missing_covariates
 from hiermodel.modeling import Model
 from hiermodel.predict import filled_responses, parameters
 from hiermodel.prepare import LIKELIHOOD_ROLES, Prediction, PredictionOptions, prepare
@@ -23,10 +24,15 @@ def joint_predictions(
     options: PredictionOptions | None = None,
 ) -> tuple[Prediction, ...]:
     """Bind rows and draws for every response."""
-    return tuple(
-        prepare(model.only(name), posterior, training, newdata, options, LIKELIHOOD_ROLES)
-        for name in model.responses
-    )
+    options = options or PredictionOptions()
+
+    def one(part: Model) -> Prediction:
+        imputed = None if newdata is None else missing_covariates(
+            model, part.part, posterior, training, newdata, options
+        )
+        return prepare(part, posterior, training, newdata, options, LIKELIHOOD_ROLES, imputed)
+
+    return tuple(one(model.only(name)) for name in model.responses)
 
 
 def joint_log_lik(
@@ -34,7 +40,8 @@ def joint_log_lik(
 ) -> Array:
     """Log density of all responses of each row, (draws, rows); weights as in the program.
 
-    NaN in rows that miss a response, unless they are to be `filled` with those of a single draw.
+    Of rows that miss some it is that of the others, NaN where all are missing, unless they are to
+    be `filled` with those of a single draw.
     """
     assert model.rescor is not None
     rescor = model.rescor

@@ -145,6 +145,8 @@ def _imputed_response(
         raise FormulaError("the formula has no response: write 'y ~ x'", main.source, (0, 1))
     expression = learn(main.response, frame, schema, main.source)
     observed = observed_numbers(expression, frame, f"response {expression.text!r} with mi()")
+    if np.isnan(observed).all():
+        raise DataError(f"response {expression.text!r} has only missing values")
     noise = match_arguments(calls["mi"], ("sdy",), main.source).get("sdy")
     if isinstance(noise, Constant) and noise.value is None:
         noise = None

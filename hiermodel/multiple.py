@@ -22,7 +22,7 @@ from hiermodel.fitting import Plan, plan
 from hiermodel.flatnames import NOT_MAIN, columns, flat_names, variable_class
 from hiermodel.formula import Formula
 from hiermodel.frames import row_labels
-from hiermodel.sampling import checked_model, completed
+from hiermodel.sampling import checked_model, completed, tuner_of
 
 if TYPE_CHECKING:
     from hiermodel.families.base import Family
@@ -271,12 +271,15 @@ def _with(executor: Executor, plans: Sequence[Plan]) -> list[Fit]:
     forms, tasks, owners = [], [], []
     for number, one in enumerate(plans):
         run = one.run
-        model, reduced = one.form()
+        model, reduced, tuner = one.form()
         facts = checked_model(model, one.rows, run, one.prior_only, reduced)
         form = reduced or model
         bound = form.bind(one.rows, prior_only=one.prior_only)
         forms.append((model, reduced, facts, bound))
-        new = chain_tasks(run.engine, form.stan_code, bound, form.parameters, run.settings)
+        new = chain_tasks(
+            run.engine, form.stan_code, bound, form.parameters, run.settings,
+            tuner_of(form, run, tuner),
+        )
         tasks += new
         owners += [number] * len(new)
     chains = run_chains(executor, tasks, plans[0].run.settings.progress)

@@ -23,7 +23,7 @@ from hiermodel.submodel import AnyPredictor, Submodel
 from hiermodel.terms.arma import Arma
 from hiermodel.terms.base import Array
 from hiermodel.terms.group import GroupView
-from hiermodel.terms.residual_blocks import conditional_log_densities, joint_log_density
+from hiermodel.terms.residual_blocks import given_others, joint_log_density
 from hiermodel.terms.residual_covariance import ResidualCovariance, Residuals
 from hiermodel.terms.scalars import ScalarParameter
 
@@ -362,11 +362,31 @@ def _conditional_log_lik(
     def one(at: slice) -> Array:
         p = _residuals(prediction, at)
         blocks = covariance.blocks(_filled(prediction, y, at), p, prediction.frame)
-        return conditional_log_densities(blocks, p.nu, p.shape)
+        return given_others(blocks, p.nu, p.shape).log_density()
 
     out = _evaluate(prediction, one, covariance.widest)
     out[:, absent] = np.nan
     return out
+
+
+def given_the_others(
+    prediction: Prediction, y: Array, rng: np.random.Generator | None = None
+) -> Array:
+    """Expectations (draws, rows) of responses with correlated residuals given the other responses.
+
+    With `rng` draws from the conditional distributions, as if the row had not been observed.
+    """
+    covariance = _covariance(prediction)
+    assert covariance is not None
+
+    def one(at: slice) -> Array:
+        p = _residuals(prediction, at)
+        filled = _filled(prediction, y, at)
+        found = given_others(covariance.blocks(filled, p, prediction.frame), p.nu, p.shape)
+        mean: Array = filled - found.away
+        return mean if rng is None else mean + found.random(rng)
+
+    return _evaluate(prediction, one, covariance.widest)
 
 
 def _filled(prediction: Prediction, y: Array, at: slice) -> Array:
@@ -378,14 +398,18 @@ def _filled(prediction: Prediction, y: Array, at: slice) -> Array:
 
 
 def total_log_lik(prediction: Prediction, y: Array) -> Array:
-    """Log density of all responses `y` together, (draws,), as in the program."""
+    """Log density of all responses `y` together, (draws,), as in the program.
+
+    Where residuals are correlated, missing responses are those that were imputed.
+    """
     covariance = _covariance(prediction)
     if covariance is None:
         return log_lik(prediction, y).sum(axis=1)
     out = np.empty(prediction.size)
     for at in prediction.chunks(covariance.widest):
         p = _residuals(prediction, at)
-        out[at] = joint_log_density(covariance.blocks(y, p, prediction.frame, True), p.nu)
+        filled = _filled(prediction, y, at)
+        out[at] = joint_log_density(covariance.blocks(filled, p, prediction.frame, True), p.nu)
     return out
 
 

@@ -12,6 +12,7 @@ from hiermodel import joint, predict
 from hiermodel.arguments import flag
 from hiermodel.errors import HiermodelError
 from hiermodel.frames import as_frame, row_labels
+from hiermodel.imputing import missing_covariates
 from hiermodel.modeling import Model
 from hiermodel.prepare import (
     EXPECTATION_ROLES,
@@ -48,7 +49,12 @@ class Predictions(Record):
         ndraws: int | None,
     ) -> Prediction:
         posterior = thinned(self.posterior, ndraws)
-        return prepare(self.model, posterior, self.frame, newdata, options, needs)
+        imputed = None
+        if newdata is not None and self.whole_model is not None:
+            imputed = missing_covariates(
+                self.whole_model, self.model.part, posterior, self.whole_frame, newdata, options
+            )
+        return prepare(self.model, posterior, self.frame, newdata, options, needs, imputed)
 
     def _predictions(
         self, newdata: Any, options: PredictionOptions, ndraws: int | None
@@ -272,7 +278,7 @@ class Predictions(Record):
         -------
         DataArray
             Dims (chain, draw, obs). With several responses and no `resp` it is that of all
-            responses of a row together.
+            responses of a row together that were observed. NaN where ``mi()`` imputes them all.
         """
         options = PredictionOptions(
             re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor
@@ -400,14 +406,20 @@ class Predictions(Record):
 
 
 def _summed(found: xr.Dataset) -> xr.DataArray:
-    """Log-likelihoods of all responses of each row together."""
+    """Log-likelihoods of all responses of each row together, of those that were observed."""
     if any(str(dim).startswith("obs_") for dim in found.dims):
         raise HiermodelError(
             "responses with a subset() have rows of their own; say which with resp=, one of "
             + ", ".join(map(str, found.data_vars))
         )
-    total = sum(found[name] for name in found.data_vars)
+    every = [found[name] for name in found.data_vars]
+    missing = [values.isnull() for values in every]
+    total = sum(every)
     assert isinstance(total, xr.DataArray)
+    if any(bool(gaps.any()) for gaps in missing):
+        known = [np.where(gaps, 0.0, one) for one, gaps in zip(every, missing, strict=True)]
+        none = np.logical_and.reduce([gaps.values for gaps in missing])
+        total = total.copy(data=np.where(none, np.nan, np.sum(known, axis=0)))
     return total.rename("log_lik")
 
 

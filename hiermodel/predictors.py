@@ -181,7 +181,7 @@ def build_predictor(
         terms.append(build_gaussian_processes(processes, scope, frame, schema, expansion.source))
     maps = [special for special in expansion.specials if special.kind == "car"]
     if maps:
-        terms.append(build_car(maps, scope, frame, options.data2))
+        terms.append(build_car(maps, scope, frame, options.data2, schema.drop_unused_levels))
     ours = [special for special in expansion.specials if is_special(special)]
     if ours:
         found = latents or Latents()

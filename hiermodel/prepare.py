@@ -33,6 +33,7 @@ from hiermodel.terms.car import CarTerm
 from hiermodel.terms.group import GroupEffects, GroupView
 from hiermodel.terms.grouping import row_data
 from hiermodel.terms.latent_residuals import LatentResiduals
+from hiermodel.terms.missing import of_new_rows
 from hiermodel.terms.residual_covariance import Autocorrelation
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class PredictionOptions:
 
     With `unseen` the responses of the rows are not looked at: later rows look back to drawn ones.
     Effects of ``car()`` belong to single rows and enter as the rest of autocorrelation does, unless
-    `incl_maps` says something else.
+    `incl_maps` says something else. With `keep_latent` new rows that are the fitted ones keep the
+    true and imputed values of covariates that the posterior has of them.
     """
 
     re_formula: str | None = None
@@ -67,6 +69,7 @@ class PredictionOptions:
     incl_autocor: bool = True
     unseen: bool = False
     incl_maps: bool | None = None
+    keep_latent: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a seed that is no seed, and a flag that is none."""
@@ -141,6 +144,7 @@ def prepare(
     newdata: Any = None,
     options: PredictionOptions | None = None,
     needs: tuple[str, ...] = (),
+    imputed: Mapping[str, Array] | None = None,
 ) -> Prediction:
     """Bind rows and draws for predictions.
 
@@ -156,6 +160,9 @@ def prepare(
     options : PredictionOptions
     needs : tuple of str
         Roles of addition terms to bind as well (``"trials"``, ``"lb"``, ...).
+    imputed : mapping of str to ndarray, optional
+        By response draws of its values (draws, rows of `newdata`), for ``mi()`` where they are
+        missing.
 
     Raises
     ------
@@ -199,9 +206,11 @@ def prepare(
             if isinstance(term, GroupView) and not included[term.owner.index]:
                 continue
             data |= term.data(frame, missing="pass")
+    for name, values in (imputed or {}).items():
+        draws[of_new_rows(name)] = values if places is None else values[:, places]
+    training_rows = newdata is None or (options.keep_latent and _are_the_fitted_data(frame, fitted))
     for predictor in part.predictors:
         if isinstance(predictor, Predictor) and predictor.special_effects is not None:
-            training_rows = newdata is None
             draws |= predictor.special_effects.latent(draws, frame, training_rows, rng)
         if isinstance(predictor, Predictor) and predictor.processes is not None:
             draws |= predictor.processes.drawn(draws, frame, fitted, rng)
@@ -240,6 +249,21 @@ def _are_the_fitted_rows(part: Submodel, frame: pd.DataFrame, fitted: pd.DataFra
         np.array_equal(frame[name].to_numpy(dtype=object), fitted[name].to_numpy(dtype=object))
         for name in names
     )
+
+
+def _are_the_fitted_data(frame: pd.DataFrame, fitted: pd.DataFrame) -> bool:
+    """Whether new rows are those of the fit in all that they say, missing values too."""
+    return len(frame) == len(fitted) and all(
+        _equal(frame[name], fitted[name]) for name in fitted.columns if name in frame.columns
+    )
+
+
+def _equal(one: pd.Series, other: pd.Series) -> bool:
+    missing = one.isna().to_numpy()
+    if not np.array_equal(missing, other.isna().to_numpy()):
+        return False
+    values = (column.to_numpy(dtype=object)[~missing] for column in (one, other))
+    return np.array_equal(*values)
 
 
 def _observed(

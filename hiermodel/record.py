@@ -27,6 +27,7 @@ class Record:
     datasets: Mapping[str, xr.Dataset]
     provenance: Mapping[str, Any] = field(default_factory=dict)
     whole: pd.DataFrame | None = None
+    whole_model: Model | None = None
 
     @functools.cached_property
     def idata(self) -> Any:
@@ -158,5 +159,6 @@ class Record:
             own = {str(array.dims[0]): "obs"} | {str(d): "category" for d in array.dims[1:]}
             groups["observed_data"] = array.rename(own).rename("Y").to_dataset()
         return replace(
-            self, model=model, frame=part.rows(self.frame), datasets=groups, whole=self.frame
+            self, model=model, frame=part.rows(self.frame), datasets=groups, whole=self.frame,
+            whole_model=self.model,
         )

@@ -117,15 +117,34 @@ class ResidualCorrelation:
         Parameters
         ----------
         y : ndarray (N, R)
+            NaN where a response is missing: the density is that of the others of its row.
         mu, sigma : ndarray (S, N or 1, R)
         draws : mapping
             ``rescor`` (S, R, R) and, for Student responses, ``nu`` (S,).
         """
-        factor = np.linalg.cholesky(draws["rescor"])
+        absent = np.isnan(y)
+        if not absent.any():
+            return self._density(y, mu, sigma, draws["rescor"], draws)
+        # The margins of both densities are densities of the same kind.
+        shape = (len(draws["rescor"]), *y.shape)
+        mu, sigma = np.broadcast_to(mu, shape), np.broadcast_to(sigma, shape)
+        out = np.full(shape[:2], np.nan)
+        for pattern in np.unique(absent, axis=0):
+            at, there = (absent == pattern).all(axis=1), np.flatnonzero(~pattern)
+            if len(there):
+                cor = draws["rescor"][:, there[:, None], there]
+                some = mu[:, at][..., there], sigma[:, at][..., there]
+                out[:, at] = self._density(y[at][:, there], *some, cor, draws)
+        return out
+
+    def _density(
+        self, y: Array, mu: Array, sigma: Array, cor: Array, draws: Mapping[str, Array]
+    ) -> Array:
+        factor = np.linalg.cholesky(cor)
         z = (y - mu) / sigma
         solved = np.linalg.solve(factor[:, None], z[..., None])[..., 0]
         square = np.sum(solved**2, axis=-1)
-        size = len(self.names)
+        size = y.shape[-1]
         log_det = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)[:, None]
         log_scale = log_det + np.log(np.broadcast_to(sigma, z.shape)).sum(axis=-1)
         if not self.student:

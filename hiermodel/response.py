@@ -153,12 +153,10 @@ class Response:
             raise DataError(f"response {self.name!r} is a factor; mi() imputes numbers only")
         y = np.broadcast_to(np.asarray(value, dtype=float), (len(frame),)).copy()
         there = ~np.isnan(y)
-        if not there.any():
-            raise DataError(f"response {self.name!r} has only missing values")
-        check_response(self.family, y[there], name=self.name)
-        self.additions.check_response(
-            y[there], frame.loc[there].reset_index(drop=True), self.name
-        )
+        if there.any():
+            check_response(self.family, y[there], name=self.name)
+            observed = frame.loc[there].reset_index(drop=True)
+            self.additions.check_response(y[there], observed, self.name)
         return y
 
     def _codes(self, value: Any) -> Array:

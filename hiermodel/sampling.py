@@ -20,6 +20,7 @@ from hiermodel.engines import Draws, Engine, SamplingSettings
 from hiermodel.engines.base import CAPABILITIES
 from hiermodel.engines.diagnose import check_approximation, check_sampling
 from hiermodel.engines.parallel import sample_with
+from hiermodel.engines.tuning import Tuner, normal_tuning
 from hiermodel.errors import EngineError, PriorError, did_you_mean
 from hiermodel.flatnames import NOT_MAIN, attribute, columns, flat_names, variable_class
 from hiermodel.modeling import Model
@@ -145,8 +146,10 @@ def _refuse_recorded(run: Run, argument: str) -> None:
 def to_centre(
     model: Model, rows: pd.DataFrame, run: Run, choice: Choice, prior_only: bool,
     reduced: Reduced | None,
-) -> tuple[Model, Reduced | None]:
+) -> tuple[Model, Reduced | None, Tuner | None]:
     """The model and its reduced form with effects centred as far as the data ask for it.
+
+    And what was learnt of the posterior on the way, for the sampler.
 
     Raises
     ------
@@ -154,16 +157,15 @@ def to_centre(
         When effects must be centred and cannot be.
     """
     if prior_only or run.algorithm != "nuts" or run.engine.name == "recorded":
-        return model, reduced
+        return model, reduced, None
     # Effects that are integrated out are not sampled.
     collapsed = reduced if isinstance(reduced, CollapsedModel) else None
     sampled = model.groups if collapsed is None else collapsed.others
-    form = reduced if isinstance(reduced, AggregatedModel) else None
-    found = centred_groups(model, sampled, rows, run.settings, choice, form)
+    found, tuner = centred_groups(model, sampled, rows, run.settings, choice, reduced)
     if not found:
-        return model, reduced
+        return model, reduced, tuner
     other = recentred(model, found)
-    return other, None if reduced is None else replace(reduced, model=other)
+    return other, None if reduced is None else replace(reduced, model=other), tuner
 
 
 def checked_draws(
@@ -173,10 +175,12 @@ def checked_draws(
     prior_only: bool,
     reduced: Reduced | None = None,
     data: Mapping[str, Any] | None = None,
+    tuner: Tuner | None = None,
 ) -> tuple[Draws, dict[str, Any]]:
     """Certify, then draw; the effects that are not sampled themselves afterwards.
 
-    `data` are those of the program, where they do not come from `rows`.
+    `data` are those of the program, where they do not come from `rows`; `tuner` knows starts and
+    scales for the sampler.
 
     Returns
     -------
@@ -197,7 +201,7 @@ def checked_draws(
     form = reduced or model
     if data is None:
         data = form.bind(rows, prior_only=prior_only)
-    draws, more = completed(model, _draw(form, data, run), data, run, reduced)
+    draws, more = completed(model, _draw(form, data, run, tuner), data, run, reduced)
     return draws, facts | more
 
 
@@ -305,10 +309,26 @@ def _check_proper(model: Model) -> None:
         )
 
 
-def _draw(form: Model | Reduced, data: Mapping[str, Any], run: Run) -> Draws:
+def tuner_of(form: Model | Reduced, run: Run, tuner: Tuner | None) -> Tuner | None:
+    """What tells the sampler starts and scales: `tuner`, or the mode of a collapsed model.
+
+    Nothing where the user had a word on starts or warmup.
+    """
+    mine = run.short_warmup and run.settings.init is None and run.algorithm == "nuts"
+    if not mine or run.engine.name != "stanli":
+        return None
+    if isinstance(form, CollapsedModel) and not form.others:
+        return normal_tuning
+    return tuner
+
+
+def _draw(
+    form: Model | Reduced, data: Mapping[str, Any], run: Run, tuner: Tuner | None = None
+) -> Draws:
     arguments = (form.stan_code, data, form.parameters, run.settings)
+    tuner = tuner_of(form, run, tuner)
     if run.executor is not None:
-        return sample_with(run.executor, run.engine, *arguments)
+        return sample_with(run.executor, run.engine, *arguments, tuner=tuner)
     if run.algorithm == "optimize":
         mode = run.engine.optimize(*arguments)
         values = {name: np.asarray(v)[None, None] for name, v in mode.values.items()}
@@ -317,8 +337,6 @@ def _draw(form: Model | Reduced, data: Mapping[str, Any], run: Run) -> Draws:
             mode.seconds, run.settings.used_seed, "optimize", remarks=mode.remarks,
         )
     method = {"nuts": "sample"}.get(run.algorithm, run.algorithm)
-    # Its few parameters have a mode that tells starts and scales.
-    short = isinstance(form, CollapsedModel) and run.short_warmup and run.settings.init is None
-    tuned = {"tuned": True} if short and method == "sample" and run.engine.name == "stanli" else {}
+    tuned = {} if tuner is None else {"tuner": tuner}
     draws: Draws = getattr(run.engine, method)(*arguments, **tuned)
     return draws

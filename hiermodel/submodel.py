@@ -21,11 +21,13 @@ from hiermodel.stan.likelihood import Likelihood
 from hiermodel.stan.variables import Var
 from hiermodel.terms.base import Array, Labelled, Scope
 from hiermodel.terms.baseline import BaselineHazard
+from hiermodel.terms.car import CarTerm
 from hiermodel.terms.latent_residuals import LatentResiduals
 from hiermodel.terms.missing import ImputedResponse
 from hiermodel.terms.population import PopulationTerm
 from hiermodel.terms.residual_covariance import Autocorrelation
 from hiermodel.terms.scalars import Scalar, ScalarParameter, dpar_attrs
+from hiermodel.terms.special_effects import SpecialEffectsTerm
 from hiermodel.terms.thresholds import Thresholds
 
 AnyPredictor = Predictor | NonlinearPredictor
@@ -104,6 +106,20 @@ class Submodel:
         """The terms through which rows need each other; empty where they do not."""
         parts = [one.text for one in (self.autocor, *self.latent_residuals) if one is not None]
         return " + ".join(parts)
+
+    @property
+    def bound_to_rows(self) -> bool:
+        """True when a row of the data, given alone as new data, is not what it is among them.
+
+        Rows depend on each other, have true or imputed values of their own, or a place on a map
+        by their number.
+        """
+        terms = [t for p in self.predictors if isinstance(p, Predictor) for t in p.terms]
+        return bool(self.dependence) or self.imputed is not None or any(
+            (isinstance(term, SpecialEffectsTerm) and term.latent_factors)
+            or (isinstance(term, CarTerm) and not term.members)
+            for term in terms
+        )
 
     @property
     def variables(self) -> tuple[Var, ...]:

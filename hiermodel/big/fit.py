@@ -173,15 +173,16 @@ class _Made:
 
     def fit(self, name: str) -> BigFit:
         run, model, reduced, data = self.plan.run, self.plan.model, self.reduced, self.data
+        tuner = None
         if isinstance(reduced, AggregatedModel):
-            model, form = to_centre(
+            model, form, tuner = to_centre(
                 model, self.checked, run, self.plan.parameterization, False, reduced
             )
             assert isinstance(form, AggregatedModel)
             reduced, data = form, form.bind(self.checked)
         # Another frame: a certificate compares cells with the rows that stand for them.
         rows = self.checked.copy(deep=False)
-        draws, facts = checked_draws(model, rows, run, False, reduced, data)
+        draws, facts = checked_draws(model, rows, run, False, reduced, data, tuner)
         for key in ("collapsed", "aggregated"):
             if key in facts:
                 facts[key] = f"{facts[key]}; {self.how}"

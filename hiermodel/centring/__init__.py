@@ -6,6 +6,6 @@ from hiermodel.centring.choose import (
     centred_words,
     parameterization_named,
 )
-from hiermodel.centring.curvature import recentred
+from hiermodel.centring.pilot import recentred
 
 __all__ = ["Choice", "centred_groups", "centred_words", "parameterization_named", "recentred"]

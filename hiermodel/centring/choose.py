@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from hiermodel.aggregate import AggregatedModel
 from hiermodel.centring.curvature import has_scale, weights_from_data
+from hiermodel.centring.pilot import Form
 from hiermodel.engines import SamplingSettings
+from hiermodel.engines.tuning import Tuner
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
 from hiermodel.modeling import Model
 from hiermodel.terms.centring import Centring
@@ -43,8 +44,8 @@ def parameterization_named(value: Any) -> Choice:
 
 def centred_groups(
     model: Model, groups: Sequence[GroupEffects], rows: pd.DataFrame, settings: SamplingSettings,
-    choice: Choice, form: AggregatedModel | None = None,
-) -> dict[int, Centring]:
+    choice: Choice, form: Form | None = None,
+) -> tuple[dict[int, Centring], Tuner | None]:
     """Decide how far the effects of each block are centred.
 
     Parameters
@@ -57,13 +58,15 @@ def centred_groups(
     settings : SamplingSettings
     choice : Choice
         See `hiermodel.fit`.
-    form : AggregatedModel, optional
-        A form of the model with the same parameters, whose density costs less.
+    form : Form, optional
+        The form of the model that is sampled.
 
     Returns
     -------
-    dict of int to Centring
+    centrings : dict of int to Centring
         By `GroupEffects.index`; blocks that stay standardised are absent.
+    tuner : Tuner, optional
+        What was learnt of the posterior for the sampler.
 
     Raises
     ------
@@ -85,9 +88,11 @@ def centred_groups(
             out[group.index] = Centring(np.ones((len(group.coefs), len(group.grouping.levels))))
         elif word == "auto" and not reason:
             open_.append(group)
-    if open_:
-        out |= weights_from_data(form or model, rows, settings, open_)
-    return out
+    if not open_:
+        return out, None
+    found, tuner = weights_from_data(form or model, rows, settings, open_)
+    # What the user centred is not what the tuner has seen.
+    return out | found, None if out else tuner
 
 
 def centred_words(model: Model) -> str:

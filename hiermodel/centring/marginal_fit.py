@@ -50,22 +50,6 @@ class Block:
         return slice(start, start + len(group.coefs))
 
 
-@dataclass(frozen=True, eq=False)
-class Information:
-    """What is known of the standardised effects of a block, given the other parameters.
-
-    Attributes
-    ----------
-    covariance : ndarray (levels, coefs, coefs)
-        Posterior covariance; the prior's is the identity.
-    slopes : ndarray (levels, coefs, positions)
-        Change of the posterior mean with the numbers at some positions.
-    """
-
-    covariance: Array
-    slopes: Array
-
-
 class MarginalFit:
     """The log density of a model with standardised effects, seen from its blocks of effects.
 
@@ -100,25 +84,22 @@ class MarginalFit:
                 break
         return self._climb(q, free, _STEPS)
 
-    def information(
-        self, points: Sequence[Array], block: Block, positions: Sequence[int]
-    ) -> Information | None:
-        """What the data tell of the effects of a block, on average over some points."""
-        covariance = np.zeros((*block.z.shape, block.z.shape[1]))
-        slopes = np.zeros((*block.z.shape, len(positions)))
-        for point in points:
-            here = self._covariance(self._precision(point, block)) / len(points)
-            covariance += here
-            for at, position in enumerate(positions):
-                change = self._difference(point, [position], np.ones(1))
-                slopes[:, :, at] += np.einsum("lij,lj->li", here, change[block.z])
-        if not (np.isfinite(covariance).all() and np.isfinite(slopes).all()):
-            return None
-        return Information(covariance, slopes)
+    def covariance(self, points: Sequence[Array], block: Block) -> Array:
+        """Posterior covariance of standardised effects given the rest, on average over points.
+
+        (levels, coefs, coefs); the prior's is the identity. NaN where there is no curvature.
+        """
+        found = [inverse(self._precision(point, block)) for point in points]
+        return np.asarray(np.mean(found, axis=0))
+
+    def times(self, q: Array, at: Array, along: Array) -> Array:
+        """Minus the Hessian at a point times a vector that is zero but for `at`."""
+        longest = np.abs(along).max(initial=0.0) or 1.0
+        return -longest * self._difference(q, at, along / longest)
 
     def around(self, q: Array, block: Block, count: int) -> list[Array]:
         """Points with other effects: from the normal approximation at a point that `find` gave."""
-        covariance = self._covariance(self._precision(q, block))
+        covariance = inverse(self._precision(q, block))
         if not np.isfinite(covariance).all():
             return [q]
         root, points = np.linalg.cholesky(covariance), []
@@ -150,7 +131,7 @@ class MarginalFit:
 
     def _step(self, q: Array, block: Block) -> Array:
         """An EM step of the log standard deviations, made as long as EM is slow (Aitken)."""
-        spread = np.einsum("lkk->lk", self._covariance(self._precision(q, block)))
+        spread = np.einsum("lkk->lk", inverse(self._precision(q, block)))
         told = np.maximum(np.square(1 - spread).mean(axis=0), 0.05)
         step = 0.5 * np.log((q[block.z] ** 2 + spread).mean(axis=0)) / told
         return np.clip(step, -_LONGEST, _LONGEST)
@@ -177,12 +158,11 @@ class MarginalFit:
         change = self.density.value_and_grad(up)[1] - self.density.value_and_grad(down)[1]
         return np.asarray(change) / (2 * _STEP)
 
-    @staticmethod
-    def _covariance(precision: Array) -> Array:
-        """The inverse, for a precision that is never below that of the prior, the identity."""
-        if not np.isfinite(precision).all():
-            return np.full_like(precision, np.nan)
-        values, vectors = np.linalg.eigh(precision)
-        inverse = np.asarray(vectors / np.maximum(values, 1.0)[:, None, :])
-        return np.asarray(inverse @ np.swapaxes(vectors, 1, 2))
 
+def inverse(precision: Array) -> Array:
+    """The inverse, for a precision that is never below that of the prior, the identity."""
+    if not np.isfinite(precision).all():
+        return np.full_like(precision, np.nan)
+    values, vectors = np.linalg.eigh(precision)
+    scaled = np.asarray(vectors / np.maximum(values, 1.0)[:, None, :])
+    return np.asarray(scaled @ np.swapaxes(vectors, 1, 2))

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hiermodel.criticism.observed import observed_log_lik
 from hiermodel.errors import DataError, warn
 from hiermodel.summary.html import frame_html, page
 from hiermodel.summary.text import frame_text
@@ -174,7 +175,7 @@ def waic(fit: Fit) -> Elpd:
     >>> fit.waic()  # doctest: +SKIP
     """
     check_origin(fit, "waic()")
-    return waic_of(fit.log_lik())
+    return waic_of(observed_log_lik(fit, "waic()"))
 
 
 def check_origin(fit: Fit, what: str) -> None:
@@ -232,9 +233,8 @@ def checked(log_lik: xr.DataArray) -> xr.DataArray:
     if len(missing):
         raise DataError(
             f"the log-likelihood of row {missing[0]} is not a number "
-            f"({len(missing)} such rows); loo and waic need it for every observation. Missing "
-            "responses that mi() imputes have none; without their rows: "
-            "hiermodel.criticism.loo_of(fit.log_lik().dropna('obs'))"
+            f"({len(missing)} such rows); loo and waic need it for every observation; missing "
+            "responses that mi() imputes have none: log_lik.dropna('obs') leaves them out"
         )
     return log_lik
 

@@ -23,6 +23,7 @@ from hiermodel.criticism.elpd import (
     log_sum_exp,
     pieces,
 )
+from hiermodel.criticism.observed import observed_log_lik
 from hiermodel.engines.diagnostics import ess_mean
 from hiermodel.errors import warn
 from hiermodel.importance import psis
@@ -58,7 +59,7 @@ def loo(fit: Fit, save_psis: bool = False, tell: bool = True) -> Elpd:
     Warns
     -----
     HiermodelWarning
-        When observations have a Pareto k above the threshold.
+        When observations have a Pareto k above the threshold, and when rows have no response.
 
     Examples
     --------
@@ -66,7 +67,10 @@ def loo(fit: Fit, save_psis: bool = False, tell: bool = True) -> Elpd:
     >>> fit.loo().pareto_k.argmax("obs")  # doctest: +SKIP
     """
     check_origin(fit, "loo()")
-    return loo_of(fit.log_lik(), save_psis, tell)
+    result = loo_of(observed_log_lik(fit, "loo()"), save_psis, tell=False)
+    if tell:
+        tell_of_high_k(result, refits=not any(part.dependence for part in fit.model.parts))
+    return result
 
 
 def loo_of(log_lik: xr.DataArray, save_psis: bool = False, tell: bool = True) -> Elpd:
@@ -118,14 +122,20 @@ def loo_of(log_lik: xr.DataArray, save_psis: bool = False, tell: bool = True) ->
     return result
 
 
-def tell_of_high_k(result: Elpd) -> None:
-    """Warn of observations whose Pareto k is above the threshold."""
+def tell_of_high_k(result: Elpd, refits: bool = True) -> None:
+    """Warn of observations whose Pareto k is above the threshold.
+
+    Without `refits` of fits that cannot be done without single rows.
+    """
     if result.problems:
+        way = (
+            "loo(reloo=True), which fits the model again without each of them" if refits
+            else "loo(moment_match=True), which moves the draws for each of them"
+        )
         warn(
             f"{result.problems} of {result.pointwise.size} observations have a Pareto k above "
             f"{result.k_threshold:.2f}: their part of the loo estimate is doubtful; "
-            "look at .pareto_k for influential rows, or take loo(reloo=True), which fits the "
-            "model again without each of them",
+            f"look at .pareto_k for influential rows, or take {way}",
         )
 
 

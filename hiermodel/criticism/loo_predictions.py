@@ -14,7 +14,9 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.arguments import probabilities, probability
+from hiermodel.criticism.given_others import rows_without_themselves
 from hiermodel.criticism.leave_one_out import loo
+from hiermodel.criticism.observed import observed_rows
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
 from hiermodel.summary.statistics import quantile_name
 
@@ -44,7 +46,8 @@ def loo_expectation(
     Returns
     -------
     pandas.Series or pandas.DataFrame
-        By row label; a column per quantile, and per category where `values` has these.
+        By row label, of the rows with a response; a column per quantile, and per category where
+        `values` has these.
 
     Warns
     -----
@@ -55,7 +58,8 @@ def loo_expectation(
     probs = probabilities("probs", probs)
     found = loo(fit, save_psis=True)
     assert found.log_weights is not None
-    weights = np.exp(found.log_weights.values.reshape(-1, values.sizes["obs"]))
+    weights = np.exp(found.log_weights.values.reshape(-1, found.pointwise.size))
+    values = values.isel(obs=np.flatnonzero(observed_rows(fit)))
     draws = values.transpose("chain", "draw", "obs", ...).values.astype(float)
     draws = draws.reshape(len(weights), *draws.shape[2:])
     index = pd.Index(values["obs"].values, name="obs")
@@ -79,14 +83,17 @@ def loo_expectation(
 def loo_prediction(
     fit: Fit, verb: str, type: str, probs: Sequence[float], **options: Any
 ) -> pd.Series | pd.DataFrame:
-    """Summarise a verb of the fit, ``posterior_predict`` say, row by row without the row."""
+    """Summarise a verb of the fit, ``posterior_predict`` say, row by row without the row.
+
+    Where residuals are correlated the row is predicted from the other rows too.
+    """
     _check_type(type)
     if verb == "posterior_predict" and fit.family.response == "nominal":
         raise HiermodelError(
             "loo_predict() is not defined for categorical responses, whose codes have no order; "
             "loo_epred() gives the probabilities of the categories"
         )
-    return loo_expectation(fit, getattr(fit, verb)(**options), type, probs)
+    return loo_expectation(fit, rows_without_themselves(fit, verb, **options), type, probs)
 
 
 def loo_predictive_interval(fit: Fit, prob: float = 0.9, seed: int | None = None) -> pd.DataFrame:

@@ -22,7 +22,8 @@ from scipy.special import logsumexp
 from hiermodel.arguments import flag, probability, whole_number
 from hiermodel.criticism.elpd import Elpd, check_origin, sum_se
 from hiermodel.criticism.leave_one_out import loo_of, tail_lengths
-from hiermodel.errors import HiermodelError, warn
+from hiermodel.criticism.observed import observed_rows, with_response
+from hiermodel.errors import ArgumentError, HiermodelError, warn
 from hiermodel.importance import psis
 from hiermodel.terms.base import Array
 from hiermodel.unconstrained import Unconstrained, unconstrained
@@ -100,12 +101,15 @@ def loo_moment_match(
             f'{fit.origin.phrase}. Fit again with algorithm="sampling"'
         )
     one = fit if resp is None else fit.only(resp)
-    log_lik = one.log_lik().transpose("chain", "draw", "obs")
+    kept = observed_rows(one)
+    at = with_response(kept, "loo()")
+    log_lik = one.log_lik().transpose("chain", "draw", "obs").isel(obs=at)
     if result is None:
         # What is left of the large values is told in the end.
         result = loo_of(log_lik, tell=False)
     limit = result.k_threshold if k_threshold is None else k_threshold
     assert result.pareto_k is not None
+    _check_result(result, log_lik)
     rows = np.flatnonzero(result.pareto_k.values > limit)
     elpd, k = result.pointwise.values.copy(), result.pareto_k.values.copy()
     lpd = elpd + result.p_pointwise.values
@@ -116,10 +120,10 @@ def loo_moment_match(
         chosen = log_lik.values[:, :, rows].reshape(len(start), -1).T
         tails = tail_lengths(chosen, log_lik.shape[:2])
         use_cov = cov and len(start) >= _DRAWS_PER_DIM * space.dim
-        _check_rows(fit, one, space, start, rows, chosen)
+        _check_rows(fit, one, space, start, at[rows], chosen)
         for row, tail in zip(rows, tails, strict=True):
             matching = _Matching(
-                space, start, density, _row_log_lik(fit, one, space, int(row)),
+                space, start, density, _row_log_lik(fit, one, space, int(at[row])),
                 log_lik.values[:, :, row].ravel(), int(tail),
             )
             found = matching.run(limit, max_iters, split, use_cov)
@@ -131,17 +135,27 @@ def loo_moment_match(
         warn(
             f"{left} of {len(elpd)} observations have a Pareto k above {limit:.2f} after moment "
             f"matching of {len(rows)}: their part of the loo estimate is doubtful; take "
-            "loo(reloo=True), which fits the model again without each of them, or kfold()"
+            + ("kfold() of whole series" if any(p.dependence for p in fit.model.parts) else
+               "loo(reloo=True), which fits the model again without each of them, or kfold()")
         )
     return matched
+
+
+def _check_result(result: Elpd, log_lik: xr.DataArray) -> None:
+    """Refuse the loo() of other rows."""
+    if result.pointwise.size != log_lik.sizes["obs"]:
+        raise ArgumentError(
+            f"the result is of {result.pointwise.size} observations, the fit has "
+            f"{log_lik.sizes['obs']}: give loo() of the same fit and response"
+        )
 
 
 def _row_log_lik(
     fit: Fit, one: Fit, space: Unconstrained, row: int
 ) -> Callable[[Array], Array]:
     """The log-likelihood of one row at unconstrained points (n, dim), (n,)."""
-    # Rows that depend on each other are evaluated together.
-    together = any(part.dependence for part in one.model.parts)
+    # Given alone some rows would be other rows.
+    together = any(part.bound_to_rows for part in one.model.parts)
     frame: pd.DataFrame | None = None
     if not together:
         frame = one.frame.iloc[[row]].reset_index(drop=True)
@@ -160,6 +174,8 @@ def _check_rows(
     fit: Fit, one: Fit, space: Unconstrained, start: Array, rows: Array, log_lik: Array
 ) -> None:
     """Refuse rows whose log-likelihood alone is not the one among all rows."""
+    if any(part.bound_to_rows for part in one.model.parts):
+        return  # all rows are evaluated
     posterior = space.posterior(start)
     moved = replace(fit, datasets={**fit.datasets, "posterior": posterior})
     target = moved if one is fit else moved.only(one.model.part.name)

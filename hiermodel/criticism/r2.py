@@ -15,7 +15,8 @@ import xarray as xr
 
 from hiermodel.arguments import flag, probabilities
 from hiermodel.criticism.elpd import check_origin
-from hiermodel.criticism.loo_predictions import loo_expectation
+from hiermodel.criticism.loo_predictions import loo_prediction
+from hiermodel.criticism.observed import observed_rows
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
 from hiermodel.frames import as_frame
 from hiermodel.summary.shown import as_table
@@ -90,8 +91,8 @@ def loo_r2_draws(fit: Fit, ndraws: int = 4000, seed: int | None = None) -> xr.Da
     check_origin(fit, "loo_r2()")
     if isinstance(ndraws, bool) or not isinstance(ndraws, int) or ndraws < 1:
         raise ArgumentError(f"ndraws must be a whole number of at least 1, not {ndraws!r}")
-    y = np.asarray(fit.response, dtype=float)
-    errors = y - np.asarray(loo_expectation(fit, fit.posterior_epred()))
+    y = np.asarray(fit.response, dtype=float)[observed_rows(fit)]
+    errors = y - np.asarray(loo_prediction(fit, "posterior_epred", "mean", (0.5,)))
     rng = np.random.default_rng(seed)
     out = np.empty(ndraws)
     step = max(1, 2_000_000 // max(1, len(y)))

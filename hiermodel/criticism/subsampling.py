@@ -18,6 +18,7 @@ import xarray as xr
 
 from hiermodel.criticism.elpd import Elpd, check_origin
 from hiermodel.criticism.leave_one_out import loo_of
+from hiermodel.criticism.observed import observed_rows, with_response
 from hiermodel.errors import ArgumentError, HiermodelError
 
 if TYPE_CHECKING:
@@ -147,14 +148,15 @@ def loo_subsample(
     >>> fit.loo(subsample=400, seed=1).subsampling_se  # doctest: +SKIP
     """
     check_origin(fit, "loo()")
-    n = len(fit.frame)
+    at = with_response(observed_rows(fit), "loo()")
+    n = len(at)
     rows = _rows(n, size, observations, seed)
-    labels = fit.row_labels
-    surrogate = _at_the_mean(fit)
-    if any(part.dependence for part in fit.model.parts):
-        log_lik = fit.log_lik().isel(obs=rows)  # the rows need those that were not drawn
+    labels = fit.row_labels[at]
+    surrogate = _at_the_mean(fit, at)
+    if any(part.bound_to_rows for part in fit.model.parts):
+        log_lik = fit.log_lik().isel(obs=at[rows])  # given alone they would be other rows
     else:
-        log_lik = fit.log_lik(fit.frame.iloc[rows])
+        log_lik = fit.log_lik(fit.frame.iloc[at[rows]])
     log_lik = log_lik.assign_coords(obs=labels[rows])
     found = loo_of(log_lik, save_psis)
     exact = found.pointwise.values
@@ -170,14 +172,14 @@ def loo_subsample(
     )
 
 
-def _at_the_mean(fit: Fit) -> xr.DataArray:
-    """Log density of every row at the posterior mean of the parameters."""
+def _at_the_mean(fit: Fit, at: np.ndarray) -> xr.DataArray:
+    """Log density of the rows with a response at the posterior mean of the parameters."""
     mean = fit.posterior.mean(("chain", "draw"), keep_attrs=True)
     point = mean.expand_dims(chain=[0], draw=[0]).transpose("chain", "draw", ...)
     for name in point.data_vars:
         point[name].attrs = dict(fit.posterior[name].attrs)
     found = replace(fit, datasets={**fit.datasets, "posterior": point}).log_lik()
-    values = found.isel(chain=0, draw=0, drop=True)
+    values = found.isel(chain=0, draw=0, drop=True).isel(obs=at)
     wrong = np.flatnonzero(~np.isfinite(values.values))
     if len(wrong):
         raise HiermodelError(

@@ -211,7 +211,11 @@ def check_arguments(prob: float, resolution: int | None, method: str) -> None:
     if resolution is not None and not (whole and resolution >= 2):
         raise ArgumentError(f"resolution must be a whole number of at least 2, got {resolution!r}")
     if method not in ("epred", "linpred", "predict"):
-        raise ArgumentError(f"method must be 'epred', 'linpred' or 'predict', got {method!r}")
+        short = str(method).removeprefix("posterior_")
+        near = f"; write {short!r}" if short in ("epred", "linpred", "predict") else ""
+        raise ArgumentError(
+            f"method must be 'epred', 'linpred' or 'predict', got {method!r}{near}"
+        )
 
 
 def _interaction_values(

@@ -23,6 +23,7 @@ from hiermodel.engines.stan_data import collect, named_stats, to_json
 from hiermodel.engines.stanli import StanliEngine
 from hiermodel.engines.stanli_density import StanliDensity
 from hiermodel.engines.starts import chain_starts, given_starts
+from hiermodel.engines.tuning import Tuner
 from hiermodel.errors import EngineError
 from hiermodel.stan.variables import Var
 
@@ -90,9 +91,9 @@ class NutpieEngine(StanliEngine):
         parameters: Sequence[Var],
         settings: SamplingSettings,
         *,
-        tuned: bool = False,
+        tuner: Tuner | None = None,
     ) -> Draws:
-        """Draw with NUTS; see `Engine.sample`. Its own adaptation is not `tuned`."""
+        """Draw with NUTS; see `Engine.sample`. Its own adaptation needs no `tuner`."""
         started = time.perf_counter()
         if settings.threads > 1:
             raise EngineError(

@@ -22,6 +22,7 @@ import numpy as np
 from hiermodel.engines.base import Draws, Engine
 from hiermodel.engines.progress import ChainProgress
 from hiermodel.engines.settings import SamplingSettings
+from hiermodel.engines.tuning import Tuner
 from hiermodel.errors import ArgumentError, EngineError, HiermodelWarning, warn
 from hiermodel.stan.variables import Var
 
@@ -59,6 +60,7 @@ class ChainTask:
     data: Mapping[str, Any]
     parameters: tuple[Var, ...]
     settings: SamplingSettings
+    tuner: Tuner | None = None
 
 
 def chain_seed(seed: int, chain: int) -> int:
@@ -78,6 +80,7 @@ def chain_tasks(
     data: Mapping[str, Any],
     parameters: Sequence[Var],
     settings: SamplingSettings,
+    tuner: Tuner | None = None,
 ) -> list[ChainTask]:
     """Split a run into its chains, each with a seed and a start of its own."""
     inits: Sequence[Any] = settings.init_dicts() or [settings.init] * settings.chains
@@ -88,6 +91,7 @@ def chain_tasks(
                 chains=1, cores=1, progress=False, init=init,
                 seed=chain_seed(settings.used_seed, chain),
             ),
+            tuner,
         )
         for chain, init in enumerate(inits)
     ]
@@ -101,7 +105,8 @@ def sample_chain(task: ChainTask) -> Draws:
     EngineError
         Also for an engine that gives back other than the one chain that was asked for.
     """
-    draws = task.engine.sample(task.code, task.data, task.parameters, task.settings)
+    tuned: dict[str, Any] = {} if task.tuner is None else {"tuner": task.tuner}
+    draws = task.engine.sample(task.code, task.data, task.parameters, task.settings, **tuned)
     if draws.n_chains != 1:
         raise EngineError(
             f"engine {task.engine.name!r} gave back {draws.n_chains} chains where one was asked "
@@ -130,6 +135,7 @@ def sample_with(
     data: Mapping[str, Any],
     parameters: Sequence[Var],
     settings: SamplingSettings,
+    tuner: Tuner | None = None,
 ) -> Draws:
     """Sample with each chain as a task of an executor; see `Engine.sample`.
 
@@ -137,7 +143,7 @@ def sample_with(
     any executor, but not those of a run without one.
     """
     started = time.perf_counter()
-    tasks = chain_tasks(engine, code, data, parameters, settings)
+    tasks = chain_tasks(engine, code, data, parameters, settings, tuner)
     chains = run_chains(executor, tasks, settings.progress)
     return joined(chains, settings.used_seed, time.perf_counter() - started)
 

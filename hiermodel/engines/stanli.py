@@ -18,7 +18,7 @@ from hiermodel.engines.settings import SamplingSettings
 from hiermodel.engines.stan_data import collect, named_stats
 from hiermodel.engines.stanli_density import StanliDensity
 from hiermodel.engines.starts import given_starts, mode_starts, random_starts
-from hiermodel.engines.tuning import TUNED_WARMUP, normal_tuning
+from hiermodel.engines.tuning import TUNED_WARMUP, Tuner
 from hiermodel.errors import EngineError
 from hiermodel.importance import resample
 from hiermodel.stan.variables import Var
@@ -58,19 +58,20 @@ class StanliEngine(Engine):
         parameters: Sequence[Var],
         settings: SamplingSettings,
         *,
-        tuned: bool = False,
+        tuner: Tuner | None = None,
     ) -> Draws:
         """Draw with NUTS; see `Engine.sample`.
 
-        With `tuned`, starts and metric come from the normal approximation at the mode, where
-        there is one, and the warmup is short (see `normal_tuning`).
+        With a `tuner` that can tell them, starts and metric are its own, and the warmup is so
+        short that the metric stays as it is.
         """
         started = time.perf_counter()
         density = StanliDensity(code, data, parameters, settings.used_seed)
-        tuning = normal_tuning(density, settings, parameters, data) if tuned else None
+        tuning = None if tuner is None else tuner(density, settings, parameters, data)
         if tuning is not None:
             settings = replace(settings, warmup=min(settings.warmup, TUNED_WARMUP))
-            metric = {"metric": "dense_e", "inv_metric": tuning.inverse_metric}
+            kind = "dense_e" if tuning.is_dense else "diag_e"
+            metric = {"metric": kind, "inv_metric": tuning.inverse_metric}
             fit = _run(density.model, settings, tuning.starts, metric)
         else:
             fit = _run(density.model, settings, given_starts(density, settings, parameters, data))

@@ -1,20 +1,22 @@
-"""Starts and a metric for NUTS from the normal approximation at the mode.
+"""Starts and a metric for NUTS, from the normal approximation at the mode or from a short chain.
 
-For densities of a few parameters, such as those of collapsed models. From random points and the
-identity a sampler walks hundreds of tiny steps before it knows the scales; the mode and the
-Hessian there tell them for some hundred gradients. Moreover Stan's own adaptation shrinks variances
-towards 1e-3, which hides those of parameters that many rows tell to a thousandth.
+From random points and the identity a sampler walks hundreds of tiny steps before it knows the
+scales. For densities of a few parameters, such as those of collapsed models, the mode and the
+Hessian there tell them for some hundred gradients; for others some draws do. Moreover Stan's own
+adaptation shrinks variances towards 1e-3, which hides those of parameters that many rows tell to a
+thousandth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from hiermodel.engines.base import LogDensity
+from hiermodel.engines.free import free_places
 from hiermodel.engines.modes import STARTS, find_mode, hessian, precision_factor
 from hiermodel.engines.settings import SamplingSettings
 from hiermodel.engines.starts import is_finite_at, mode_starts
@@ -26,16 +28,35 @@ TUNED_WARMUP = 149
 # Chains start twice as far out as draws are, so that chains which do not mix can be told apart.
 _DISPERSION = 2.0
 _TRIES = 20
+_STEP = 1e-4
+# No parameter is taken to have a larger posterior standard deviation.
+_WIDEST = 2.0
 # A dense metric costs the square of the parameters a step, and learning it twice as many gradients.
-_MAX_DIM = 50
+_MAX_DIM = 100
+# Means of two halves of the draws may differ by so many standard deviations.
+_DRIFT = 1.3
+# Variances of draws and of a normal approximation may differ so much.
+_OFF = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tuning:
-    """Unconstrained starts (chains, dim) and a dense inverse metric (dim, dim)."""
+    """Unconstrained starts (chains, dim), and a diagonal or dense inverse metric."""
 
     starts: np.ndarray
     inverse_metric: np.ndarray
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether the metric is a matrix (dim, dim), not its diagonal (dim,)."""
+        return self.inverse_metric.ndim == 2
+
+
+#: Tunes the sampler of a density: takes it with settings, parameters and data, and gives None
+#: where it cannot be done.
+Tuner = Callable[
+    [LogDensity, SamplingSettings, Sequence[Var], Mapping[str, Any]], Tuning | None
+]
 
 
 def normal_tuning(
@@ -50,7 +71,7 @@ def normal_tuning(
     -------
     Tuning, or None
         None where there is no mode with a density that falls in every direction, and for more
-        than 50 parameters.
+        than 100 parameters.
     """
     if not 0 < density.dim <= _MAX_DIM:
         return None
@@ -63,14 +84,123 @@ def normal_tuning(
     if factor is None or mode.curved is False or not mode.reached:
         return None
     spread = np.linalg.inv(factor.T)
+    return Tuning(_dispersed(density, settings, centre, spread), spread @ spread.T)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawsTuner:
+    """Tunes a sampler by some draws of its density (a `Tuner`).
+
+    Attributes
+    ----------
+    values : mapping of str to ndarray (draws, ...)
+        Of each parameter.
+    """
+
+    values: Mapping[str, np.ndarray]
+
+    def __call__(
+        self, density: LogDensity, settings: SamplingSettings, parameters: Sequence[Var],
+        data: Mapping[str, Any],
+    ) -> Tuning | None:
+        """Starts around the mean; the metric of the curvature there, else of the variances.
+
+        Curvature tells how parameters hang together, which needs few parameters and a density that
+        falls in every direction; draws tell whether it holds where the posterior has its mass.
+        """
+        count = len(next(iter(self.values.values())))
+        points = np.array([
+            density.unconstrain({var.name: self.values[var.name][k] for var in parameters})
+            for k in range(count)
+        ])
+        centre, variances = points.mean(axis=0), points.var(axis=0, ddof=1)
+        if not (np.isfinite(points).all() and (variances > 0).all()):
+            return None
+        first, second = (half.mean(axis=0) for half in np.array_split(points, 2))
+        if (np.abs(first - second) > _DRIFT * np.sqrt(variances)).any():
+            return None  # the chain was still on its way
+        if density.dim <= _MAX_DIM:
+            factor = precision_factor(hessian(density, centre))
+            if factor is not None and _agrees((points - centre) @ factor):
+                spread = np.linalg.inv(factor.T)
+                return Tuning(_dispersed(density, settings, centre, spread), spread @ spread.T)
+        starts = _dispersed(density, settings, centre, np.sqrt(variances))
+        return Tuning(starts, variances)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurvatureTuner:
+    """Tunes a sampler by the curvature at a point where it has an idea of the posterior.
+
+    Attributes
+    ----------
+    values : mapping of str to ndarray
+        The point.
+    effects : tuple of str
+        Parameters of many numbers of which each is nearly independent of the others.
+    """
+
+    values: Mapping[str, np.ndarray]
+    effects: tuple[str, ...]
+
+    def __call__(
+        self, density: LogDensity, settings: SamplingSettings, parameters: Sequence[Var],
+        data: Mapping[str, Any],
+    ) -> Tuning | None:
+        """Start at the point; variances are inverse curvatures."""
+        places = free_places(parameters, data)
+        if places is None:
+            return None
+        q = density.unconstrain({var.name: self.values[var.name] for var in parameters})
+        starts = np.repeat(q[None], settings.chains, axis=0)
+        factor = precision_factor(hessian(density, q)) if density.dim <= _MAX_DIM else None
+        if factor is not None:
+            spread = np.linalg.inv(factor.T)
+            if np.square(spread).sum(axis=1).max() <= _WIDEST**2:
+                return Tuning(starts, spread @ spread.T)
+        rng = np.random.default_rng(settings.used_seed)
+        curvature = np.empty(density.dim)
+        for name, place in places.items():
+            at = np.arange(place.start, place.stop)
+            if name in self.effects:
+                signs = rng.choice([-1.0, 1.0], len(at))
+                curvature[at] = -signs * _slope(density, q, at, signs)[at]
+            else:
+                for i in at:
+                    curvature[i] = -_slope(density, q, np.array([i]), np.ones(1))[i]
+        if not np.isfinite(curvature).all():
+            return None
+        return Tuning(starts, 1 / np.maximum(curvature, 1 / _WIDEST**2))
+
+
+def _agrees(standardised: np.ndarray) -> bool:
+    """Whether what should be standard normal draws has about the right scales."""
+    variances = standardised.var(axis=0)
+    return bool((variances > 1 / _OFF).all() and (variances < _OFF).all())
+
+
+def _slope(density: LogDensity, q: np.ndarray, at: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Derivative of the gradient in a direction."""
+    up, down = q.copy(), q.copy()
+    up[at] += _STEP * along
+    down[at] -= _STEP * along
+    change = density.value_and_grad(up)[1] - density.value_and_grad(down)[1]
+    return np.asarray(change / (2 * _STEP))
+
+
+def _dispersed(
+    density: LogDensity, settings: SamplingSettings, centre: np.ndarray, spread: np.ndarray
+) -> np.ndarray:
+    """Starts around a point, further away than draws are; `spread` is a factor or its diagonal."""
     rng = np.random.default_rng(settings.used_seed)
     starts = []
     for _ in range(settings.chains):
         far = _DISPERSION
         for _ in range(_TRIES):
-            start = centre + far * spread @ rng.standard_normal(density.dim)
+            noise = rng.standard_normal(density.dim)
+            start = centre + far * (spread @ noise if spread.ndim == 2 else spread * noise)
             if is_finite_at(density, start):
                 break
             far /= 2
         starts.append(start)
-    return Tuning(np.array(starts), spread @ spread.T)
+    return np.array(starts)

@@ -118,7 +118,7 @@ class Values:
         # moves with them, and does not blur differences.
         options = PredictionOptions(
             "none", self.allow_new_levels, self.sample_new_levels, seed,
-            incl_autocor=False, incl_maps=self.spatial,
+            incl_autocor=False, incl_maps=self.spatial, keep_latent=False,
         )
         part = self.fit.model.part
         self._options = options

@@ -9,6 +9,8 @@ import numpy as np
 
 from hiermodel.arguments import texts
 from hiermodel.errors import DataError, HiermodelError, did_you_mean
+from hiermodel.predict import log_lik, total_log_lik
+from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit
@@ -88,9 +90,28 @@ def log_prior(fit: Fit, tags: tuple[str, ...], what: str) -> np.ndarray:
 
 
 def log_likelihood(fit: Fit) -> np.ndarray:
-    """Log-likelihood ``(S,)`` of each draw, of all responses."""
+    """Log-likelihood ``(S,)`` of each draw, of all responses that were observed.
+
+    Where residuals are correlated that of all rows together: the log-likelihoods of single rows
+    are then given the others, and their sum is no likelihood.
+    """
+    parts = fit.model.parts
+    if any(part.autocor is not None and part.autocor.covariance is not None for part in parts):
+        several = fit.model.is_multivariate
+        return np.sum([_joint(fit.only(p.name) if several else fit) for p in parts], axis=0)
     values = fit.log_lik().transpose("chain", "draw", "obs")
-    return _flat(values.sum("obs", skipna=False).values)
+    # A missing response has the same in all draws: nothing.
+    missing = values.isnull().all(("chain", "draw"))
+    return _flat(values.where(~missing, 0.0).sum("obs", skipna=False).values)
+
+
+def _joint(fit: Fit) -> np.ndarray:
+    """Log density of all rows of one response in each draw."""
+    prediction = prepare(fit.model, fit.posterior, fit.frame, needs=LIKELIHOOD_ROLES)
+    part = fit.model.part
+    if part.autocor is not None and part.autocor.covariance is not None:
+        return total_log_lik(prediction, fit.response)
+    return np.asarray(np.nansum(log_lik(prediction, fit.response), axis=1))
 
 
 def _flat(values: np.ndarray) -> np.ndarray:

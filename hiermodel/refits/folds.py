@@ -10,7 +10,11 @@ import pandas as pd
 
 from hiermodel.columns import clean
 from hiermodel.errors import ArgumentError, DataError, HiermodelError, did_you_mean
+from hiermodel.refits.categories import ends_of_steps
+from hiermodel.terms.car import CarTerm
 from hiermodel.terms.group import GroupView
+from hiermodel.terms.latent_residuals import LatentResiduals
+from hiermodel.terms.special_effects import SpecialEffectsTerm
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit
@@ -153,8 +157,7 @@ def check_levels(fit: Fit, folds: np.ndarray) -> None:
     read = {
         name
         for part in fit.model.parts for predictor in part.predictors for term in predictor.terms
-        # Levels of a grouping factor have a distribution, and may be new.
-        if not isinstance(term, GroupView) for name in term.columns_needed
+        for name in _with_coefficients(term)
     }
     for name, column in fit.model.schema.columns.items():
         factor = column.kind != "numeric" and name in read
@@ -162,10 +165,19 @@ def check_levels(fit: Fit, folds: np.ndarray) -> None:
             continue
         for fold, level in _only_in_one(fit.frame[name], folds):
             raise DataError(
-                f"all rows with {name} = {level!r} are in fold {fold}: without them its "
+                f"all rows with {name} = {_shown(level)} are in fold {fold}: without them its "
                 "coefficients have neither data nor a proper prior. Spread its rows with "
                 f"folds='stratified', group={name!r}, or give the coefficients a prior"
             )
+    for text, steps in ends_of_steps(fit.model, fit.frame).items():
+        for fold, code in _only_in_one(pd.Series(steps), folds):
+            if code in (0, steps.max()):
+                row = int(np.flatnonzero(steps == code)[0]) + 1
+                raise DataError(
+                    f"all rows with the {'lowest' if code == 0 else 'highest'} category of {text} "
+                    f"are in fold {fold} (row {row} is one): without them the model does not know "
+                    "it. Make its column an ordered factor, or spread these rows with folds="
+                )
     for part in fit.model.parts:
         if part.family.response not in ("ordinal", "nominal"):
             continue
@@ -180,6 +192,22 @@ def check_levels(fit: Fit, folds: np.ndarray) -> None:
                 "the model does not know this category. Spread its rows with "
                 f"folds='stratified', group={part.response.name!r}"
             )
+
+
+def _with_coefficients(term: Any) -> tuple[str, ...]:
+    """Columns of a term whose levels have coefficients of their own.
+
+    Levels of a grouping factor, places and steps of ``mo()`` have a distribution.
+    """
+    if isinstance(term, (GroupView, CarTerm, LatentResiduals)):
+        return ()
+    if isinstance(term, SpecialEffectsTerm):
+        return tuple(name for name in term.design.variables if name not in term.calls)
+    return tuple(term.columns_needed)
+
+
+def _shown(level: Any) -> str:
+    return repr(level.item() if isinstance(level, np.generic) else level)
 
 
 def _only_in_one(column: pd.Series, folds: np.ndarray) -> Iterator[tuple[int, Any]]:

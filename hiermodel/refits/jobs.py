@@ -27,6 +27,7 @@ import pandas as pd
 from hiermodel.engines.progress import bar_class
 from hiermodel.errors import ArgumentError, EngineError, HiermodelError, SamplingWarning, warn
 from hiermodel.fitting import load
+from hiermodel.refits.categories import whole_categories
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit
@@ -63,7 +64,10 @@ class Outcome:
 
 
 def complete_rows(fit: Fit) -> pd.DataFrame:
-    """The rows of a fit, whose factors keep all their levels in any part of them."""
+    """The rows of a fit, whose factors keep all their levels in any part of them.
+
+    So do whole numbers that are categories: those of ``mo()``, and places of a map.
+    """
     frame = fit.frame.set_axis(fit.row_labels, axis=0)
     schema = fit.model.schema
     changed: dict[str, Any] = {}
@@ -76,7 +80,7 @@ def complete_rows(fit: Fit) -> pd.DataFrame:
                 changed[name] = values.cat.remove_unused_categories()
         elif not pd.api.types.is_bool_dtype(values.dtype):
             changed[name] = pd.Categorical(values, categories=sorted(values.dropna().unique()))
-    return frame.assign(**changed)
+    return frame.assign(**changed, **whole_categories(fit.model, frame))
 
 
 def refit(fit: Fit, job: Job, cores: int | None, keep: bool = False) -> Outcome:

@@ -11,6 +11,7 @@ import xarray as xr
 
 from hiermodel.arguments import flag
 from hiermodel.criticism.elpd import Elpd, assemble, check_origin, checked, log_mean_exp
+from hiermodel.criticism.observed import observed_rows, with_response
 from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean, warn
 from hiermodel.refits.folds import check_levels, check_series, choose_folds, group_of_rows
 from hiermodel.refits.jobs import Job, complete_rows, run_jobs
@@ -53,11 +54,16 @@ def kfold(
     # All folds have their seeds, so that some of them are fitted as they would be among all.
     seeds = [seed_of_job(rng) for _ in range(count)]
     chosen = chosen_folds(ksub, count, rng)
-    used = np.where(np.isin(numbers, chosen), numbers, 0)
+    one = _only(fit, resp)
+    kept = observed_rows(one)
+    with_response(kept, "kfold()")
+    # Rows without a response stay among those that are fitted: there is nothing to predict.
+    used = np.where(np.isin(numbers, chosen) & kept, numbers, 0)
     check_levels(fit, used)
     check_series(fit, numbers, "kfold()")
     # First what can be refused at once, then the fits.
-    full = checked(_only(fit, resp).log_lik())
+    full = one.log_lik().transpose("chain", "draw", "obs")
+    checked(full.isel(obs=np.flatnonzero(kept)))
     units = make_units(joint, used, full["obs"].values, _groups(fit, group, joint))
     members = [np.flatnonzero(used == n) for n in chosen]
     jobs = [

@@ -9,6 +9,7 @@ import numpy as np
 
 from hiermodel.criticism.elpd import Elpd, log_mean_exp, sum_se
 from hiermodel.criticism.leave_one_out import tell_of_high_k
+from hiermodel.criticism.observed import observed_rows
 from hiermodel.refits.folds import check_levels, check_series
 from hiermodel.refits.jobs import Job, run_jobs
 from hiermodel.refits.kfold import check_rows, generator, seed_of_job, tell_of_zeros
@@ -59,13 +60,18 @@ def reloo(
         return result
     check_rows(fit, "loo(reloo=True)")
     # Every row is a fold of its own, the others, which stay, are no fold.
-    numbers = np.zeros(len(result.pareto_k), dtype=np.int64)
-    numbers[at] = np.arange(1, len(at) + 1)
+    one = fit if resp is None else fit.only(resp)
+    held = np.flatnonzero(observed_rows(one))[at]
+    numbers = np.zeros(len(fit.frame), dtype=np.int64)
+    numbers[held] = np.arange(1, len(at) + 1)
     check_levels(fit, numbers)
     check_series(fit, numbers, "loo(reloo=True)")
     rng = generator(seed)
     labels = [str(v) for v in result.pointwise["obs"].values]
-    jobs = [Job(f"row {labels[i]}", (int(i),), seed_of_job(rng), resp) for i in at]
+    jobs = [
+        Job(f"row {labels[i]}", (int(row),), seed_of_job(rng), resp)
+        for i, row in zip(at, held, strict=True)
+    ]
     outcomes = run_jobs(fit, jobs, cores, progress)
     lpd = result.pointwise.values + result.p_pointwise.values
     elpd, k = result.pointwise.values.copy(), result.pareto_k.values.copy()

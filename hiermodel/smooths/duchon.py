@@ -6,7 +6,8 @@ Duchon (1977), Splines minimizing rotation-invariant semi-norms in Sobolev space
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from math import ceil, comb
 
 import numpy as np
@@ -21,6 +22,7 @@ from hiermodel.smooths.radial import (
     polynomials,
     radial_columns,
 )
+from hiermodel.smooths.remembered import Memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,8 @@ class Duchon:
         Of the distance in the radial functions.
     weights : ndarray (u, k - M)
     penalty : Penalty
+    memory : Memory
+        Designs that were computed already.
     """
 
     places: Array
@@ -47,6 +51,7 @@ class Duchon:
     weights: Array
     penalty: Penalty
     constrained: bool = True
+    memory: Memory = field(default_factory=Memory, init=False, repr=False)
 
     @property
     def penalties(self) -> tuple[Penalty, ...]:
@@ -55,9 +60,14 @@ class Duchon:
 
     def design(self, x: Array) -> Array:
         """Values of the functions, (n, k), at covariates (n, d)."""
-        centred = np.asarray(x, float) - self.shift
+        x = np.asarray(x, float)
+        return self.memory.values(x, len(x) * len(self.places), self._design)
+
+    def _design(self, x: Array) -> Array:
+        centred = x - self.shift
         radial = radial_columns(
-            lambda r2: powers_of(np.sqrt(r2), self.power), centred, self.places, self.weights
+            partial(powers_of_squares, power=self.power), centred, self.places, self.weights,
+            by_product=self.power >= 2,
         )
         powers = null_powers(self.order, len(self.shift))
         return np.column_stack([radial, polynomials(centred, powers)])
@@ -73,7 +83,8 @@ def duchon(
     k = null + {1: 10, 2: 30}.get(d, 100) if k is None else k
     shift, power = x.mean(axis=0), 2 * order + 2 * s - d
     places = limit.chosen(np.unique(x - shift, axis=0), k)
-    values, vectors = largest_eigen(powers_of(distances(places, places), power), k)
+    squared = np.square(distances(places, places))
+    values, vectors = largest_eigen(powers_of_squares(squared, power), k)
     constraint = polynomials(places, null_powers(order, d)).T @ vectors
     q, _ = np.linalg.qr(constraint.T, mode="complete")
     free = q[:, null:]
@@ -83,10 +94,17 @@ def duchon(
     return Duchon(places, shift, order, power, vectors @ free, penalty)
 
 
-def powers_of(r: Array, power: float) -> Array:
-    """Powers of distances, times their logarithm where the power is even, with positive energy."""
+def powers_of_squares(squared: Array, power: float) -> Array:
+    """Powers of distances, given squared, with positive energy.
+
+    Times their logarithm where the power is even.
+    """
     if power % 2 == 0:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            out = np.where(r > 0, r**power * np.log(r), 0.0)
-        return -out if (power / 2) % 2 == 0 else out
-    return r**power * (-1.0 if ceil(power / 2) % 2 else 1.0)
+        # It is zero at zero.
+        out = squared + np.finfo(float).tiny
+        np.log(out, out=out)
+        out *= squared if power == 2 else squared ** (power / 2)
+        out *= 0.5 if (power / 2) % 2 else -0.5
+        return out
+    out = np.sqrt(squared) if power == 1 else squared ** (power / 2)
+    return np.negative(out, out=out) if ceil(power / 2) % 2 else out

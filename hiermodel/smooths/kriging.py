@@ -7,7 +7,7 @@ not estimated: it is the largest distance unless given.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -20,6 +20,7 @@ from hiermodel.smooths.radial import (
     largest_eigen,
     radial_columns,
 )
+from hiermodel.smooths.remembered import Memory
 
 #: Numbers that choose a correlation function of r / range.
 CORRELATIONS: dict[int, Callable[..., Array]] = {
@@ -45,6 +46,10 @@ class Kriging:
     penalty : Penalty
     trend : bool
         Whether there is a plane beside the constant.
+    flat : bool
+        Whether the correlation has no slope at a distance of zero.
+    memory : Memory
+        Designs that were computed already.
     """
 
     places: Array
@@ -53,7 +58,9 @@ class Kriging:
     weights: Array
     penalty: Penalty
     trend: bool = True
+    flat: bool = False
     constrained: bool = True
+    memory: Memory = field(default_factory=Memory, init=False, repr=False)
 
     @property
     def penalties(self) -> tuple[Penalty, ...]:
@@ -62,9 +69,14 @@ class Kriging:
 
     def design(self, x: Array) -> Array:
         """Values of the functions, (n, k), at covariates (n, d)."""
-        centred = np.asarray(x, float) - self.shift
+        x = np.asarray(x, float)
+        return self.memory.values(x, len(x) * len(self.places), self._design)
+
+    def _design(self, x: Array) -> Array:
+        centred = x - self.shift
         radial = radial_columns(
-            lambda r2: self.correlation(np.sqrt(r2, out=r2)), centred, self.places, self.weights
+            lambda r2: self.correlation(np.sqrt(r2, out=r2)), centred, self.places, self.weights,
+            by_product=self.flat,
         )
         plane = centred if self.trend else centred[:, :0]
         return np.column_stack([radial, np.ones(len(centred)), plane])
@@ -93,4 +105,5 @@ def kriging(
     roughness = np.zeros((k, k))
     at = np.arange(k - null)
     roughness[at, at] = values
-    return Kriging(places, shift, correlation, vectors, Penalty(roughness, k - null), trend)
+    penalty, flat = Penalty(roughness, k - null), abs(kind) >= 3
+    return Kriging(places, shift, correlation, vectors, penalty, trend, flat)

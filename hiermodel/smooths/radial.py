@@ -17,7 +17,7 @@ _MOST_PLACES = 2000
 _DENSE = 400
 # Numbers in a block of distances: small enough for the cache of a core while functions are
 # computed, and more of them for the product with the weights.
-_BLOCK, _CHUNK = 65_536, 2_000_000
+_BLOCK, _CHUNK = 65_536, 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,38 +58,69 @@ def distances(x: Array, places: Array) -> Array:
 
 
 def radial_columns(
-    function: Callable[[Array], Array], x: Array, places: Array, weights: Array
+    function: Callable[[Array], Array], x: Array, places: Array, weights: Array,
+    by_product: bool = False,
 ) -> Array:
-    """Weighted sums of functions of squared distances to places, (n, columns), by pieces of rows.
+    """Weighted sums of functions of squared distances to places, (n, columns).
 
-    The function may write into what it is given.
+    Parameters
+    ----------
+    function : callable
+        Of blocks of squared distances; it may write into what it is given.
+    x : ndarray (n, d)
+    places : ndarray (u, d)
+    weights : ndarray (u, columns)
+    by_product : bool
+        Squared distances by one matrix product, which is quicker. Their error is the rounding error
+        of the squared size of the covariates, however small they are: not for functions that
+        are steep at zero, as roots are.
     """
-    out = np.empty((len(x), weights.shape[1]))
+    # Rows that repeat a place, as those of a map do, are computed once.
+    rows, inverse = np.unique(x, axis=0, return_inverse=True)
+    out = np.empty((len(rows), weights.shape[1]))
     small = max(1, _BLOCK // len(places))
     step = small * max(1, _CHUNK // _BLOCK)
-    values = np.empty((min(step, len(x)), len(places)))
-    for start in range(0, len(x), step):
-        rows = x[start : start + step]
-        for first in range(0, len(rows), small):
-            at = slice(first, first + small)
-            values[at][: len(rows) - first] = function(squared_distances(rows[at], places))
-        out[start : start + step] = values[: len(rows)] @ weights
-    return out
+    values = np.empty((min(step, len(rows)), len(places)))
+    squared = squared_distances_to(places, by_product)
+    for start in range(0, len(rows), step):
+        chunk = rows[start : start + step]
+        for first in range(0, len(chunk), small):
+            at = slice(first, min(first + small, len(chunk)))
+            values[at] = function(squared(chunk[at]))
+        out[start : start + step] = values[: len(chunk)] @ weights
+    return out[inverse.ravel()]
 
 
-def squared_distances(x: Array, places: Array) -> Array:
-    """Squared Euclidean distances, column by column: quicker than row by row for few of them."""
-    if x.shape[1] > 4:
+def squared_distances_to(places: Array, by_product: bool = False) -> Callable[[Array], Array]:
+    """The function that computes squared Euclidean distances to places, (n, u)."""
+    d = places.shape[1]
+    if by_product:
+        right = np.vstack([-2 * places.T, np.ones(len(places)), np.square(places).sum(axis=1)])
+
+        def product(x: Array) -> Array:
+            left = np.column_stack([x, np.square(x).sum(axis=1), np.ones(len(x))])
+            out: Array = left @ right
+            return np.abs(out, out=out)
+
+        return product
+    if d > 4:
         from scipy.spatial.distance import cdist
 
-        return cdist(x, places, "sqeuclidean")
-    total = x[:, :1] - places[:, 0]
-    total *= total
-    for j in range(1, x.shape[1]):
-        gap = x[:, j : j + 1] - places[:, j]
-        gap *= gap
-        total += gap
-    return total
+        return lambda x: cdist(x, places, "sqeuclidean")
+    columns = np.ascontiguousarray(places.T)
+
+    # Column by column: quicker than row by row for few of them.
+    def sum_of_squares(x: Array) -> Array:
+        total = x[:, :1] - columns[0]
+        total *= total
+        gap = np.empty_like(total) if d > 1 else total
+        for j in range(1, d):
+            np.subtract(x[:, j : j + 1], columns[j], out=gap)
+            gap *= gap
+            total += gap
+        return total
+
+    return sum_of_squares
 
 
 def null_powers(order: int, d: int) -> tuple[tuple[int, ...], ...]:

@@ -7,8 +7,8 @@ keeps, which is the best basis of that size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial, reduce
 from math import comb, factorial, gamma, pi
 
 import numpy as np
@@ -23,6 +23,7 @@ from hiermodel.smooths.radial import (
     polynomials,
     radial_columns,
 )
+from hiermodel.smooths.remembered import Memory
 
 
 class Pieces:
@@ -81,6 +82,8 @@ class ThinPlate:
     penalty : Penalty
     pieces : Pieces, optional
         The radial functions of one covariate in a form that is quicker to compute.
+    memory : Memory
+        Designs that were computed already.
     """
 
     places: Array
@@ -91,6 +94,7 @@ class ThinPlate:
     penalty: Penalty
     pieces: Pieces | None = None
     constrained: bool = True
+    memory: Memory = field(default_factory=Memory, init=False, repr=False)
 
     @property
     def penalties(self) -> tuple[Penalty, ...]:
@@ -104,13 +108,21 @@ class ThinPlate:
 
     def design(self, x: Array) -> Array:
         """Values of the functions, (n, k), at covariates (n, d)."""
-        centred = np.asarray(x, float) - self.shift
+        x = np.asarray(x, float)
+        if self.pieces is not None:
+            return self._design(x)
+        return self.memory.values(x, len(x) * len(self.places), self._design)
+
+    def _design(self, x: Array) -> Array:
+        centred = x - self.shift
         d = len(self.shift)
         if self.pieces is not None:
             radial = self.pieces(centred[:, 0])
         else:
+            power = 2 * self.order - d
             radial = radial_columns(
-                lambda r2: energy_of_squares(r2, self.order, d), centred, self.places, self.weights
+                partial(power_of_squares, power=power), centred, self.places,
+                energy_factor(self.order, d) * self.weights, by_product=power >= 2,
             )
         return np.column_stack([radial, polynomials(centred, self.powers)]) / self.scales
 
@@ -157,8 +169,7 @@ def thin_plate_and_design(
     null = comb(order + d - 1, d)
     k = null + {1: 8, 2: 27}.get(d, 100) if k is None else k
     shift = x.mean(axis=0)
-    unique, inverse = np.unique(x - shift, axis=0, return_inverse=True)
-    places = limit.chosen(unique, k)
+    places = limit.chosen(np.unique(x - shift, axis=0), k)
     values, vectors = largest_eigen(energy(distances(places, places), order, d), k)
     powers = null_powers(order, d)
     free = reflected_null_space(polynomials(places, powers).T @ vectors)
@@ -168,34 +179,42 @@ def thin_plate_and_design(
     pieces = Pieces(places, weights, order) if d == 1 and len(places) > 1 else None
     rough = Penalty(roughness, k - null)
     plain = ThinPlate(places, shift, order, weights, np.ones(k), rough, pieces)
-    at_unique = plain.design(unique + shift)
-    counts = np.bincount(inverse.ravel(), minlength=len(unique))
-    scales = np.sqrt(counts @ at_unique**2 / len(x))
+    design = plain.design(x)
+    scales = np.sqrt(np.square(design).mean(axis=0))
     scaled = roughness / np.outer(scales, scales)
     penalty = Penalty((scaled + scaled.T) / 2, k - null)
     made = replace(plain, scales=scales, penalty=shrunk(penalty) if shrink else penalty)
-    return made, (at_unique / scales)[inverse.ravel()]
+    design = design / scales
+    if pieces is None:
+        made.memory.keep(x, len(x) * len(places), design)
+    return made, design
 
 
 def energy(r: Array, order: int, d: int) -> Array:
     """Radial functions of thin plate splines at distances (Wood 2003, equation 3)."""
-    return energy_of_squares(r * r, order, d)
+    return energy_factor(order, d) * power_of_squares(r * r, 2 * order - d)
 
 
-def energy_of_squares(squared: Array, order: int, d: int) -> Array:
-    """The same at squared distances."""
-    power = 2 * order - d
-    out: Array
+def energy_factor(order: int, d: int) -> float:
+    """What `power_of_squares` is multiplied with in them."""
     if d % 2:
-        constant = gamma(d / 2 - order) / (2 ** (2 * order) * pi ** (d / 2) * factorial(order - 1))
-        out = squared ** (power / 2) if power != 3 else squared * np.sqrt(squared)
-        return constant * out
+        return gamma(d / 2 - order) / (2 ** (2 * order) * pi ** (d / 2) * factorial(order - 1))
     sign = -1 if (order + 1 + d // 2) % 2 else 1
     below = 2 ** (2 * order - 1) * pi ** (d / 2) * factorial(order - 1) * factorial(order - d // 2)
-    # r^p log r, which is zero at zero.
-    out = np.log(np.maximum(squared, np.finfo(float).tiny))
+    return sign / below
+
+
+def power_of_squares(squared: Array, power: int) -> Array:
+    """``r^p``, and ``r^p log r`` with even p, of squared distances."""
+    out: Array
+    if power % 2:
+        out = np.sqrt(squared)
+        return out if power == 1 else np.multiply(out, squared ** (power // 2), out=out)
+    # It is zero at zero.
+    out = squared + np.finfo(float).tiny
+    np.log(out, out=out)
     out *= squared if power == 2 else squared ** (power // 2)
-    out *= 0.5 * sign / below
+    out *= 0.5
     return out
 
 

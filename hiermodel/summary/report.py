@@ -198,7 +198,8 @@ def _section(array: xr.DataArray, n_levels: Mapping[str, int]) -> str:
         return "Monotonic effects: shares of the steps"
     if cls in ("meanme", "sdme", "corme"):
         return "Covariates with measurement error"
-    if cls in ("ar", "ma", "cosy", "cortime", "lagsar", "errorsar", "sderr"):
+    if cls in ("ar", "ma", "cosy", "cortime", "lagsar", "errorsar", "sderr", "car", "sdcar",
+               "rhocar"):
         return "Autocorrelation"
     if cls in ("hs", "R2D2"):
         return "Shrinkage"

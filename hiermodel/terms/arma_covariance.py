@@ -108,20 +108,23 @@ class ArmaCovariance:
     def precision(self, e: Array, draws: Mapping[str, Array]) -> tuple[Array, Array]:
         """``Q e`` (S, G, n) and the diagonal of Q, the inverse of the matrix: (S, 1, n).
 
-        Q of an autoregression has one number on each side of the diagonal (Box & Jenkins 1970).
+        ``Q = A' A`` with the A of `whitened`: first the moving average, then the autoregression
+        is undone, each with one number beside the diagonal. So `A'` goes through the steps
+        backwards, and the squared columns of A are sums of the same kind.
         """
-        n = e.shape[-1]
-        if self.q:
-            inverse = np.linalg.inv(self.matrix(draws, n))
-            return e @ inverse, np.diagonal(inverse, axis1=1, axis2=2)[:, None, :]
-        ar = draws[f"ar{self.scope.suffix}"]
-        diagonal = np.broadcast_to(1 + ar**2, (len(ar), n)).copy()
-        diagonal[:, [0, -1]] = 1.0
-        if n == 1:
-            diagonal = 1 - ar**2
-        gradient = diagonal[:, None] * e
-        gradient[..., 1:] -= ar[:, None] * e[..., :-1]
-        gradient[..., :-1] -= ar[:, None] * e[..., 1:]
+        ar, ma, r = self._variances(draws, e.shape[-1])
+        z, _ = self.whitened(e, draws)
+        back = z / np.sqrt(r)[:, None]
+        # Step t is undone with ma / r of the step before it; there is none before the first.
+        weight = np.concatenate([np.zeros_like(ma), ma / r[:, :-1]], axis=1)
+        later = 1 / r
+        for t in range(e.shape[-1] - 2, -1 if self.q else e.shape[-1], -1):
+            back[..., t] -= weight[:, t + 1, None] * back[..., t + 1]
+            later[:, t] += weight[:, t + 1] ** 2 * later[:, t + 1]
+        gradient = np.array(back)
+        gradient[..., :-1] -= ar[:, None] * back[..., 1:]
+        diagonal = 1 / r
+        diagonal[:, :-1] += (ar + weight[:, 1:]) ** 2 * later[:, 1:]
         return gradient, diagonal[:, None]
 
     def label(self, draws: Mapping[str, Array]) -> tuple[Labelled, ...]:

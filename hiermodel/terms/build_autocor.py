@@ -263,6 +263,17 @@ def _group(term: AutocorTerm, node: Node | None) -> tuple[str, ...]:
 def _arma(term: AutocorTerm, found: Mapping[str, Node], context: AutocorContext) -> Arma:
     p, q = _orders(term, found)
     series = _series(term, found, context)
+    longest = int(series.rows(context.frame).sizes.max())
+    for name, order in (("p", p), ("q", q)):
+        if order >= longest:
+            raise term.fail(
+                f"{name} = {order}: no series is longer than {longest}, so that no row tells of the "
+                f"coefficient of lag {longest}. " + (
+                    f"{name} is at most {longest - 1} here" if longest > 1
+                    else f"Does gr = of {term.kind}() name the series, and not the rows?"
+                ),
+                found.get(name),
+            )
     return Arma(context.scope, series, p, q, term.special.text, context.default("ar"))
 
 

@@ -12,6 +12,7 @@ from hiermodel.columns import group_codes
 from hiermodel.errors import DataError, FormulaError, did_you_mean, warn
 from hiermodel.formula.arguments import literal, match_arguments
 from hiermodel.formula.syntax import Binary, Constant, Name, Node, SpecialTerm
+from hiermodel.schema import level_table
 from hiermodel.terms.base import Array, Scope
 from hiermodel.terms.car import TYPES, CarTerm, Neighbours
 
@@ -25,7 +26,8 @@ def car_columns(special: SpecialTerm) -> list[Node]:
 
 
 def build_car(
-    specials: Sequence[SpecialTerm], scope: Scope, frame: pd.DataFrame, data2: Mapping[str, Any]
+    specials: Sequence[SpecialTerm], scope: Scope, frame: pd.DataFrame, data2: Mapping[str, Any],
+    drop_unused_levels: bool = True,
 ) -> CarTerm:
     """The term of the spatial effects of a linear predictor.
 
@@ -38,6 +40,9 @@ def build_car(
         The training rows of the response.
     data2 : mapping
         Adjacency matrices by name.
+    drop_unused_levels : bool
+        Whether levels of a categorical column without rows are no locations of the map. Those that
+        stay have effects, of which their neighbours tell.
 
     Raises
     ------
@@ -60,7 +65,7 @@ def build_car(
     members = tuple(node.value for node in _members(special, found.get("gr")))
     name, matrix, labels = _matrix(special, found.get("M"), data2)
     if members:
-        locations = group_codes(frame, members)[1]
+        locations = _locations(frame, members, drop_unused_levels)
         matrix = _of_locations(name, matrix, labels, locations, ":".join(members))
     else:
         locations = tuple(str(k + 1) for k in range(len(frame)))
@@ -73,6 +78,17 @@ def build_car(
     neighbours = _neighbours(name, matrix, locations)
     _check_map(special, str(kind), neighbours, locations)
     return CarTerm(scope, special.text, str(kind), members, locations, neighbours)
+
+
+def _locations(
+    frame: pd.DataFrame, members: tuple[str, ...], drop_unused_levels: bool
+) -> tuple[str, ...]:
+    used = group_codes(frame, members)[1]
+    column = frame[members[0]]
+    if drop_unused_levels or len(members) > 1 or not isinstance(column.dtype, pd.CategoricalDtype):
+        return used
+    every = level_table(column)[1]
+    return used if len(every) == len(used) else tuple(every)
 
 
 def _arguments(special: SpecialTerm) -> dict[str, Node]:
@@ -168,7 +184,8 @@ def _of_locations(
         more = f" and {len(unused) - 3} more" if len(unused) > 3 else ""
         warn(
             f"locations of data2[{name!r}] without rows in the data are left out of the map: "
-            f"{listed}{more}"
+            f"{listed}{more}. To keep them, and predict there, make {gr!r} a categorical column "
+            "with all locations and say drop_unused_levels=False"
         )
     order = [at[label] for label in locations]
     return matrix[np.ix_(order, order)]

@@ -162,6 +162,11 @@ class _Maker:
         if not isinstance(node, Name):
             raise FormulaError("mi() takes the name of a response: mi(x)", self.source, call.span)
         responses = {one.expression.text: one for one in self.latents.imputed}
+        own = responses.get(node.value)
+        if own is not None and own.resp == self.scope.resp:
+            raise FormulaError(
+                f"{text}: a response cannot be its own covariate", self.source, call.span
+            )
         if node.value not in responses or not self.latents.several:
             known = ", ".join(responses) or "none"
             raise FormulaError(
@@ -171,10 +176,6 @@ class _Maker:
                 self.source, node.span,
             )
         source = responses[node.value]
-        if source.resp == self.scope.resp:
-            raise FormulaError(
-                f"{text}: a response cannot be its own covariate", self.source, call.span
-            )
         idx: LearnedExpression | None = None
         if "idx" in arguments:
             idx = learn(arguments["idx"], self.frame, self.schema, self.source)

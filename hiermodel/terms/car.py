@@ -201,10 +201,12 @@ class CarTerm:
             For a location that the model does not know, or none.
         """
         if not self.members:
-            if len(frame) > len(self.locations):
+            if len(frame) != len(self.locations):
                 raise DataError(
-                    f"{self.text} has a location for each of its {len(self.locations)} rows, not "
-                    f"for {len(frame)}; name the locations with gr = "
+                    f"{self.text} has a location for each of its {len(self.locations)} rows, in "
+                    f"their order, and cannot tell which ones {len(frame)} rows are; name the "
+                    "locations with gr = . With incl_autocor=False predictions leave out spatial "
+                    "effects"
                 )
             return np.arange(len(frame))
         codes, _ = group_codes(frame, self.members, self.locations)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,27 +20,83 @@ from hiermodel.stan.variables import Block, Var
 Array = np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class Shift:
-    """What moves the effects along with a population-level parameter.
+class Source(Protocol):
+    """Numbers along which effects move: coefficients, or the effects of another factor.
 
     Attributes
     ----------
-    parameter : Var
+    name : str
+        Part of the names of Stan variables.
+    text : str
+        The Stan expression.
+    size : tuple of str
+        Its length in Stan; empty for one number.
+    """
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def text(self) -> str: ...  # noqa: D102
+    @property
+    def size(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    def values(self, draws: Mapping[str, Array]) -> Array:
+        """Their draws (chain, draw[, elements])."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Parameter:
+    """A declared parameter as a `Source`."""
+
+    var: Var
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.var.name
+
+    @property
+    def text(self) -> str:
+        """Its name."""
+        return self.var.name
+
+    @property
+    def size(self) -> tuple[str, ...]:
+        """Its declared size."""
+        return self.var.size
+
+    def values(self, draws: Mapping[str, Array]) -> Array:
+        """Its draws."""
+        return draws[self.var.name]
+
+
+@dataclass(frozen=True, eq=False)
+class Shift:
+    """What moves the effects along with other numbers of the model.
+
+    Attributes
+    ----------
+    source : Source
     slopes : ndarray (coefs, levels[, elements])
-        Change of an effect when the parameter changes by 1.
+        Change of an effect when a number of the source changes by 1.
     near : ndarray ([elements])
         Where the effects stay as they are.
     """
 
-    parameter: Var
+    source: Source
     slopes: Array
     near: Array
 
     @property
     def is_single(self) -> bool:
-        """True for a parameter that is one number."""
+        """True when the source is one number."""
         return self.slopes.ndim == 2
+
+    def values(self, draws: Mapping[str, Array], k: int) -> Array:
+        """What it adds to coefficient `k` (from 0), (chain, draw, levels)."""
+        away, slopes = self.source.values(draws) - self.near, self.slopes[k]
+        return np.asarray(away[..., None] * slopes if self.is_single else away @ slopes.T)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +125,16 @@ class Centring:
                 comment="how far effects are centred: 0 standardised, 1 the effects themselves"),
         ]
         for shift in self.shifts:
-            p = shift.parameter
-            note = f"change of the effects of {name} with {p.name}"
+            source = shift.source
+            note = f"change of the effects of {name} with {source.name}"
             if shift.is_single:
-                out.append(Var(f"shift_{i}_{p.name}", "vector", n, m, comment=note))
+                out.append(Var(f"shift_{i}_{source.name}", "vector", n, m, comment=note))
             else:
-                out.append(Var(f"shift_{i}_{p.name}", "matrix", (*n, *p.size), m, comment=note))
+                size = (*n, *source.size)
+                out.append(Var(f"shift_{i}_{source.name}", "matrix", size, m, comment=note))
             kind = "real" if shift.is_single else "vector"
-            out.append(Var(f"near_{i}_{p.name}", kind, p.size, comment=f"a value near {p.name}"))
+            note = f"a value near {source.name}"
+            out.append(Var(f"near_{i}_{source.name}", kind, source.size, comment=note))
         note = "effects, centred as far as the data tell of them"
         return (*out, Var(f"v_{i}", "vector", n, m, Block.PARAMETERS, comment=note))
 
@@ -84,15 +142,17 @@ class Centring:
         """The data."""
         out: dict[str, Any] = {f"w_{i}": self.weights}
         for shift in self.shifts:
-            out[f"shift_{i}_{shift.parameter.name}"] = shift.slopes
-            near = shift.near.item() if shift.is_single else shift.near
-            out[f"near_{i}_{shift.parameter.name}"] = near
+            name = shift.source.name
+            out[f"shift_{i}_{name}"] = shift.slopes
+            out[f"near_{i}_{name}"] = shift.near.item() if shift.is_single else shift.near
         return out
 
     def summands(self, i: int, k: str) -> tuple[str, ...]:
         """The Stan expressions that add up to the shift of coefficient `k`."""
-        names = (s.parameter.name for s in self.shifts)
-        return tuple(f"shift_{i}_{p}[{k}] * ({p} - near_{i}_{p})" for p in names)
+        sources = (shift.source for shift in self.shifts)
+        return tuple(
+            f"shift_{i}_{s.name}[{k}] * ({s.text} - near_{i}_{s.name})" for s in sources
+        )
 
     def effects(
         self, draws: Mapping[str, Array], v: Array, sd: Array, factor: Array | None
@@ -102,7 +162,7 @@ class Centring:
         Parameters
         ----------
         draws : mapping of str to ndarray (chain, draw, ...)
-            Holds the parameters of the shifts.
+            Holds what the sources of the shifts are made of.
         v : ndarray (chain, draw, coefs, levels)
         sd : ndarray (chain, draw, coefs)
         factor : ndarray (chain, draw, coefs, coefs), optional
@@ -123,11 +183,36 @@ class Centring:
                 m = np.einsum("cdl,cdln->cdn", row[..., :k], z[..., :k, :])
             effect = (1 - w) * m + tau ** (1 - w) * v[..., k, :]
             for shift in self.shifts:
-                away = draws[shift.parameter.name] - shift.near
-                slopes = shift.slopes[k]
-                effect = effect + (
-                    away[..., None] * slopes if shift.is_single else away @ slopes.T
-                )
+                effect = effect + shift.values(draws, k)
             z[..., k, :] = (effect - m) / tau
             r[..., k] = effect
         return r, z
+
+    def sampled(
+        self, draws: Mapping[str, Array], z: Array, sd: Array, factor: Array | None
+    ) -> Array:
+        """What would be sampled for given standardised effects: the inverse of `effects`.
+
+        Parameters
+        ----------
+        draws : mapping of str to ndarray (chain, draw, ...)
+        z : ndarray (chain, draw, coefs, levels)
+        sd : ndarray (chain, draw, coefs)
+        factor : ndarray (chain, draw, coefs, coefs), optional
+
+        Returns
+        -------
+        ndarray (chain, draw, coefs, levels)
+        """
+        v = np.empty_like(z)
+        for k, w in enumerate(self.weights):
+            tau, m = sd[..., k, None], np.zeros(1)
+            if factor is not None:
+                row = sd[..., k, None] * factor[..., k, :]
+                tau = row[..., k, None]
+                m = np.einsum("cdl,cdln->cdn", row[..., :k], z[..., :k, :])
+            rest = w * m + tau * z[..., k, :]
+            for shift in self.shifts:
+                rest = rest - shift.values(draws, k)
+            v[..., k, :] = rest / tau ** (1 - w)
+        return v

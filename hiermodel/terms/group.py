@@ -8,7 +8,7 @@ belongs to the model; each predictor holds a `GroupView` of its columns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -180,6 +180,12 @@ class GroupEffects:
             out[f"PW_{i}"] = self.prior_weights
         return out if self.centring is None else out | self.centring.constants(i)
 
+    def coefficient(self, column: int) -> str:
+        """The Stan expression of the effects of one coefficient (from 1), a vector of levels."""
+        if self.is_single:
+            return f"r_{self.index}"
+        return f"r_{self.index}[, {column}]" if self.has_cor else f"r_{self.index}[{column}]"
+
     def correlations(self, draws: Mapping[str, Array]) -> Array | None:
         """Correlation matrices (chain, draw[, by], M, M), or None when there are none."""
         if not self.has_cor:
@@ -218,6 +224,13 @@ class GroupEffects:
         factor = draws[f"L_{i}"] if self.has_cor else None
         return self.centring.effects(draws, draws[f"v_{i}"], draws[f"sd_{i}"], factor)
 
+    def sampled_effects(self, draws: Mapping[str, Array], z: Array) -> Array:
+        """What is sampled in the place of standardised effects: inverse of `centred_effects`."""
+        assert self.centring is not None
+        i = self.index
+        factor = draws[f"L_{i}"] if self.has_cor else None
+        return self.centring.sampled(draws, z, draws[f"sd_{i}"], factor)
+
     def _correlated(self, sd: Array, factor: Array, z: Array) -> Array:
         """Effects of correlated coefficients; the known covariance mixes finished effects."""
         if self.by is None:
@@ -235,8 +248,45 @@ class GroupEffects:
 
 
 @dataclass(frozen=True, eq=False)
+class CoefficientEffects:
+    """The effects of one coefficient as a `Source`: those of a larger factor move with them.
+
+    Attributes
+    ----------
+    group : GroupEffects
+    column : int
+        From 1.
+    """
+
+    group: GroupEffects
+    column: int
+
+    @property
+    def name(self) -> str:
+        """Number of the block and of the coefficient."""
+        return f"r_{self.group.index}_{self.column}"
+
+    @property
+    def text(self) -> str:
+        """The effects."""
+        return self.group.coefficient(self.column)
+
+    @property
+    def size(self) -> tuple[str, ...]:
+        """The number of levels."""
+        return (f"N_{self.group.index}",)
+
+    def values(self, draws: Mapping[str, Array]) -> Array:
+        """The effects (chain, draw, levels)."""
+        return self.group.effects(draws)[..., self.column - 1]
+
+
+@dataclass(frozen=True, eq=False)
 class GroupView:
-    """The group-level term of one predictor: its columns of a `GroupEffects`."""
+    """The group-level term of one predictor: its columns of a `GroupEffects`.
+
+    With `lean` the design of the intercept, which is 1 everywhere, is left out of the program.
+    """
 
     template: ClassVar[str] = "group.stan.jinja"
 
@@ -246,6 +296,7 @@ class GroupView:
     design: DesignSpec
     member_columns: tuple[MemberColumn, ...]
     text: str
+    lean: bool = field(default=False, kw_only=True)
 
     @property
     def width(self) -> int:
@@ -261,6 +312,10 @@ class GroupView:
     def columns(self) -> tuple[int, ...]:
         """Positions of its coefficients in the owner, from 1."""
         return tuple(range(self.first, self.first + self.width))
+
+    def is_one(self, column: int) -> bool:
+        """True for an intercept whose design is left out."""
+        return self.lean and self.design.intercept and column == self.first
 
     def z_name(self, column: int, member: int | None = None) -> str:
         """Stan name of a column of the design, ``Z_1_sigma_2`` or with a member ``Z_1_2_1``."""
@@ -284,7 +339,8 @@ class GroupView:
                 weight = ""
                 if member is not None:
                     weight = f"{index_name('W', i, self.scope.resp, member)} .* "
-                out.append(f"{weight}{r} .* {self.z_name(column, member)}")
+                z = "" if self.is_one(column) else f" .* {self.z_name(column, member)}"
+                out.append(f"{weight}{r}{z}")
         return tuple(out)
 
     @property
@@ -292,6 +348,8 @@ class GroupView:
         """Columns of the design, one per coefficient and member."""
         out = []
         for column, name in zip(self.columns, self.coefficient_names, strict=True):
+            if self.is_one(column):
+                continue
             for member in self.owner.grouping.member_indices:
                 note = f"{name} of {self.text}"
                 z = self.z_name(column, member)
@@ -343,7 +401,9 @@ class GroupView:
         for column in columns:
             for member in self.owner.grouping.member_indices:
                 codes = data[index_name("J", i, self.scope.resp, member)]
-                part = r[:, codes - 1, column - 1] * data[self.z_name(column, member)]
+                part = r[:, codes - 1, column - 1]
+                if not self.is_one(column):
+                    part = part * data[self.z_name(column, member)]
                 if member is not None:
                     part = part * data[index_name("W", i, self.scope.resp, member)]
                 total = total + part

@@ -55,6 +55,17 @@ class NoisyVariable:
             )
         return noise
 
+    def check_noise(self, frame: pd.DataFrame) -> None:
+        """Refuse rows to fit that were measured without error: nothing is left to estimate."""
+        noise = self.noise_values(frame)
+        if (noise == 0).any():
+            row = int(np.flatnonzero(noise == 0)[0])
+            raise DataError(
+                f"{self.text}: the standard error in row {row + 1} is 0, so that the true value "
+                "has no distribution around the observed one; use the column itself where all "
+                "are 0, and a small positive number where some are"
+            )
+
     def _column(self, expression: LearnedExpression, frame: pd.DataFrame, missing: str) -> Array:
         value = expression.value(frame, missing=missing)
         if isinstance(value, FactorValue):
@@ -359,5 +370,7 @@ def build_noise_free(
             index, tuple(found), group, levels, correlated, default("cor", observed[0]), defaults
         )
         block.data(frame)  # bad values are told now
+        for one in found:
+            one.check_noise(frame)
         out.append(block)
     return tuple(out)

@@ -29,6 +29,11 @@ def observed_numbers(expression: LearnedExpression, frame: pd.DataFrame, what: s
     return np.broadcast_to(np.asarray(value, dtype=float), (len(frame),)).copy()
 
 
+def of_new_rows(resp: str) -> str:
+    """Where prepared draws hold values of a response that new rows miss."""
+    return f"{resp} of new rows"
+
+
 @dataclass(frozen=True, eq=False)
 class ImputedResponse:
     """A response with ``mi()``.
@@ -108,10 +113,15 @@ class ImputedResponse:
             return {f"Nmi{s}": int(absent.sum()), f"Jmi{s}": np.flatnonzero(absent) + 1}
         # Where there is no response its standard error is not read.
         noise = np.where(absent, np.inf, self.noise_values(frame))
-        bad = ~absent & ~(noise >= 0)
+        bad = ~absent & ~(noise > 0)
         if bad.any():
             row = int(np.flatnonzero(bad)[0])
             problem = "missing" if np.isnan(noise[row]) else f"negative ({noise[row]:g})"
+            if noise[row] == 0:
+                problem = (
+                    "0, so that the true response has no distribution around the observed one; "
+                    "leave out sdy where all are 0, and give a small positive number where some are"
+                )
             raise DataError(
                 f"mi({self.noise.text}): the standard error in row {row + 1} is {problem}"
             )
@@ -263,8 +273,9 @@ class Imputed:
         """Values (draws, rows).
 
         On the training rows those of the posterior. New rows have the covariate as they give
-        it, with error around it where it was measured with error; a missing one gives NaN, or
-        with `idx` the value of the row of the training data that it names.
+        it, with error around it where it was measured with error; a missing one is what was
+        drawn for it (`of_new_rows`), with `idx` the value of the row of the training data that it
+        names, and NaN where there is neither.
         """
         source = self.source
         if training:
@@ -281,6 +292,9 @@ class Imputed:
         values = np.broadcast_to(given, (size, len(frame))).copy()
         if source.noise is not None and set(source.noise.variables) <= present:
             values += source.noise_values(frame) * rng.standard_normal(values.shape)
+        drawn = draws.get(of_new_rows(source.resp))
+        if drawn is not None:
+            values = np.where(np.isnan(given), drawn, values)
         if self.idx is not None:
             rows = self._rows(frame)
             at = np.isnan(given) & (rows >= 0)

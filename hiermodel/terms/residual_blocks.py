@@ -88,35 +88,69 @@ def joint_log_density(blocks: Iterable[Block], nu: Array | None) -> Array:
     return total
 
 
-def conditional_log_densities(blocks: Iterable[Block], nu: Array | None, shape: tuple[int, int]
-                              ) -> Array:
-    """Log density of each residual given the others, (S, N)."""
-    out = np.empty(shape)
+@dataclass(frozen=True, eq=False)
+class GivenOthers:
+    """The distribution of each residual given the others: normal, or Student.
+
+    Attributes
+    ----------
+    away : ndarray (S, N)
+        How far each residual is from its conditional mean.
+    scale : ndarray (S, N)
+    df : ndarray (S, N), optional
+        Degrees of freedom of Student ones.
+    """
+
+    away: Array
+    scale: Array
+    df: Array | None
+
+    def log_density(self) -> Array:
+        """Log density of each residual, (S, N)."""
+        square, log_scale = (self.away / self.scale) ** 2, np.log(self.scale)
+        if self.df is None:
+            return np.asarray(-0.5 * square - log_scale - 0.5 * np.log(2 * np.pi))
+        df = self.df
+        return np.asarray(
+            special.gammaln((df + 1) / 2) - special.gammaln(df / 2) - 0.5 * np.log(df * np.pi)
+            - log_scale - 0.5 * (df + 1) * np.log1p(square / df)
+        )
+
+    def random(self, rng: np.random.Generator) -> Array:
+        """Draws of how far a residual is from its conditional mean, (S, N)."""
+        z = rng.standard_normal(self.away.shape)
+        mixing = 1.0 if self.df is None else student_mixing_by(rng, self.df)
+        return np.asarray(self.scale * z * mixing)
+
+
+def given_others(
+    blocks: Iterable[Block], nu: Array | None, shape: tuple[int, int]
+) -> GivenOthers:
+    """The distribution of each residual given those of the other rows."""
+    away, scale = np.empty(shape), np.empty(shape)
+    df = None if nu is None else np.empty(shape)
     for block in blocks:
         n = block.rows.shape[-1]
-        # How far each residual is from its conditional mean, squared, in conditional scales.
-        square = block.gradient**2 / block.precision
-        log_scale = np.broadcast_to(-0.5 * np.log(block.precision), square.shape)
-        if nu is None:
-            found = -0.5 * square - log_scale - 0.5 * np.log(2 * np.pi)
-        else:
-            df = nu[:, None, None]
-            others = np.maximum(block.distance[..., None] - square, 0)
-            total = df + n - 1
-            # The scale is widened, so that the distance counts in wider units.
-            widening = (df + others) / total
-            found = (
-                special.gammaln((total + 1) / 2) - special.gammaln(total / 2)
-                - 0.5 * np.log(total * np.pi) - log_scale - 0.5 * np.log(widening)
-                - 0.5 * (total + 1) * np.log1p(square / widening / total)
-            )
-        out[:, block.rows] = found
-    return out
+        shift = block.gradient / block.precision
+        variance = np.broadcast_to(1 / block.precision, shift.shape)
+        if df is not None and nu is not None:
+            total = nu[:, None, None] + n - 1
+            # The squared distance of the others: what is left of that of all rows.
+            others = np.maximum(block.distance[..., None] - block.gradient * shift, 0)
+            variance = variance * (nu[:, None, None] + others) / total
+            df[:, block.rows] = np.broadcast_to(total, shift.shape)
+        away[:, block.rows] = shift
+        scale[:, block.rows] = np.sqrt(variance)
+    return GivenOthers(away, scale, df)
 
 
 def student_mixing(rng: np.random.Generator, nu: Array | None, shape: tuple[int, int]) -> Array:
     """What residuals of a group (S, G) are multiplied with: ones for normal residuals."""
     if nu is None:
         return np.ones(shape)
-    df = np.broadcast_to(nu[:, None], shape)
-    return np.sqrt(df / rng.chisquare(df))
+    return student_mixing_by(rng, np.broadcast_to(nu[:, None], shape))
+
+
+def student_mixing_by(rng: np.random.Generator, df: Array) -> Array:
+    """What normal numbers are multiplied with to be Student ones, each with its own `df`."""
+    return np.asarray(np.sqrt(df / rng.chisquare(df)))

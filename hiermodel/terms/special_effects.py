@@ -161,6 +161,11 @@ class SpecialEffectsTerm:
         return tuple(one for one in self.factors if isinstance(one, Monotonic))
 
     @property
+    def latent_factors(self) -> tuple[Noisy | Imputed, ...]:
+        """Those of ``me()`` and ``mi()``, whose values are drawn."""
+        return tuple(one for one in self.factors if not isinstance(one, Monotonic))
+
+    @property
     def variables(self) -> tuple[Var, ...]:
         """Sizes, covariates, what the special variables declare, and the coefficients."""
         s, scope = self.suffix, self.scope
@@ -240,9 +245,8 @@ class SpecialEffectsTerm:
     ) -> dict[str, Array]:
         """Values of latent variables in the rows, (draws, rows), to be put among the draws."""
         out: dict[str, Array] = {}
-        for factor in self.factors:
-            if not isinstance(factor, Monotonic):
-                out |= factor.latent(draws, frame, training, rng)
+        for factor in self.latent_factors:
+            out |= factor.latent(draws, frame, training, rng)
         return out
 
     def eta(self, draws: Mapping[str, Array], data: Mapping[str, Any]) -> Array:

@@ -13,6 +13,7 @@ from hiermodel.families.base import FunctionTemplate
 from hiermodel.stan.variables import Var
 from hiermodel.terms.arma_covariance import ArmaCovariance
 from hiermodel.terms.base import Array, Labelled
+from hiermodel.terms.cosy import CompoundSymmetry
 from hiermodel.terms.residual_blocks import Block, student_mixing
 from hiermodel.terms.residual_covariance import DensityInput, Residuals
 from hiermodel.terms.time_structure import TimeStructure
@@ -122,10 +123,10 @@ class TimeCovariance:
         """Per set of times the residuals of its series."""
         residuals = np.broadcast_to(y - p.mu, p.shape)
         series = self.structure.series.rows(frame)
-        process = self.structure.process
-        if process is not None and p.se is None:
+        solved = self.structure.solved
+        if solved is not None and p.se is None:
             for _, rows in series.sets:
-                yield _of_process(process, rows, residuals[:, rows], p, joint)
+                yield _of_solved(solved, rows, residuals[:, rows], p, joint)
             return
         for rows, cov in self.structure.matrices(p.draws, series):
             scale = _of_rows(p.sigma, rows)
@@ -158,15 +159,15 @@ def innovation_functions(one: TimeStructure, whiten: bool) -> tuple[Any, ...]:
     )
 
 
-def _of_process(
-    process: ArmaCovariance, rows: Array, e: Array, p: Residuals, joint: bool
+def _of_solved(
+    times: ArmaCovariance | CompoundSymmetry, rows: Array, e: Array, p: Residuals, joint: bool
 ) -> Block:
-    """Residuals of a process, whose matrix is not needed for their joint density."""
+    """Residuals whose matrix is not needed."""
     scale = _of_rows(p.sigma, rows)
     u = e / scale
-    z, log_det = process.whitened(u, p.draws)
+    z, log_det = times.whitened(u, p.draws)
     wide = np.broadcast_to(np.log(scale), e.shape).sum(axis=-1)
-    gradient, diagonal = (u, u) if joint else process.precision(u, p.draws)
+    gradient, diagonal = (u, u) if joint else times.precision(u, p.draws)
     return Block(
         rows, gradient / scale, diagonal / scale**2, np.sum(z**2, axis=-1),
         -log_det[:, None] - 2 * wide,

@@ -18,6 +18,7 @@ import pandas as pd
 from hiermodel.stan.variables import Var
 from hiermodel.terms.arma_covariance import ArmaCovariance
 from hiermodel.terms.base import Array, Labelled, Scope
+from hiermodel.terms.cosy import CompoundSymmetry
 from hiermodel.terms.series import Series, SeriesRows
 
 # Upper bound of the matrices of some draws, where a matrix of each is needed.
@@ -88,6 +89,12 @@ class TimeStructure:
     def process(self) -> ArmaCovariance | None:
         """The process whose innovations follow step by step, without a matrix."""
         return self.times if isinstance(self.times, ArmaCovariance) else None
+
+    @property
+    def solved(self) -> ArmaCovariance | CompoundSymmetry | None:
+        """The times whose residuals NumPy makes independent without a matrix for each draw."""
+        times = self.times
+        return times if isinstance(times, (ArmaCovariance, CompoundSymmetry)) else None
 
     @property
     def variables(self) -> tuple[Var, ...]:
@@ -173,9 +180,9 @@ class TimeStructure:
     def correlated(self, z: Array, draws: Mapping[str, Array], rows: SeriesRows) -> Array:
         """Residuals (S, N) with the covariance of the times, of independent ones."""
         out = np.empty(z.shape)
-        if self.process is not None:
+        if self.solved is not None:
             for _, members in rows.sets:
-                out[:, members] = self.process.correlated(z[:, members], draws)
+                out[:, members] = self.solved.correlated(z[:, members], draws)
             return out
         step = max(1, _CHUNK_BYTES // (8 * int(rows.sizes.max()) ** 2))
         for start in range(0, len(z), step):

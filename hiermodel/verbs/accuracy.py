@@ -22,6 +22,9 @@ class Accuracy(Verbs):
     ) -> pd.Series | pd.DataFrame:
         """Predict each response from the posterior without its row, by importance weights.
 
+        Where residuals are correlated (``cosy()``, ``arma(cov = TRUE)``, ``sar()``, ...) each row
+        is predicted from the others too, as `loo` has it; likewise in `loo_epred` and `loo_r2`.
+
         Parameters
         ----------
         type : {"mean", "var", "quantile"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from hiermodel.centring import recentred
 from hiermodel.certifying import numpy_log_lik
 from hiermodel.declared import _standardised
 from hiermodel.engines import get_engine
-from hiermodel.terms.centring import Centring, Shift
+from hiermodel.terms.centring import Centring, Parameter, Shift, Source
+from hiermodel.terms.group import CoefficientEffects
 
 from .frames import study
 
@@ -22,6 +24,7 @@ MODELS: dict[str, tuple[Any, str]] = {
     "correlated": ("k ~ x + (x + t | g)", "poisson"),
     "uncorrelated": ("k ~ x + (x + t || g)", "poisson"),
     "crossed": ("k ~ x + (x | g) + (1 | h)", "poisson"),
+    "several crossed": ("k ~ x + (1 | g) + (x + t | h) + (x + t || h:g)", "poisson"),
     "shared by two parameters": (hm.bf("y ~ x + (1 |i| g)", "sigma ~ (1 |i| g)"), "gaussian"),
     "thresholds": ("rating ~ x + (x | g)", "cumulative"),
     "non-linear": (
@@ -47,15 +50,20 @@ def anyhow(made: hm.Model) -> dict[int, Centring]:
         if v.prior is not None and v.type in ("real", "vector", "ordered") and not v.lower
     ]
     sizes = made.constants()
-    out = {}
-    for group in made.groups:
+    out: dict[int, Centring] = {}
+    sources: list[Source] = [Parameter(var) for var in plain]
+    lengths = [() if v.type == "real" else (int(sizes[v.size[0]]),) for v in plain]
+    # The effects of a factor move with those of the factors after it.
+    for group in reversed(made.groups):
         shape = (len(group.coefs), len(group.grouping.levels))
-        shifts = []
-        for var in plain:
-            length = () if var.type == "real" else (int(sizes[var.size[0]]),)
-            shifts.append(Shift(var, rng.normal(size=(*shape, *length)) / 5,
-                                rng.normal(size=length)))
+        shifts = [
+            Shift(source, rng.normal(size=(*shape, *length)) / 5, rng.normal(size=length))
+            for source, length in zip(sources, lengths, strict=True)
+        ]
         out[group.index] = Centring(rng.uniform(size=shape), tuple(shifts))
+        whole = replace(group, centring=out[group.index])
+        sources += [CoefficientEffects(whole, k + 1) for k in range(shape[0])]
+        lengths += [shape[1:]] * shape[0]
     return out
 
 
@@ -82,6 +90,11 @@ def test_density_is_that_of_standardised_effects_with_the_jacobian(name: str) ->
             jacobian -= float((group.centring.weights * np.log(tau)[:, None]).sum())
             z = _standardised(made.groups[i - 1], group.effects(draws), draws)
             point[f"z_{i}"] = z[0, 0]
+            # And back.
+            np.testing.assert_allclose(group.centred_effects(draws)[1], z, rtol=1e-9, atol=1e-12)
+            np.testing.assert_allclose(
+                group.sampled_effects(draws, z), draws[f"v_{i}"], rtol=1e-9, atol=1e-12
+            )
         expected = plain.value(point) + jacobian
         assert other.value_and_grad(q)[0] == pytest.approx(expected, rel=1e-9)
 

@@ -42,7 +42,7 @@ def test_no_tuning_without_a_mode() -> None:
 
 
 def test_no_tuning_of_many_parameters() -> None:
-    code = "parameters { vector[60] a; } model { a ~ std_normal(); }"
+    code = "parameters { vector[110] a; } model { a ~ std_normal(); }"
     assert tuning(code, {}) is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import hiermodel as hm
 from hiermodel.errors import FormulaError
 from hiermodel.smooths.bases import learn_basis, learn_with_design
 from hiermodel.smooths.radial import Places, radial_columns
+from hiermodel.smooths.remembered import Memory
 from hiermodel.smooths.thin_plate import ThinPlate, energy, thin_plate
 from hiermodel.terms.smooths import SmoothTerm
 from tests.smooths.test_conditional_smooths import DATA, fit_of
@@ -42,6 +44,57 @@ def test_radial_columns_are_the_plain_sums(d: int) -> None:
         rtol=1e-9, atol=1e-9 * np.abs(direct).max(),
     )
     assert np.isfinite(direct).all() and basis.constrained
+
+
+def test_rows_that_repeat_and_distances_by_product_change_nothing() -> None:
+    rng = np.random.default_rng(8)
+    x, weights = rng.integers(0, 9, size=(400, 2)) / 3 + 1e3, rng.normal(size=(30, 4))
+    places = x[:30]
+    seen: list[int] = []
+
+    def square(squared: np.ndarray) -> np.ndarray:
+        seen.append(len(squared))
+        return squared**2
+
+    direct = cdist(x, places) ** 4 @ weights
+    found = radial_columns(square, x, places, weights)
+    np.testing.assert_allclose(found, direct, rtol=1e-9)
+    assert sum(seen) == len(np.unique(x, axis=0)) < 400
+    centred = radial_columns(
+        square, x - places.mean(axis=0), places - places.mean(axis=0), weights, by_product=True
+    )
+    np.testing.assert_allclose(centred, direct, rtol=1e-9, atol=1e-9 * np.abs(direct).max())
+
+
+def test_designs_of_many_distances_are_computed_once() -> None:
+    rng = np.random.default_rng(9)
+    x = rng.uniform(size=(900, 2))
+    basis, design = learn_with_design("tp", x, 9)
+    assert basis.design(x.copy()) is design
+    fresh = pickle.loads(pickle.dumps(basis))
+    assert not fresh.memory.kept
+    np.testing.assert_array_equal(fresh.design(x), design)  # to the bit
+    # Other rows are others, and little work is done again.
+    assert not np.array_equal(basis.design(x[::-1]), design)
+    assert basis.design(x[:5]) is not basis.design(x[:5])
+    for name in ("ds", "gp"):
+        basis, _ = learn_with_design(name, x, 9)
+        assert basis.design(x) is basis.design(x)
+
+
+def test_the_memory_of_designs_has_a_limit() -> None:
+    memory = Memory(most_bytes=3 * 80)
+    rows = [np.full((10, 1), float(i)) for i in range(4)]
+    kept = [memory.values(x, 10**9, np.copy) for x in rows[:3]]
+    assert memory.values(rows[0], 10**9, np.copy) is kept[0]
+    memory.values(rows[3], 10**9, np.copy)
+    # The second was not used for the longest time.
+    assert memory.values(rows[0], 10**9, np.copy) is kept[0]
+    assert memory.values(rows[1], 10**9, np.copy) is not kept[1]
+    with pytest.raises(ValueError, match="read-only"):
+        kept[0][0] = 1
+    large = np.zeros((31, 1))
+    assert memory.values(large, 10**9, np.copy) is not memory.values(large, 10**9, np.copy)
 
 
 @pytest.mark.parametrize("name", ["tp", "ts", "ds", "gp", "cr"])

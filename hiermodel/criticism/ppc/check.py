@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.criticism import _arviz
+from hiermodel.criticism.given_others import rows_without_themselves
 from hiermodel.criticism.ppc import rows as of_rows
 from hiermodel.criticism.ppc.kinds import (
     KINDS,
@@ -182,11 +183,17 @@ def pp_check_data(
     ndraws = _draws(fit, name, by_group, ndraws, len(rows))
     if kind.style in PANELS:
         _check_panels(ndraws, groups)
-    replicated = fit.posterior_predict(
-        newdata, ndraws=ndraws, seed=seed, re_formula=re_formula,
-        allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels,
-        incl_autocor=incl_autocor,
-    )  # fmt: skip
+    if kind.leaves_out:
+        replicated = rows_without_themselves(
+            fit, "posterior_predict", ndraws=ndraws, seed=seed, re_formula=re_formula,
+            incl_autocor=incl_autocor,
+        )  # fmt: skip
+    else:
+        replicated = fit.posterior_predict(
+            newdata, ndraws=ndraws, seed=seed, re_formula=re_formula,
+            allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels,
+            incl_autocor=incl_autocor,
+        )  # fmt: skip
     yrep = np.asarray(replicated.values, dtype=float).reshape(-1, len(rows))
     of_rows.check_replications(yrep, rows)
     # A stream of its own, so that it is not that of the replications.
