@@ -70,7 +70,7 @@ def normal_tuning(
     Returns
     -------
     Tuning, or None
-        None where there is no mode with a density that falls in every direction, and for more
+        None without a single mode and a density that falls in every direction, and for more
         than 100 parameters.
     """
     if not 0 < density.dim <= _MAX_DIM:
@@ -81,7 +81,7 @@ def normal_tuning(
         return None
     centre = mode.point.q
     factor = precision_factor(hessian(density, centre))
-    if factor is None or mode.curved is False or not mode.reached:
+    if factor is None or mode.curved is False or not mode.reached or mode.lower is not None:
         return None
     spread = np.linalg.inv(factor.T)
     return Tuning(_dispersed(density, settings, centre, spread), spread @ spread.T)

@@ -104,7 +104,7 @@ def squared_distances_to(places: Array, by_product: bool = False) -> Callable[[A
 
         return product
     if d > 4:
-        from scipy.spatial.distance import cdist
+        from scipy.spatial.distance import cdist  # slow to import, and seldom needed
 
         return lambda x: cdist(x, places, "sqeuclidean")
     columns = np.ascontiguousarray(places.T)

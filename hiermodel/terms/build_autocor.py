@@ -267,8 +267,8 @@ def _arma(term: AutocorTerm, found: Mapping[str, Node], context: AutocorContext)
     for name, order in (("p", p), ("q", q)):
         if order >= longest:
             raise term.fail(
-                f"{name} = {order}: no series is longer than {longest}, so that no row tells of the "
-                f"coefficient of lag {longest}. " + (
+                f"{name} = {order}: no series is longer than {longest}, so that no row tells of "
+                f"the coefficient of lag {longest}. " + (
                     f"{name} is at most {longest - 1} here" if longest > 1
                     else f"Does gr = of {term.kind}() name the series, and not the rows?"
                 ),
