@@ -148,7 +148,7 @@ def _predictor_obstacles(model: Model) -> Iterator[str]:
         else:
             for term in predictor.terms:
                 if not isinstance(term, (PopulationTerm, OffsetTerm, GroupView)):
-                    yield f"of a term it is not known how to rotate it ({type(term).__name__})"
+                    yield f"the term {term.text} cannot be rotated with the rows"
     if "se" not in part.response.additions and part.constant_sigma is None:
         yield "sigma is not one number"
 
