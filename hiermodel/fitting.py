@@ -273,13 +273,14 @@ def fit(
     integrated out in closed form (Lindley & Smith 1972). The sampler then sees the few other
     parameters and statistics of each level in the place of rows, and the effects are drawn
     exactly, once for each draw. The posterior is the same. ``collapse="auto"`` does so for NUTS
-    where a gradient costs less than that of the model as it stands; the summary says so.
+    where a draw costs less than one of the model as it stands; the summary says so.
     ``True`` insists, and works for the other algorithms as well: with ``"optimize"`` the mode is
     then that of the marginal posterior, and the effects are their conditional means; the normal
     approximation of ``"laplace"`` is then one of a few parameters, and often a good one. ``lp``
-    among the sampler's statistics is then the log density without the effects. Such a model without group-level effects has nothing to integrate
-    out: its rows are rotated (QR decomposition) to as many as it has coefficients and one, with the
-    same log density; ``"auto"`` does so from 1000 rows on.
+    among the sampler's statistics is then the log density without the effects. Such a model
+    without group-level effects has nothing to integrate out: its rows are rotated (QR
+    decomposition) to as many as it has coefficients and one, with the same log density; ``"auto"``
+    does so from 1000 rows on.
 
     Rows that share every predictor (levels, offsets and addition terms with them) can be added
     up to cells, whose statistics say all that their rows say: successes and trials of bernoulli
