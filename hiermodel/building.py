@@ -242,10 +242,11 @@ def _checked_knots(knots: Any) -> dict[str, tuple[float, ...]]:
     out = {}
     for name, values in knots.items():
         try:
-            numbers = np.sort(np.asarray(values, dtype=float).ravel())
+            numbers = np.asarray(values, dtype=float).ravel()
         except (TypeError, ValueError):
             raise ArgumentError(f"knots of {name!r} are not numbers: {values!r}") from None
-        if len(numbers) < 2 or not np.isfinite(numbers).all() or np.any(np.diff(numbers) <= 0):
+        # In the order given: those of several covariates are places together.
+        if not np.isfinite(numbers).all() or len(np.unique(numbers)) < 2:
             raise ArgumentError(f"knots of {name!r} are at least two different numbers")
         out[str(name)] = tuple(map(float, numbers))
     return out

@@ -24,6 +24,7 @@ from hiermodel.fitted import Fit
 from hiermodel.formula import Formula
 from hiermodel.frames import is_big, row_labels
 from hiermodel.modeling import Model
+from hiermodel.nugget import with_nugget
 from hiermodel.posterior import posterior_dataset
 from hiermodel.sampling import (
     Reduced,
@@ -155,6 +156,8 @@ def plan(
     if sampling.threads != model.threads:
         # The program is written for threads, or without.
         model = replace(model, threads=sampling.threads)
+    if chosen.name != "recorded":
+        model = with_nugget(model)
     run = Run(
         chosen, sampling, algorithm, certify, checked_executor(executor),
         short_warmup="warmup" not in settings,
@@ -273,11 +276,8 @@ def fit(
     where a gradient costs less than that of the model as it stands; the summary says so.
     ``True`` insists, and works for the other algorithms as well: with ``"optimize"`` the mode is
     then that of the marginal posterior, and the effects are their conditional means; the normal
-    approximation of ``"laplace"`` is then one of a few parameters, and often a good one. On the
-    embedded engine a collapsed model of at most 100 parameters starts near its mode, with the
-    metric of the normal approximation there, and needs 149 iterations of warmup only; give
-    `warmup` or `init` to have it otherwise. ``lp`` among the sampler's statistics is then the log
-    density without the effects. Such a model without group-level effects has nothing to integrate
+    approximation of ``"laplace"`` is then one of a few parameters, and often a good one. ``lp``
+    among the sampler's statistics is then the log density without the effects. Such a model without group-level effects has nothing to integrate
     out: its rows are rotated (QR decomposition) to as many as it has coefficients and one, with the
     same log density; ``"auto"`` does so from 1000 rows on.
 
@@ -303,7 +303,20 @@ def fit(
     between the two as the data of each level ask for; the effects are moreover taken relative to
     what coefficients and intercepts explain of them, so that neither has to follow the other
     (hierarchical centring; Papaspiliopoulos, Roberts & Skold 2007; Gorinova, Moore & Hoffman
-    2020). The summary says how far. ``Model.stan_code`` is the program with standardised effects.
+    2020). Effects of a larger factor are taken relative to those of smaller ones too. The summary
+    says how far. ``Model.stan_code`` is the program with standardised effects.
+
+    On the embedded engine some models need 149 iterations of warmup only, in which the step size
+    is adapted, because starts and metric are known: from the normal approximation at the mode for
+    collapsed models, and for regressions of at least 500 rows without group-level effects and
+    other latent terms (at most 100 parameters, a single mode); from the short chain that
+    ``parameterization="auto"`` runs where it finds effects to centre. Chains then start twice as
+    far from there as draws are. Give `warmup` or `init` to have it otherwise.
+
+    Exact Gaussian processes, ``gp(x)`` without ``k``, are fitted with a billionth of their
+    variance on the diagonal of their covariance matrix, because rounding errors would spoil the
+    gradient of a nearly singular one. ``Fit.model`` has it; what `hiermodel.model` gives has
+    brms's 1e-12.
 
     Examples
     --------
@@ -365,13 +378,16 @@ def load(path: str | Path) -> Fit:
     if "hiermodel_model" not in attrs:
         raise HiermodelError(f"{path} is not a fit saved by hiermodel")
     frame, data2 = persistence.dataset_to_frame(groups["constant_data"])
-    arguments = persistence.model_arguments(json.loads(attrs["hiermodel_model"]))
+    words = json.loads(attrs["hiermodel_model"])
+    arguments = persistence.model_arguments(words)
     provenance = json.loads(attrs["hiermodel_provenance"])
     if "big" in provenance:
         from hiermodel.big import loaded
 
         return loaded(provenance, arguments | {"data2": data2 or None}, frame, groups)
-    rebuilt = make_model(data=frame, data2=data2 or None, **arguments)
+    rebuilt = with_nugget(
+        make_model(data=frame, data2=data2 or None, **arguments), words.get("nugget", 0.0)
+    )
     rows = rebuilt.rows(frame, tell=False)
     if not rebuilt.is_multivariate:
         rows = rebuilt.part.rows(rows)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from hiermodel.summary.report import Summary
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PooledFit(Fit):
     """The draws of one model from several data sets, pooled; made by `hiermodel.fit_multiple`.
 

@@ -20,6 +20,7 @@ from hiermodel.families import family as make_family
 from hiermodel.families import family_names, mixture
 from hiermodel.families.base import Family, FunctionText
 from hiermodel.formula import from_json, to_json
+from hiermodel.nugget import nugget_of
 from hiermodel.priors import Prior
 from hiermodel.stanvars import from_json as stanvars_from_json
 from hiermodel.stanvars import to_json as stanvars_to_json
@@ -120,6 +121,7 @@ def model_to_json(model: Model) -> dict[str, Any]:
         "contrasts": _contrasts_to_json(call.get("contrasts")),
         "knots": {name: list(values) for name, values in (call.get("knots") or {}).items()},
         "stanvars": stanvars_to_json(model.stanvars),
+        "nugget": nugget_of(model),
     }
 
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from hiermodel.errors import HiermodelError, did_you_mean
 from hiermodel.families import evaluate
@@ -86,7 +86,8 @@ def _looking_back(
     noise = np.zeros((1, 1))
     if PATHS in draws:
         u = draws[PATHS]
-        noise = p.sigma * (stats.t.ppf(u, p.nu) if hasattr(p, "nu") else stats.norm.ppf(u))
+        quantile = special.stdtrit(p.nu, u) if hasattr(p, "nu") else special.ndtri(u)
+        noise = p.sigma * quantile
     return arma.shifted(
         np.broadcast_to(p.mu, shape), draws.get(OBSERVED, prediction.observed), draws,
         arma.series.rows(prediction.frame), np.broadcast_to(noise, shape),

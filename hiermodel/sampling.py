@@ -24,6 +24,7 @@ from hiermodel.engines.tuning import Tuner, normal_tuning
 from hiermodel.errors import EngineError, PriorError, did_you_mean
 from hiermodel.flatnames import NOT_MAIN, attribute, columns, flat_names, variable_class
 from hiermodel.modeling import Model
+from hiermodel.predictors import Predictor
 
 ALGORITHMS = ("sampling", "nuts", "laplace", "pathfinder", "optimize")
 
@@ -309,17 +310,34 @@ def _check_proper(model: Model) -> None:
         )
 
 
+# With fewer rows a gradient costs so little that the search for a mode costs more than a warmup.
+_MANY_ROWS = 500
+
+
 def tuner_of(form: Model | Reduced, run: Run, tuner: Tuner | None) -> Tuner | None:
-    """What tells the sampler starts and scales: `tuner`, or the mode of a collapsed model.
+    """What tells the sampler starts and scales: `tuner`, or the mode of a density of one peak.
 
     Nothing where the user had a word on starts or warmup.
     """
     mine = run.short_warmup and run.settings.init is None and run.algorithm == "nuts"
     if not mine or run.engine.name != "stanli":
         return None
-    if isinstance(form, CollapsedModel) and not form.others:
+    if isinstance(form, CollapsedModel):
+        return tuner if form.others else normal_tuning
+    model = form if isinstance(form, Model) else form.model
+    if tuner is None and model.nobs >= _MANY_ROWS and _is_regression(model):
         return normal_tuning
     return tuner
+
+
+def _is_regression(model: Model) -> bool:
+    """Whether there are coefficients and scalars of the family alone, of a family with one peak."""
+    known = {"b", "Intercept", "rescor", "threshold"}
+    for part in model.parts:
+        if part.family.components or not all(isinstance(p, Predictor) for p in part.predictors):
+            return False
+        known |= {param.name for param in part.family.params}
+    return all(v.prior is not None and v.prior.cls in known for v in model.parameters)
 
 
 def _draw(

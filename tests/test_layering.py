@@ -54,6 +54,7 @@ ORDER = (
     "engines",
     "describe",
     "modeling",
+    "nugget",
     "latents",
     "submodel_building",
     "building",

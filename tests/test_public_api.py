@@ -84,6 +84,23 @@ def test_building_a_model_loads_no_engine_and_no_plots() -> None:
     assert loaded.isdisjoint({"arviz", "matplotlib", "cmdstanpy"})
 
 
+def test_the_first_fit_loads_what_it_needs_only() -> None:
+    """Each of these takes longer to import than a small fit takes to run, or is of other work."""
+    code = (
+        "import hiermodel as hm, sys; d = hm.datasets.load('cbpp'); small = dict(chains=1, draws=5,"
+        "warmup=5, seed=1, progress=False); import warnings; warnings.simplefilter('ignore');"
+        "hm.fit('incidence | trials(size) ~ period + (1 | herd)', d, 'binomial', **small);"
+        "fit = hm.fit('incidence ~ period + (1 | herd)', d, **small); str(fit.summary());"
+        "slow = {'arviz', 'matplotlib', 'cmdstanpy', 'h5py', 'tqdm', 'duckdb', 'numba',"
+        "'scipy.stats', 'scipy.interpolate', 'scipy.ndimage', 'scipy.integrate'};"
+        "print(sorted(slow & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert done.stdout.strip() == "[]"
+
+
 # ------------------------------------------------------------------------------ documentation
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.aggregate.cells import first_rows, number_cells
-from hiermodel.aggregate.forms import Form, Moments, Rows, form_of, moments
+from hiermodel.aggregate.form import Form, Rows
+from hiermodel.aggregate.forms import Moments, form_of, moments
 from hiermodel.predictors import Predictor
 from hiermodel.stan.variables import Block, Var
 from hiermodel.terms.offset import OffsetTerm

@@ -25,14 +25,19 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import special
 
-from hiermodel.additions import Additions
-from hiermodel.errors import DataError
-from hiermodel.expressions import LearnedExpression
+from hiermodel.aggregate.form import (
+    LOG_BASE,
+    Form,
+    Rows,
+    on_link_scale,
+    sums,
+    whole,
+    with_base,
+    with_roles,
+)
 from hiermodel.families.binary import BINOMIAL_FAMILY
 from hiermodel.families.compositional import MULTINOMIAL_FAMILY
-from hiermodel.formula.syntax import Number
 from hiermodel.response import Response
-from hiermodel.schema import Schema
 from hiermodel.stan.expr import as_expr
 from hiermodel.stan.likelihood import (
     Likelihood,
@@ -45,96 +50,6 @@ from hiermodel.submodel import Submodel
 
 Array = np.ndarray
 
-LOG_BASE = Var("log_base", "real", comment="log of what depends on no parameter")
-_LARGEST = 2**31 - 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """What the statistics of cells are made from, one entry per row.
-
-    `times` says how many rows of the data an entry stands for. `offset` is that of ``mu``.
-    """
-
-    y: Array
-    additions: Mapping[str, Array]
-    offset: Array
-    times: Array
-
-
-def sums(cell: Array, count: int, values: Array) -> Array:
-    """Sums of values over the rows of each cell."""
-    return np.bincount(cell, values, count)
-
-
-def whole(values: Array, what: str) -> Array:
-    """Sums as the integers that Stan takes."""
-    found = np.rint(values).astype(np.int64)
-    if found.max(initial=0) > _LARGEST:
-        raise DataError(
-            f"the {what} of a cell add up to {int(found.max())}, more than the largest integer of "
-            f"Stan ({_LARGEST}); say aggregate=False, or group the rows by a further column"
-        )
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """How rows of one kind of response are added up.
-
-    Attributes
-    ----------
-    sums_response : bool
-        False when rows of a cell have the same response.
-    sums_offset : bool
-        True when the rows of a cell may have different offsets of ``mu``.
-    roles : tuple of str
-        Addition terms that may differ between the rows of a cell.
-    """
-
-    sums_response: ClassVar[bool] = True
-    sums_offset: ClassVar[bool] = False
-    roles: ClassVar[tuple[str, ...]] = ()
-
-    def likelihood(self, facts: LikelihoodInput) -> Likelihood:
-        """The likelihood of the cells."""
-        raise NotImplementedError
-
-    def response(self, response: Response) -> Response:
-        """The response of the cells, for its declarations."""
-        return response
-
-    def variables(self, facts: LikelihoodInput) -> tuple[Var, ...]:
-        """Data of the program beside response and addition terms."""
-        return (LOG_BASE,)
-
-    def data(self, rows: Rows, cell: Array, facts: LikelihoodInput) -> dict[str, Any]:
-        """The statistics of the cells under their Stan names."""
-        raise NotImplementedError
-
-
-def _with_base(made: Likelihood, normalize: bool) -> Likelihood:
-    """A likelihood of one statement, with the constant of its cells."""
-    if not made.statement:
-        return made
-    # Without normalization constants are dropped anyway.
-    extra = " + log_base" if normalize else ""
-    return replace(made, statement=made.statement + extra)
-
-
-# Stands for a column that is computed here and not read from the data.
-_COMPUTED = LearnedExpression(Number((0, 0), 1.0), Schema({}), {}, "")
-
-
-def with_roles(
-    additions: Additions, add: tuple[str, ...] = (), drop: tuple[str, ...] = ()
-) -> Additions:
-    """Addition terms with further roles, and without others."""
-    values = {role: value for role, value in additions.values.items() if role not in drop}
-    values |= {role: values.get(role, _COMPUTED) for role in add}
-    return replace(additions, values=values, scale_weights=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Successes(Form):
     """Bernoulli and binomial responses: successes of trials.
@@ -145,12 +60,24 @@ class Successes(Form):
 
     roles: ClassVar[tuple[str, ...]] = ("trials",)
 
+    def cost(self, rows: Likelihood, facts: LikelihoodInput) -> float:
+        """Little with the logit link; with others a density of its own for each cell."""
+        return 1.5 if facts.family.link("mu") == "logit" else 3.0
+
     def likelihood(self, facts: LikelihoodInput) -> Likelihood:
         """A binomial one."""
         family = BINOMIAL_FAMILY.with_links(facts.family.links)
         additions = with_roles(facts.additions, add=("trials",))
-        made = build_likelihood(replace(facts, family=family, additions=additions))
-        return _with_base(made, facts.normalize)
+        cells = replace(facts, family=family, additions=additions)
+        found = on_link_scale(cells, "logit", "trials")
+        if found is None:
+            return with_base(build_likelihood(cells), facts.normalize)
+        made, eta = found
+        statement = (
+            f"dot_product(to_vector({facts.outcome}), {eta})"
+            f" - dot_product(to_vector(trials{facts.suffix}), log1p_exp({eta}))"
+        )
+        return with_base(replace(made, statement=statement, functions=()), facts.normalize)
 
     def response(self, response: Response) -> Response:
         """Counts with their trials."""
@@ -164,7 +91,10 @@ class Successes(Form):
         base = float((rows.times * _log_choose(trials, rows.y)).sum())
         y = whole(sums(cell, count, rows.times * rows.y), "successes")
         n = whole(sums(cell, count, rows.times * trials), "trials")
-        return {"Y": y, "trials": n, "log_base": base - float(_log_choose(n, y).sum())}
+        if not self.likelihood(facts).statement.startswith("dot_product"):
+            # What the density of the cells has of it already.
+            base -= float(_log_choose(n, y).sum())
+        return {"Y": y, "trials": n, "log_base": base}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +107,22 @@ class Sums(Form):
     sums_offset: ClassVar[bool] = True
     roles: ClassVar[tuple[str, ...]] = ("denom",)
 
+    def cost(self, rows: Likelihood, facts: LikelihoodInput) -> float:
+        """Less than a row with the log link: an exponential, and no density."""
+        return 0.7 if facts.family.link("mu") == "log" else 1.0
+
     def likelihood(self, facts: LikelihoodInput) -> Likelihood:
         """A Poisson one with rates."""
-        additions = with_roles(facts.additions, add=("denom",))
-        return _with_base(build_likelihood(replace(facts, additions=additions)), facts.normalize)
+        cells = replace(facts, additions=with_roles(facts.additions, add=("denom",)))
+        found = on_link_scale(cells, "log", "denom")
+        if found is None:
+            return with_base(build_likelihood(cells), facts.normalize)
+        made, eta = found
+        statement = (
+            f"dot_product(to_vector({facts.outcome}), {eta})"
+            f" - dot_product(denom{facts.suffix}, exp({eta}))"
+        )
+        return with_base(replace(made, statement=statement, functions=()), facts.normalize)
 
     def response(self, response: Response) -> Response:
         """Counts with their rates."""
@@ -199,8 +141,10 @@ class Sums(Form):
         offset = np.log(spread / total) + some
         y = whole(sums(cell, count, rows.times * rows.y), "counts")
         each = rows.y * (rows.offset + np.log(denom)) - special.gammaln(rows.y + 1)
-        base = (rows.times * each).sum()
-        base -= (y * (offset + np.log(total)) - special.gammaln(y + 1)).sum()
+        base = (rows.times * each).sum() - (y * offset).sum()
+        if not self.likelihood(facts).statement.startswith("dot_product"):
+            # What the density of the cells has of it already.
+            base -= (y * np.log(total) - special.gammaln(y + 1)).sum()
         return {"Y": y, "denom": total, "offset": offset, "log_base": float(base)}
 
 
@@ -214,23 +158,23 @@ class Moments(Form):
         """The density of the means, and that of what lies around them."""
         sigma = self._sigma(facts)
         kind = "lpdf" if facts.normalize else "lupdf"
+        mean = parameter_expressions(self._facts(facts), on_link_scale=False).mu.text
         if sigma.rows:
             text = sigma.text
             rest = (
                 f" - 0.5 * dot_product(SS_within, inv_square({text}))"
                 f" - dot_product(nobs_within, log({text}))"
             )
-            spread = f"({text}) .* inv_root_n"
+            statement = f"normal_{kind}({facts.outcome} | {mean}, ({text}) .* inv_root_n){rest}"
         else:
+            # With one sigma all squares are one sum, and no density of single cells is called.
             text = sigma.text
-            rest = (
-                f" - 0.5 * SS_within / square({text}) - nobs_within * log({text})"
+            statement = (
+                f"-0.5 * (dot_self(root_n .* ({facts.outcome} - {mean})) + SS_within)"
+                f" / square({text}) - nobs * log({text})"
             )
-            spread = f"{text} * inv_root_n"
         base = " + log_base" if facts.normalize else ""
-        mean = parameter_expressions(self._facts(facts), on_link_scale=False).mu.text
-        statement = f"normal_{kind}({facts.outcome} | {mean}, {spread}){rest}{base}"
-        return Likelihood(facts.text, facts.suffix, statement, facts=facts)
+        return Likelihood(facts.text, facts.suffix, statement + base, facts=facts)
 
     def response(self, response: Response) -> Response:
         """The means of the cells, weighted by what their rows weigh."""
@@ -240,19 +184,20 @@ class Moments(Form):
     def variables(self, facts: LikelihoodInput) -> tuple[Var, ...]:
         """Rows and squares within cells, in all where all rows have one sigma."""
         squares = "squares around the means of cells"
-        rows = "rows, without one for each cell"
         if self._sigma(facts).rows:
-            within = (
+            rows, root = "rows, without one for each cell", "1 / sqrt(rows of a cell)"
+            return (
+                Var("inv_root_n", "vector", ("N",), lower="0", comment=root),
                 Var("SS_within", "vector", ("N",), lower="0", comment=squares),
                 Var("nobs_within", "vector", ("N",), comment=rows),
+                LOG_BASE,
             )
-        else:
-            within = (
-                Var("SS_within", "real", lower="0", comment=squares),
-                Var("nobs_within", "real", comment=rows),
-            )
-        root = Var("inv_root_n", "vector", ("N",), lower="0", comment="1 / sqrt(rows of a cell)")
-        return (root, *within, LOG_BASE)
+        return (
+            Var("root_n", "vector", ("N",), lower="0", comment="sqrt(rows of a cell)"),
+            Var("SS_within", "real", lower="0", comment=squares),
+            Var("nobs", "real", lower="0", comment="rows, each as often as its weight says"),
+            LOG_BASE,
+        )
 
     @staticmethod
     def _facts(facts: LikelihoodInput) -> LikelihoodInput:
@@ -270,11 +215,18 @@ class Moments(Form):
         self, n: Array, mean: Array, within: Array, facts: LikelihoodInput
     ) -> dict[str, Any]:
         """Data of given moments: rows, means, and squares around the means of all cells."""
-        base = -0.5 * np.log(n).sum() - 0.5 * np.log(2 * np.pi) * (n - 1).sum()
-        own: dict[str, Any] = {"SS_within": within, "nobs_within": n - 1}
+        half = 0.5 * np.log(2 * np.pi)
         if not self._sigma(facts).rows:
-            own = {name: float(value.sum()) for name, value in own.items()}
-        return {"Y": mean, "inv_root_n": 1 / np.sqrt(n), "log_base": float(base), **own}
+            total = float(n.sum())
+            return {
+                "Y": mean, "root_n": np.sqrt(n), "SS_within": float(within.sum()), "nobs": total,
+                "log_base": -half * total,
+            }
+        base = -0.5 * np.log(n).sum() - half * (n - 1).sum()
+        return {
+            "Y": mean, "inv_root_n": 1 / np.sqrt(n), "SS_within": within, "nobs_within": n - 1,
+            "log_base": float(base),
+        }
 
 
 def moments(rows: Rows, cell: Array) -> tuple[Array, Array, Array]:
@@ -316,6 +268,15 @@ class Counts(Form):
 
     sums_response: ClassVar[bool] = False
     roles: ClassVar[tuple[str, ...]] = ("weights",)
+
+    def cost(self, rows: Likelihood, facts: LikelihoodInput) -> float:
+        """Much where one call for all rows gives way to a call for each cell.
+
+        Densities of counts and ratings take their time either way.
+        """
+        if not rows.statement:
+            return 1.1
+        return 1.8 if facts.family.discrete else 4.0
 
     def likelihood(self, facts: LikelihoodInput) -> Likelihood:
         """That of the rows, each to the power of its count."""

@@ -40,9 +40,8 @@ def aggregated_model(model: Model) -> AggregatedModel:
 def worth_it(model: Model, rows: pd.DataFrame) -> bool:
     """True when rows can be added up and a gradient then costs less than half as much.
 
-    The cost of a gradient goes with the rows that the program sees. A density that is called
-    once for all rows costs about a quarter of one that is called row by row, as it must be where
-    cells of equal responses are counted.
+    The cost of a gradient goes with the rows that the program sees; what a cell costs in rows
+    depends on what is kept of it (`Form.cost`, measured).
 
     Parameters
     ----------
@@ -53,11 +52,9 @@ def worth_it(model: Model, rows: pd.DataFrame) -> bool:
     if len(rows) < _FEW_ROWS or next(_obstacles(model), ""):
         return False
     made = make_aggregated(model)
-    plain = bool(model.parts[0].likelihood.statement)
-    cells = bool(made.cell_model.parts[0].likelihood.statement)
-    factor = 8 if plain and not cells else 2
-    # The categories of a multinomial cell are one call each way.
-    return made.count_cells(rows, most=len(rows) // factor) is not None
+    likelihood = model.parts[0].likelihood
+    most = int(len(rows) / (2 * made.form.cost(likelihood, made.facts)))
+    return made.count_cells(rows, most=min(most, len(rows) - 1)) is not None
 
 
 def _obstacles(model: Model) -> Iterator[str]:

@@ -19,8 +19,8 @@ from hiermodel.modeling import Model
 from hiermodel.terms.centring import Centring
 from hiermodel.terms.group import GroupEffects
 
-# Points at which curvatures are averaged: around the mode, and of a short chain.
-_POINTS, _POINTS_OF_CHAIN = 4, 12
+# Points around the mode at which curvatures are averaged.
+_POINTS = 4
 _STARTS = 5
 
 
@@ -73,9 +73,8 @@ def weights_from_data(
     except EngineError:
         return nothing, None
     points = [density.unconstrain(pilot.point(k)) for k in range(len(pilot))]
-    some = points[:: -(-len(points) // _POINTS_OF_CHAIN)]
     second = search.centrings(
-        dict.fromkeys(range(len(fit.blocks)), some), np.mean(points, axis=0)
+        dict.fromkeys(range(len(fit.blocks)), points), np.mean(points, axis=0)
     )
     return second, pilot.tuner(second)
 

@@ -18,12 +18,17 @@ from hiermodel.terms.group import CoefficientEffects, GroupEffects
 # left alone: near 0 centred effects are hard to sample.
 _LEAST_LEVELS = 6.0
 # And one whose logarithm has a larger posterior standard deviation ...
-_LARGEST_ERROR = 0.3
+_LARGEST_ERROR = 0.4
 # ... unless the levels are known so well that even far lower they would ask for such a weight.
 _SAFE = 0.9
+# Effects that are correlated with some that may be all but nothing stay as they are with them: a
+# larger error of the logarithm tells of that.
+_VANISHING = 0.8
 # Where effects take up more than this share of the rows, a residual standard deviation is known so
 # badly that it decides how wide the effects are.
 _MOST_USED = 0.5
+# Curvatures of at most so many points are averaged.
+_POINTS = 12
 # Shifts along more numbers than this cost more than they bring.
 _MOST_POSITIONS = 150
 
@@ -72,7 +77,8 @@ class Search:
         open_ = np.array([g in self.groups for g in block.groups for _ in g.coefs])
         if not open_.any():
             return nothing
-        covariance = self.fit.covariance(points, block)
+        some = points[:: -(-len(points) // _POINTS)]
+        covariance = self.fit.covariance(some, block)
         if not np.isfinite(covariance).all():
             return nothing
         weights = np.clip(1 - np.einsum("lkk->kl", covariance), 0.0, 1.0)
@@ -82,6 +88,10 @@ class Search:
         odds = weights * np.exp(-4 * error)[:, None]
         safe = (odds / (odds + 1 - weights + 1e-300)).min(axis=1) >= _SAFE
         used = open_ & (told | safe)
+        for group in block.groups:
+            at = block.columns(group)
+            if group.has_cor and (error[at] > _VANISHING).any():
+                used[at] = False
         weights[~used] = 0.0
         return nothing if weights.sum() > _MOST_USED * self.rows else (weights, used)
 

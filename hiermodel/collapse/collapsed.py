@@ -83,7 +83,7 @@ class CollapsedModel:
         """The terms of the other grouping factors."""
         views = (t for t in self.predictor.terms if isinstance(t, GroupView))
         others = {g.index for g in self.others}
-        return tuple(view for view in views if view.owner.index in others)
+        return tuple(replace(view, lean=True) for view in views if view.owner.index in others)
 
     @property
     def other_summands(self) -> tuple[str, ...]:
@@ -325,11 +325,14 @@ class CollapsedModel:
             first = x.shape[1] - len(population.r_inverse)
             x = np.column_stack([x[:, :first], x[:, first:] @ population.r_inverse])
         found: dict[str, Array] = {}
+        others = {group.index for group in self.others}
         for term in predictor.terms[1:]:
-            data = {} if term in self.other_views else term.data(rows)
+            if isinstance(term, GroupView) and term.owner.index in others:
+                continue
+            data = term.data(rows)
             if isinstance(term, OffsetTerm):
                 y -= data[term.name]
-            elif term not in self.other_views:
+            else:
                 found |= data
         if not self.blocks:
             return y, x, np.empty((len(y), 0)), np.zeros(len(y), dtype=np.int64)

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 _FEW_ROWS = 1_000
 
 
+# Draws of effects of crossed factors take so many times the steps (InstEval, 31 against 15, the
+# number of parameters apart).
+_CROSSED = 1.5
+
+
 def collapsed_model(model: Model) -> CollapsedModel:
     """Integrate the effects of the largest grouping factor out of a model.
 
@@ -64,16 +69,17 @@ def _effects(blocks: tuple[GroupEffects, ...]) -> int:
 
 
 def worth_it(model: Model, rows: pd.DataFrame) -> bool:
-    """True when the model can be collapsed and a gradient then costs less.
+    """True when the model can be collapsed and a draw then costs less.
 
-    The cost is counted in numbers touched. As it stands, every row is touched for each
-    population-level column, twice for each varying coefficient (its effect, its design) and four
-    times by predictor and density, and every effect three times. Collapsed, every level of the
-    factor is touched for each rotated row and column, and about ``4 q^2`` times by the algebra of
-    its ``q`` coefficients. Where other grouping factors stay, the sums over cells are twice the
-    work of so many rows: then it is worth it for data with several rows in a cell only. Of a model
-    without group-level effects as many rows are left as there are columns; from 1000 rows on that
-    is worth it where they are less than half.
+    The steps of a draw grow with the fourth root of the number of parameters (Beskos et al. 2013,
+    Bernoulli 19, 1501-1534), and effects of crossed factors hang together. The cost of a step is
+    counted in numbers touched. As it stands, every row is touched for each population-level column,
+    twice for each varying coefficient (its effect, its design) and four times by predictor and
+    density, and every effect three times. Collapsed, every level of the factor is touched for each
+    rotated row and column, and about ``4 q^2`` times by the algebra of its ``q`` coefficients.
+    Where other grouping factors stay, the sums over cells are twice the work of so many rows. Of a
+    model without group-level effects as many rows are left as there are columns; from 1000 rows on
+    that is worth it where they are less than half.
 
     Parameters
     ----------
@@ -90,7 +96,9 @@ def worth_it(model: Model, rows: pd.DataFrame) -> bool:
     varying = q + sum(len(g.coefs) for g in others)
     plain = model.nobs * (columns + 2 * varying + 4) + 3 * collapsed.levels * q
     cells = collapsed.count_cells(rows) * (2 * columns + 4 * varying + 4) if others else 0
-    return cells + collapsed.levels * (q * columns + 4 * q * q + 4) <= plain
+    few = columns + sum(len(g.coefs) * (1 + len(g.grouping.levels)) for g in others)
+    longer = (1 + collapsed.levels * q / (few + q)) ** 0.25 * (_CROSSED if others else 1.0)
+    return cells + collapsed.levels * (q * columns + 4 * q * q + 4) <= plain * longer
 
 
 def _obstacles(model: Model) -> Iterator[str]:
@@ -140,7 +148,7 @@ def _predictor_obstacles(model: Model) -> Iterator[str]:
         else:
             for term in predictor.terms:
                 if not isinstance(term, (PopulationTerm, OffsetTerm, GroupView)):
-                    yield f"of a term it is not known how to rotate it ({type(term).__name__})"
+                    yield f"the term {term.text} cannot be rotated with the rows"
     if "se" not in part.response.additions and part.constant_sigma is None:
         yield "sigma is not one number"
 

@@ -33,6 +33,8 @@ _STEP = 1e-4
 _WIDEST = 2.0
 # A dense metric costs the square of the parameters a step, and learning it twice as many gradients.
 _MAX_DIM = 100
+# Means of two halves of the draws may differ by so many standard deviations.
+_DRIFT = 1.3
 # Variances of draws and of a normal approximation may differ so much.
 _OFF = 8.0
 
@@ -68,7 +70,7 @@ def normal_tuning(
     Returns
     -------
     Tuning, or None
-        None where there is no mode with a density that falls in every direction, and for more
+        None without a single mode and a density that falls in every direction, and for more
         than 100 parameters.
     """
     if not 0 < density.dim <= _MAX_DIM:
@@ -79,7 +81,7 @@ def normal_tuning(
         return None
     centre = mode.point.q
     factor = precision_factor(hessian(density, centre))
-    if factor is None or mode.curved is False or not mode.reached:
+    if factor is None or mode.curved is False or not mode.reached or mode.lower is not None:
         return None
     spread = np.linalg.inv(factor.T)
     return Tuning(_dispersed(density, settings, centre, spread), spread @ spread.T)
@@ -114,6 +116,9 @@ class DrawsTuner:
         centre, variances = points.mean(axis=0), points.var(axis=0, ddof=1)
         if not (np.isfinite(points).all() and (variances > 0).all()):
             return None
+        first, second = (half.mean(axis=0) for half in np.array_split(points, 2))
+        if (np.abs(first - second) > _DRIFT * np.sqrt(variances)).any():
+            return None  # the chain was still on its way
         if density.dim <= _MAX_DIM:
             factor = precision_factor(hessian(density, centre))
             if factor is not None and _agrees((points - centre) @ factor):

@@ -20,7 +20,7 @@ _CHUNK_BYTES = 64 * 2**20
 
 def process_values(
     name: str, known: Array, wanted: Array, sd: Array, lscale: Array, z: Array,
-    rng: np.random.Generator,
+    rng: np.random.Generator, nugget: float = 0.0,
 ) -> Array:
     """The process at any points: those it was fitted to are exact, others drawn given them.
 
@@ -40,6 +40,9 @@ def process_values(
     lscale : ndarray (draws, 1) or (draws, dims)
     z : ndarray (draws, n)
     rng : Generator
+    nugget : float
+        Part of the variance that each known point has for itself; at 0 it is `JITTER`, or as
+        much more as a Cholesky factor needs.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def process_values(
     step = max(1, _CHUNK_BYTES // (8 * size))
     for start in range(0, len(sd), step):
         at = slice(start, start + step)
-        root = _root(covariance(name, known, known, sd[at], lscale[at]), sd[at])
+        root = _root(covariance(name, known, known, sd[at], lscale[at]), sd[at], nugget)
         fitted = np.einsum("dij,dj->di", root, z[at])
         out[at, place >= 0] = fitted[:, place[place >= 0]]
         if not len(new):
@@ -102,15 +105,24 @@ def _places(known: Array, wanted: Array) -> Array:
 
 
 def _root(matrices: Array, sd: Array, relative: float = 0.0) -> Array:
-    """Cholesky factors of a stack of covariance matrices, with as little added as they need."""
-    size = matrices.shape[-1]
-    diagonal = np.arange(size)
+    """Cholesky factors of a stack of covariance matrices, with as little added as they need.
+
+    What is added to one does not depend on the others, which are those of a chunk of draws.
+    """
+    diagonal = np.arange(matrices.shape[-1])
+    tried = matrices.copy()
+    tried[:, diagonal, diagonal] += relative * sd[:, None] ** 2 if relative else JITTER
+    try:
+        return np.linalg.cholesky(tried)
+    except np.linalg.LinAlgError:
+        return np.stack([_one_root(m, s, relative) for m, s in zip(matrices, sd, strict=True)])
+
+
+def _one_root(matrix: Array, sd: float, relative: float) -> Array:
     for attempt in (relative, *(a for a in (1e-10, 1e-8, 1e-6) if a > relative)):
-        tried = matrices.copy()
-        added = JITTER if not attempt else 0.0
-        tried[:, diagonal, diagonal] += added + attempt * sd[:, None] ** 2
+        added = attempt * sd**2 if attempt else JITTER
         try:
-            return np.linalg.cholesky(tried)
+            return np.linalg.cholesky(matrix + added * np.eye(len(matrix)))
         except np.linalg.LinAlgError:
             continue
     raise HiermodelError(

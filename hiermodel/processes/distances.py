@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.spatial import ConvexHull, QhullError, cKDTree
-from scipy.spatial.distance import cdist, pdist
 from scipy.special import gammainccinv, gammaincinv
 
 Array = np.ndarray
@@ -33,6 +30,9 @@ def extent(x: Array) -> float:
         return 0.0
     if x.shape[1] == 1:
         return float(np.ptp(x))
+    from scipy.spatial import ConvexHull, QhullError  # slow to import, seldom needed
+    from scipy.spatial.distance import cdist, pdist
+
     if len(x) > _ALL_PAIRS and x.shape[1] <= _HULL_DIMS:
         # The two points that lie farthest apart are corners of the convex hull.
         try:
@@ -62,6 +62,8 @@ def gap(x: Array) -> float:
         return float("inf")
     if x.shape[1] == 1:
         return float(np.diff(x[:, 0]).min())
+    from scipy.spatial import cKDTree  # slow to import, seldom needed
+
     return float(cKDTree(x).query(x, k=2)[0][:, 1].min())
 
 
@@ -80,6 +82,8 @@ def half_gap(x: Array) -> float:
     x = np.unique(x, axis=0)
     if len(x) < 2:
         return 1.0
+    from scipy.spatial import cKDTree  # slow to import, seldom needed
+
     return 0.5 * float(np.median(cKDTree(x).query(x, k=2)[0][:, 1]))
 
 
@@ -120,5 +124,7 @@ def length_scale_prior(low: float, high: float, tail: float = 0.01) -> tuple[flo
     lower, upper = -2.0, 20.0
     if not np.isfinite(excess(upper)) or excess(lower) < 0 or excess(upper) > 0:
         return None
+    from scipy.optimize import brentq  # slow to import, seldom needed
+
     shape = float(np.exp(brentq(excess, lower, upper, xtol=1e-13, rtol=1e-13)))
     return round(shape, 6), round(float(low * gammainccinv(shape, tail)), 6)

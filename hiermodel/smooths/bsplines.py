@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import BSpline
 
 from hiermodel.smooths.basis import Array, Penalty
 
@@ -59,9 +58,18 @@ class BSplines:
         return values
 
     def _values(self, x: Array, derivative: int = 0) -> Array:
+        from scipy.interpolate import BSpline  # slow to import, seldom needed
+
         k = len(self.knots) - self.degree - 1
         spline = BSpline(self.knots, np.eye(k), self.degree)
         return np.asarray(spline(x, nu=derivative))
+
+
+def _all_knots(x: Array, k: int, degree: int, knots: Array | None) -> Array:
+    """Those given, or even ones over the range of the data or the one that is given."""
+    if knots is not None and len(knots) > 2:
+        return np.asarray(knots, float)
+    return _even_knots(x if knots is None else knots, k - degree + 1, degree)
 
 
 def _even_knots(x: Array, inner: int, degree: int) -> Array:
@@ -76,7 +84,7 @@ def p_spline(
     x: Array, k: int = 10, degree: int = 3, order: int = 2, knots: Array | None = None
 ) -> BSplines:
     """Learn a P-spline: differences of some `order` of neighbouring coefficients are penalised."""
-    knots = _even_knots(x, k - degree + 1, degree) if knots is None else np.asarray(knots, float)
+    knots = _all_knots(x, k, degree, knots)
     differences = np.diff(np.eye(k), order, axis=0)
     return BSplines(knots, degree, Penalty(differences.T @ differences, k - order))
 
@@ -99,7 +107,9 @@ def derivative_spline(
     x: Array, k: int = 10, degree: int = 3, order: int = 2, knots: Array | None = None
 ) -> BSplines:
     """Learn B-splines whose roughness is the integral of a squared derivative."""
-    knots = _even_knots(x, k - degree + 1, degree) if knots is None else np.asarray(knots, float)
+    from scipy.interpolate import BSpline
+
+    knots = _all_knots(x, k, degree, knots)
     spline = BSpline(knots, np.eye(k), degree).derivative(order)
     inner = knots[degree : len(knots) - degree]
     # Products of polynomials of degree - order are integrated exactly by as many nodes.

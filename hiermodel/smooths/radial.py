@@ -8,8 +8,6 @@ from itertools import product
 
 import numpy as np
 from scipy.linalg import eigh
-from scipy.sparse.linalg import eigsh
-from scipy.spatial.distance import cdist
 
 from hiermodel.smooths.basis import Array
 
@@ -22,15 +20,28 @@ _DENSE = 400
 _BLOCK, _CHUNK = 65_536, 500_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Places:
     """How many places a spline of distances has at most, and which of more are taken.
 
-    They are evenly spread in one dimension, and drawn with the seed in more.
+    They are evenly spread in one dimension, and drawn with the seed in more; or they are `given`,
+    an array (places, d).
     """
 
     most: int = _MOST_PLACES
     seed: int = 1
+    given: Array | None = None
+
+    def around(self, x: Array, shift: Array, k: int) -> Array:
+        """The places of rows (n, d), centred by `shift`."""
+        if self.given is None:
+            return self.chosen(np.unique(x - shift, axis=0), k)
+        unique = np.unique(self.given, axis=0)
+        if len(unique) < k:
+            raise ValueError(
+                f"{len(unique)} knots are too few places for k = {k} functions; give a smaller k"
+            )
+        return unique - shift
 
     def chosen(self, unique: Array, k: int) -> Array:
         """Some of the places, or all; there must be at least one for each of k functions."""
@@ -52,7 +63,11 @@ DEFAULT_PLACES = Places()
 
 def distances(x: Array, places: Array) -> Array:
     """Euclidean distances, (n, u)."""
-    return np.abs(x - places.T) if x.shape[1] == 1 else cdist(x, places)
+    if x.shape[1] == 1:
+        return np.abs(x - places.T)
+    from scipy.spatial.distance import cdist  # slow to import, seldom needed
+
+    return np.asarray(cdist(x, places))
 
 
 def radial_columns(
@@ -102,6 +117,8 @@ def squared_distances_to(places: Array, by_product: bool = False) -> Callable[[A
 
         return product
     if d > 4:
+        from scipy.spatial.distance import cdist  # slow to import, and seldom needed
+
         return lambda x: cdist(x, places, "sqeuclidean")
     columns = np.ascontiguousarray(places.T)
 
@@ -136,6 +153,8 @@ def largest_eigen(matrix: Array, k: int) -> tuple[Array, Array]:
         chosen = np.argsort(-np.abs(values))[:k]
         values, vectors = values[chosen], vectors[:, chosen]
     else:
+        from scipy.sparse.linalg import eigsh  # slow to import, seldom needed
+
         start = np.linspace(-1, 1, len(matrix))  # the same result each time
         values, vectors = eigsh(matrix, k, which="LM", v0=start)
     falling = np.argsort(-values)

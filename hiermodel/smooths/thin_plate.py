@@ -12,7 +12,6 @@ from functools import cached_property, partial, reduce
 from math import comb, factorial, gamma, pi
 
 import numpy as np
-from scipy.interpolate import BPoly
 
 from hiermodel.smooths.basis import Array, Penalty, shrunk
 from hiermodel.smooths.radial import (
@@ -38,6 +37,8 @@ class Pieces:
     """
 
     def __init__(self, places: Array, weights: Array, order: int) -> None:
+        from scipy.interpolate import BPoly  # slow to import, seldom needed
+
         gap = places - places.T
         size, sign = np.abs(gap), np.sign(gap)
         constant = float(energy(np.ones(1), order, 1)[0])
@@ -168,7 +169,7 @@ def thin_plate_and_design(
     null = comb(order + d - 1, d)
     k = null + {1: 8, 2: 27}.get(d, 100) if k is None else k
     shift = x.mean(axis=0)
-    places = limit.chosen(np.unique(x - shift, axis=0), k)
+    places = limit.around(x, shift, k)
     values, vectors = largest_eigen(energy(distances(places, places), order, d), k)
     powers = null_powers(order, d)
     free = reflected_null_space(polynomials(places, powers).T @ vectors)

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import issparse
-from scipy.sparse.csgraph import connected_components
 
 from hiermodel.columns import group_codes
 from hiermodel.errors import DataError, FormulaError, did_you_mean, warn
@@ -154,7 +152,7 @@ def _matrix(
                 + (f": {other!r} is in the columns only" if other is not None else "")
             )
     try:
-        matrix = np.array(given.toarray() if issparse(given) else given, dtype=float)
+        matrix = np.array(given.toarray() if hasattr(given, "toarray") else given, dtype=float)
     except (TypeError, ValueError):
         raise DataError(f"data2[{name!r}] does not hold numbers") from None
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
@@ -234,6 +232,8 @@ def _check_map(
             f"{special.text}: {listed} has no neighbour among the locations of the data, which "
             f"type = {kind!r} cannot have; connect it, or use type = 'icar'"
         )
+    from scipy.sparse.csgraph import connected_components  # slow to import, seldom needed
+
     count = connected_components(near.matrix)[0]
     if count > 1 and kind != "escar":
         alone = f" ({len(islands)} of them single locations)" if islands else ""

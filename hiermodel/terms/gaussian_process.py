@@ -138,14 +138,13 @@ class Process:
         by = self.by.variables if self.by is not None else ()
         return tuple(dict.fromkeys(v for e in self.expressions for v in e.variables)) + tuple(by)
 
-    @property
-    def function(self) -> FunctionTemplate:
+    def function(self, nugget: float = 0.0) -> FunctionTemplate:
         """The Stan function that its statement calls."""
         values: tuple[tuple[str, Any], ...] = (
             ("cov", self.cov), ("iso", self.isotropic), ("name", self.function_name)
         )
         if not self.k:
-            return FunctionTemplate("gp_exact.stan.jinja", values)
+            return FunctionTemplate("gp_exact.stan.jinja", (*values, ("nugget", nugget)))
         nu = SMOOTHNESS.get(self.cov, 0.0)
         return FunctionTemplate("gp_spectral.stan.jinja", (*values, ("nu", nu)))
 
@@ -199,7 +198,18 @@ def different(points: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True, eq=False)
 class GaussianProcessTerm:
-    """All Gaussian processes of one linear predictor."""
+    """All Gaussian processes of one linear predictor.
+
+    Attributes
+    ----------
+    scope : Scope
+    processes : tuple of Process
+    text : str
+    default_sdgp : default prior
+    nugget : float
+        Part of its variance that each value of an exact process has for itself; see
+        `hiermodel.nugget`. At 0 it is 1e-12, in units of the predictor, as in brms.
+    """
 
     template: ClassVar[str] = "gaussian_process.stan.jinja"
 
@@ -207,6 +217,7 @@ class GaussianProcessTerm:
     processes: tuple[Process, ...]
     text: str
     default_sdgp: Any = ""
+    nugget: float = 0.0
 
     @property
     def suffix(self) -> str:
@@ -227,7 +238,7 @@ class GaussianProcessTerm:
     @property
     def functions(self) -> tuple[FunctionTemplate, ...]:
         """Stan functions that it calls."""
-        return tuple(dict.fromkeys(one.function for one in self.processes))
+        return tuple(dict.fromkeys(one.function(self.nugget) for one in self.processes))
 
     @property
     def has_exact(self) -> bool:
@@ -410,7 +421,7 @@ class GaussianProcessTerm:
                 sd, lscale = self._scales(one, j, draws)
                 z = self._coefficients(one, j, draws)
                 out[f"gp{tail}"] = process_values(
-                    one.cov, known[j].points, wanted[j].points, sd, lscale, z, rng
+                    one.cov, known[j].points, wanted[j].points, sd, lscale, z, rng, self.nugget
                 )
         return out
 

@@ -8,7 +8,7 @@ belongs to the model; each predictor holds a `GroupView` of its columns.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -283,7 +283,10 @@ class CoefficientEffects:
 
 @dataclass(frozen=True, eq=False)
 class GroupView:
-    """The group-level term of one predictor: its columns of a `GroupEffects`."""
+    """The group-level term of one predictor: its columns of a `GroupEffects`.
+
+    With `lean` the design of the intercept, which is 1 everywhere, is left out of the program.
+    """
 
     template: ClassVar[str] = "group.stan.jinja"
 
@@ -293,6 +296,7 @@ class GroupView:
     design: DesignSpec
     member_columns: tuple[MemberColumn, ...]
     text: str
+    lean: bool = field(default=False, kw_only=True)
 
     @property
     def width(self) -> int:
@@ -308,6 +312,10 @@ class GroupView:
     def columns(self) -> tuple[int, ...]:
         """Positions of its coefficients in the owner, from 1."""
         return tuple(range(self.first, self.first + self.width))
+
+    def is_one(self, column: int) -> bool:
+        """True for an intercept whose design is left out."""
+        return self.lean and self.design.intercept and column == self.first
 
     def z_name(self, column: int, member: int | None = None) -> str:
         """Stan name of a column of the design, ``Z_1_sigma_2`` or with a member ``Z_1_2_1``."""
@@ -331,7 +339,8 @@ class GroupView:
                 weight = ""
                 if member is not None:
                     weight = f"{index_name('W', i, self.scope.resp, member)} .* "
-                out.append(f"{weight}{r} .* {self.z_name(column, member)}")
+                z = "" if self.is_one(column) else f" .* {self.z_name(column, member)}"
+                out.append(f"{weight}{r}{z}")
         return tuple(out)
 
     @property
@@ -339,6 +348,8 @@ class GroupView:
         """Columns of the design, one per coefficient and member."""
         out = []
         for column, name in zip(self.columns, self.coefficient_names, strict=True):
+            if self.is_one(column):
+                continue
             for member in self.owner.grouping.member_indices:
                 note = f"{name} of {self.text}"
                 z = self.z_name(column, member)
@@ -390,7 +401,9 @@ class GroupView:
         for column in columns:
             for member in self.owner.grouping.member_indices:
                 codes = data[index_name("J", i, self.scope.resp, member)]
-                part = r[:, codes - 1, column - 1] * data[self.z_name(column, member)]
+                part = r[:, codes - 1, column - 1]
+                if not self.is_one(column):
+                    part = part * data[self.z_name(column, member)]
                 if member is not None:
                     part = part * data[index_name("W", i, self.scope.resp, member)]
                 total = total + part

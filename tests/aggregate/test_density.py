@@ -125,6 +125,23 @@ def test_extreme_offsets_do_not_overflow() -> None:
     assert all(np.isfinite(np.asarray(v, dtype=float)).all() for v in bound.values())
 
 
+@pytest.mark.parametrize(("formula", "family"), [
+    ("b ~ f", "bernoulli"), ("s | trials(t) ~ f", "binomial"), ("c ~ f", "poisson"),
+])
+@pytest.mark.parametrize("intercept", [-700.0, -40.0, 40.0, 700.0])
+def test_far_out_the_densities_are_finite_and_equal(
+    formula: str, family: str, intercept: float
+) -> None:
+    """Where a sampler may look first: probabilities of 0 and 1 to the last digit."""
+    data = study()
+    rows, added, _ = densities(hm.model(formula, data, family), data)
+    q = np.zeros(rows.dim)
+    q[-1] = intercept
+    (a, slope), (b, other) = added.value_and_grad(q), rows.value_and_grad(q)
+    assert np.isfinite(b) and a == pytest.approx(b, rel=1e-11)
+    np.testing.assert_allclose(slope, other, rtol=1e-9, atol=1e-9 * np.abs(other).max())
+
+
 def test_sums_beyond_integers_are_refused() -> None:
     data = study()
     data["c"] = 100_000_000

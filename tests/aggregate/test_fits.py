@@ -99,6 +99,22 @@ def test_auto_counts_rows_and_cells() -> None:
     ).provenance
 
 
+@pytest.mark.parametrize(("family", "worth", "not_worth"), [
+    ("bernoulli", 3.1, 2.9), (hm.family("bernoulli", link="probit"), 6.2, 5.8),
+    ("poisson", 1.5, 1.3), (hm.family("poisson", link="sqrt"), 2.1, 1.9),
+    ("gaussian", 3.1, 2.9), ("cumulative", 3.8, 3.5), ("student", 8.2, 7.8), ("sratio", 2.3, 2.1),
+])
+def test_auto_knows_what_a_cell_costs(family: Any, worth: float, not_worth: float) -> None:
+    """Rows a cell from which on a gradient costs less than half, as benchmarks/cells.py found."""
+    for ratio, expected in ((worth, True), (not_worth, False)):
+        cells = round(3000 / ratio)
+        data = pd.DataFrame({"x": np.arange(3000) % cells})
+        # The same response in all rows of a cell, so that cells are as many in each form.
+        data["y"] = 1 + data["x"] % 2
+        response = "I(y - 1)" if "bernoulli" in str(family) else "y"
+        assert worth_it(hm.model(f"{response} ~ x", data, family), data) is expected
+
+
 def test_collapse_comes_first_and_composes() -> None:
     data = study(1500)
     fit = fitted("y ~ f + (x | h)", data)

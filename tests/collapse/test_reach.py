@@ -19,6 +19,7 @@ REFUSED = {
     'y ~ x + (x | gr(g, dist = "student"))': "'g' follow a Student distribution",
     "y ~ x + (x | gr(g, by = side))": "covariance for each level of side",
     "y ~ x + (1 | mm(g, h))": "several members",
+    "y ~ s(x, k = 4) + (1 | g)": r"the term s\(x, k = 4\) cannot be rotated",
     "y | se(error, sigma = TRUE) ~ x + (1 | g)": "se\\(sigma = TRUE\\)",
     "y | trunc(lb = -50) ~ x + (1 | g)": "only weights\\(\\) and se\\(\\) allow it, not lb",
     "y | cens(0) ~ x + (1 | g)": "not cens",

@@ -130,6 +130,7 @@ def test_warnings_name_the_data_set() -> None:
     assert any(text.startswith("data set 1: ") for text in texts)
     assert any(text.startswith("data set 2: ") for text in texts)
     assert "data set 2: " in str(few)
+    assert str(few) == repr(few) == str(few.summary()) and "Dataset" not in str(few)
 
 
 def test_what_people_do_with_a_fit(pooled: Any, tmp_path: Path) -> None:

@@ -35,8 +35,9 @@ model {
     // effects of g: (1 | g)
     vector[N_1] r_1 = sd_1[1] * z_1[1];
     vector[N] mu = rep_vector(Intercept, N);
+    mu += Xc * b;  // f
     mu += r_1[J_1] .* Z_1_1;  // (1 | g)
-    target += binomial_logit_glm_lpmf(Y | trials, Xc, mu, b) + log_base;  // event ~ bernoulli, where Xc * b is f
+    target += dot_product(to_vector(Y), mu) - dot_product(to_vector(trials), log1p_exp(mu)) + log_base;  // event ~ bernoulli
   }
   target += lprior;
   target += std_normal_lpdf(z_1[1] |);

@@ -16,9 +16,9 @@ data {
   real<lower=0> prior_scale_Intercept;  // scale of the default prior of Intercept
   real<lower=0> prior_scale_sigma;  // scale of the default prior of sigma
   real<lower=0> prior_scale_sd_1;  // scale of the default prior of sd_1
-  vector<lower=0>[N] inv_root_n;  // 1 / sqrt(rows of a cell)
+  vector<lower=0>[N] root_n;  // sqrt(rows of a cell)
   real<lower=0> SS_within;  // squares around the means of cells
-  real nobs_within;  // rows, without one for each cell
+  real<lower=0> nobs;  // rows, each as often as its weight says
   real log_base;  // log of what depends on no parameter
   int<lower=0, upper=1> prior_only;  // 1: leave out the likelihood
 }
@@ -45,7 +45,7 @@ model {
     vector[N] mu = rep_vector(Intercept, N);
     mu += Xc * b;  // f
     mu += r_1[J_1] .* Z_1_1;  // (1 | g)
-    target += normal_lpdf(Y | mu, sigma * inv_root_n) - 0.5 * SS_within / square(sigma) - nobs_within * log(sigma) + log_base;  // y ~ gaussian
+    target += -0.5 * (dot_self(root_n .* (Y - mu)) + SS_within) / square(sigma) - nobs * log(sigma) + log_base;  // y ~ gaussian
   }
   target += lprior;
   target += std_normal_lpdf(z_1[1] |);
