@@ -18,12 +18,12 @@ from hiermodel.families.base import Family
 from hiermodel.formula import Formula, as_formula, with_constants
 from hiermodel.formula.syntax import names
 from hiermodel.formula.values import ResponseFormula
-from hiermodel.frames import NeededColumns, as_frame, drop_missing
+from hiermodel.frames import NeededColumns, as_frame, drop_missing, row_labels
 from hiermodel.latents import find_latents
 from hiermodel.modeling import Model
 from hiermodel.predictors import Predictor
 from hiermodel.priors import ModelFacts, as_priors, default_prior, priors_of_table, resolve_priors
-from hiermodel.requests import model_variables
+from hiermodel.requests import autocor_terms, model_variables
 from hiermodel.rescor import ResidualCorrelation, wants_rescor
 from hiermodel.schema import Schema
 from hiermodel.stan.variables import Block
@@ -36,8 +36,10 @@ from hiermodel.submodel_building import (
     finish_submodel,
     response_suffix,
 )
+from hiermodel.terms.build_autocor import matrix_name
 from hiermodel.terms.build_groups import GroupContext, build_groups
 from hiermodel.terms.group import GroupView
+from hiermodel.terms.known_matrices import in_order_of_rows
 from hiermodel.totals import Totals
 
 
@@ -117,6 +119,9 @@ def build(
     needed = [model_variables(part, frame) for part in parts]
     columns = _columns_of_model(parts, needed)
     frame, _ = drop_missing(frame, columns.complete, columns.optional, columns.unbounded)
+    if not any(call.function == "subset" for part in parts for call in part.main.additions):
+        matrices = {matrix_name(t) for part in parts for t in autocor_terms(part, frame)} - {""}
+        data2 = in_order_of_rows(data2, matrices, row_labels(data, columns))
     schema = Schema.learn(
         frame, columns.names, contrasts=contrasts, drop_unused_levels=drop_unused_levels
     )
@@ -237,10 +242,11 @@ def _checked_knots(knots: Any) -> dict[str, tuple[float, ...]]:
     out = {}
     for name, values in knots.items():
         try:
-            numbers = np.sort(np.asarray(values, dtype=float).ravel())
+            numbers = np.asarray(values, dtype=float).ravel()
         except (TypeError, ValueError):
             raise ArgumentError(f"knots of {name!r} are not numbers: {values!r}") from None
-        if len(numbers) < 2 or not np.isfinite(numbers).all() or np.any(np.diff(numbers) <= 0):
+        # In the order given: those of several covariates are places together.
+        if not np.isfinite(numbers).all() or len(np.unique(numbers)) < 2:
             raise ArgumentError(f"knots of {name!r} are at least two different numbers")
         out[str(name)] = tuple(map(float, numbers))
     return out

@@ -15,11 +15,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from hiermodel.errors import warn
 from hiermodel.frames import as_frame
 from hiermodel.modeling import Model
 from hiermodel.predict import predict
 from hiermodel.predictors import Predictor
-from hiermodel.prepare import EXPECTATION_ROLES, PredictionOptions, prepare
+from hiermodel.prepare import (
+    EXPECTATION_ROLES,
+    PredictionOptions,
+    are_the_fitted_data,
+    prepare,
+)
 from hiermodel.submodel import Submodel
 from hiermodel.terms.base import Array
 from hiermodel.terms.missing import Imputed, ImputedResponse, observed_numbers
@@ -34,6 +40,8 @@ def missing_covariates(
     options: PredictionOptions,
 ) -> Mapping[str, Array]:
     """Draws of the responses that a part reads by ``mi()`` and new rows miss.
+
+    Without ``options.impute`` there are none, and a warning says what that means.
 
     Parameters
     ----------
@@ -56,6 +64,11 @@ def missing_covariates(
     if not any(_sources(part)):
         return {}
     frame = as_frame(newdata)
+    if not options.impute:
+        if not are_the_fitted_data(frame, part.rows(training)):
+            for source in _sources(part):
+                _tell_of_gaps(source, frame, part.name)
+        return {}
     found: dict[str, Array] = {}
     waiting: set[str] = set()
 
@@ -89,6 +102,18 @@ def _sources(part: Submodel) -> Iterator[ImputedResponse]:
             for factor in predictor.special_effects.latent_factors:
                 if isinstance(factor, Imputed) and factor.idx is None:
                     yield factor.source
+
+
+def _tell_of_gaps(source: ImputedResponse, frame: pd.DataFrame, reader: str) -> None:
+    if not _has_gaps(source, frame):
+        return
+    given = observed_numbers(source.expression, frame, f"mi({source.expression.text})")
+    count = int(np.isnan(given).sum())
+    warn(
+        f"{count} of {len(frame)} rows of newdata miss {source.expression.text!r}, which the "
+        f"formula of {reader!r} reads by mi(): their predictions are NaN. impute=True draws it "
+        "from its own model"
+    )
 
 
 def _has_gaps(source: ImputedResponse, frame: pd.DataFrame) -> bool:

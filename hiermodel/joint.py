@@ -36,12 +36,12 @@ def joint_predictions(
 
 
 def joint_log_lik(
-    model: Model, predictions: tuple[Prediction, ...], filled: bool = False
+    model: Model, predictions: tuple[Prediction, ...], filled: bool = False, partial: bool = False
 ) -> Array:
     """Log density of all responses of each row, (draws, rows); weights as in the program.
 
-    Of rows that miss some it is that of the others, NaN where all are missing, unless they are to
-    be `filled` with those of a single draw.
+    NaN in rows that miss a response, unless they are to be `filled` with those of a single draw.
+    With `partial` it is that of the responses that are there, NaN where all are missing.
     """
     assert model.rescor is not None
     rescor = model.rescor
@@ -53,6 +53,8 @@ def joint_log_lik(
         return rescor.log_prob(y, mu, sigma, draws)
 
     out = _evaluate(model, predictions, one)
+    if not partial:
+        out[:, np.isnan(y).any(axis=1)] = np.nan
     weights = predictions[0].extras.get("weights")
     return out if weights is None else weights * out
 

@@ -24,6 +24,7 @@ from hiermodel.nugget import nugget_of
 from hiermodel.priors import Prior
 from hiermodel.stanvars import from_json as stanvars_from_json
 from hiermodel.stanvars import to_json as stanvars_to_json
+from hiermodel.terms.known_matrices import alike, is_unnamed
 
 if TYPE_CHECKING:
     from hiermodel.modeling import Model
@@ -42,7 +43,10 @@ def frame_to_dataset(frame: pd.DataFrame, data2: Mapping[str, pd.DataFrame]) -> 
     for name, matrix in data2.items():
         # A matrix of scipy.sparse is kept as a full one.
         table = pd.DataFrame(matrix.toarray() if hasattr(matrix, "toarray") else matrix)
-        labels = [str(v) for v in table.index]
+        # Rows and columns are kept under one set of names.
+        if set(map(str, table.index)) == set(map(str, table.columns)):
+            table = alike(name, table)
+        labels = None if is_unnamed(table.index) else [str(v) for v in table.index]
         key = f"data2_{name}"
         ds[key] = xr.DataArray(
             table.to_numpy(dtype=float), dims=(f"{key}_row", f"{key}_column"),

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from hiermodel import joint, predict
 from hiermodel.arguments import flag
-from hiermodel.errors import HiermodelError
+from hiermodel.errors import DataError, HiermodelError
 from hiermodel.frames import as_frame, row_labels
 from hiermodel.imputing import missing_covariates
 from hiermodel.modeling import Model
@@ -48,6 +49,8 @@ class Predictions(Record):
         self, newdata: Any, options: PredictionOptions, needs: tuple[str, ...],
         ndraws: int | None,
     ) -> Prediction:
+        if options.incl_autocor:
+            self._check_places(newdata)
         posterior = thinned(self.posterior, ndraws)
         imputed = None
         if newdata is not None and self.whole_model is not None:
@@ -55,6 +58,21 @@ class Predictions(Record):
                 self.whole_model, self.model.part, posterior, self.whole_frame, newdata, options
             )
         return prepare(self.model, posterior, self.frame, newdata, options, needs, imputed)
+
+    def _check_places(self, newdata: Any) -> None:
+        """Refuse the fitted rows in another order where a matrix or a map counts them."""
+        part = self.model.part
+        terms = part.by_number
+        if not isinstance(newdata, pd.DataFrame) or not terms:
+            return
+        given, own = row_labels(newdata), self.row_labels
+        given = np.arange(len(newdata)) if given is None else given
+        if len(given) == len(own) and not np.array_equal(given, own):
+            if set(given.tolist()) == set(own.tolist()):
+                raise DataError(
+                    f"newdata have the rows of the fit in another order, and {terms} knows them "
+                    "by their number: put them in the order of the data that were fitted"
+                )
 
     def _predictions(
         self, newdata: Any, options: PredictionOptions, ndraws: int | None
@@ -107,6 +125,7 @@ class Predictions(Record):
         allow_new_levels: bool = False,
         sample_new_levels: str = "uncertainty",
         incl_autocor: bool = True,
+        impute: bool = False,
         seed: int | None = None,
     ) -> xr.DataArray:
         """Draws of the linear predictor.
@@ -139,8 +158,11 @@ class Predictions(Record):
         incl_autocor : bool
             Include what autocorrelation terms make of other rows: residuals that ``ar()`` looks
             back to, latent residuals (drawn for new rows), neighbours in ``sar()``.
+        impute : bool
+            Draw covariates of ``mi()`` that `newdata` miss from their own models, so that
+            predictions are over them too; by default such rows are NaN, with a warning.
         seed : int, optional
-            For new levels and new residuals.
+            For new levels, new residuals and imputed covariates.
 
         Returns
         -------
@@ -158,11 +180,11 @@ class Predictions(Record):
                 "posterior_linpred", resp, newdata, dpar=dpar, nlpar=nlpar, re_formula=re_formula,
                 transform=transform, incl_thres=incl_thres, ndraws=ndraws,
                 allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels, seed=seed,
-                incl_autocor=incl_autocor,
+                incl_autocor=incl_autocor, impute=impute,
             )
         model = self._for(resp)
         options = PredictionOptions(
-            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor
+            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor, impute=impute
         )
         prediction = self._prediction(newdata, options, (), ndraws)
         values = predict.linpred(prediction, dpar, transform, incl_thres, nlpar)
@@ -184,6 +206,7 @@ class Predictions(Record):
         allow_new_levels: bool = False,
         sample_new_levels: str = "uncertainty",
         incl_autocor: bool = True,
+        impute: bool = False,
         seed: int | None = None,
     ) -> xr.DataArray:
         """Draws of the expectation E[Y], or of one parameter on its natural scale (`dpar`).
@@ -202,11 +225,11 @@ class Predictions(Record):
             return self._each(
                 "posterior_epred", resp, newdata, dpar=dpar, re_formula=re_formula, ndraws=ndraws,
                 allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels, seed=seed,
-                incl_autocor=incl_autocor,
+                incl_autocor=incl_autocor, impute=impute,
             )
         self._for(resp)
         options = PredictionOptions(
-            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor
+            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor, impute=impute
         )
         needs = () if dpar else EXPECTATION_ROLES
         prediction = self._prediction(newdata, options, needs, ndraws)
@@ -224,6 +247,7 @@ class Predictions(Record):
         allow_new_levels: bool = False,
         sample_new_levels: str = "uncertainty",
         incl_autocor: bool = True,
+        impute: bool = False,
         seed: int | None = None,
     ) -> xr.DataArray:
         """Draws of new responses, one per posterior draw and row.
@@ -238,7 +262,7 @@ class Predictions(Record):
             columns with a further dim ``category``.
         """
         options = PredictionOptions(
-            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor
+            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor, impute=impute
         )
         if self.model.rescor is not None and resp is None:
             return self._joint_predict(newdata, options, ndraws)
@@ -246,7 +270,7 @@ class Predictions(Record):
             return self._each(
                 "posterior_predict", resp, newdata, re_formula=re_formula, ndraws=ndraws,
                 allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels, seed=seed,
-                incl_autocor=incl_autocor,
+                incl_autocor=incl_autocor, impute=impute,
             )
         self._for(resp)
         # Draws of the prior know nothing of the responses, which rows of series look back to.
@@ -268,32 +292,42 @@ class Predictions(Record):
         allow_new_levels: bool = False,
         sample_new_levels: str = "uncertainty",
         incl_autocor: bool = True,
+        impute: bool = False,
         seed: int | None = None,
+        partial: bool = False,
     ) -> xr.DataArray:
         """Pointwise log-likelihood, with weights, censoring and truncation.
 
-        Parameters are those of `posterior_linpred`; `newdata` must hold the response.
+        Parameters are those of `posterior_linpred`, but for one more; `newdata` must hold the
+        response.
+
+        Parameters
+        ----------
+        partial : bool
+            In rows where ``mi()`` imputes some of several responses, take the others: those that
+            were observed. By default such rows are NaN.
 
         Returns
         -------
         DataArray
             Dims (chain, draw, obs). With several responses and no `resp` it is that of all
-            responses of a row together that were observed. NaN where ``mi()`` imputes them all.
+            responses of a row together. NaN in rows without a response.
         """
+        flag("partial", partial)
         options = PredictionOptions(
-            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor
+            re_formula, allow_new_levels, sample_new_levels, seed, incl_autocor, impute=impute
         )
         if self.model.rescor is not None and resp is None:
             predictions = self._predictions(newdata, options, ndraws)
-            values = joint.joint_log_lik(self.model, predictions)
+            values = joint.joint_log_lik(self.model, predictions, partial=partial)
             return self._wrap(values, predictions[0], "log_lik", newdata)
         if self.model.is_multivariate:
             found = self._each(
                 "log_lik", resp, newdata, re_formula=re_formula, ndraws=ndraws,
                 allow_new_levels=allow_new_levels, sample_new_levels=sample_new_levels, seed=seed,
-                incl_autocor=incl_autocor,
+                incl_autocor=incl_autocor, impute=impute,
             )
-            return found if resp is not None else _summed(found)
+            return found if resp is not None else _summed(found, partial)
         self._for(resp)
         prediction = self._prediction(newdata, options, LIKELIHOOD_ROLES, ndraws)
         y = self.response if newdata is None else self.model.response.coded(prediction.frame)
@@ -405,8 +439,8 @@ class Predictions(Record):
         return (observed - expected).transpose(*expected.dims).rename("residuals")
 
 
-def _summed(found: xr.Dataset) -> xr.DataArray:
-    """Log-likelihoods of all responses of each row together, of those that were observed."""
+def _summed(found: xr.Dataset, partial: bool) -> xr.DataArray:
+    """Log-likelihoods of all responses of each row together, or of those that are there."""
     if any(str(dim).startswith("obs_") for dim in found.dims):
         raise HiermodelError(
             "responses with a subset() have rows of their own; say which with resp=, one of "
@@ -416,7 +450,7 @@ def _summed(found: xr.Dataset) -> xr.DataArray:
     missing = [values.isnull() for values in every]
     total = sum(every)
     assert isinstance(total, xr.DataArray)
-    if any(bool(gaps.any()) for gaps in missing):
+    if partial and any(bool(gaps.any()) for gaps in missing):
         known = [np.where(gaps, 0.0, one) for one, gaps in zip(every, missing, strict=True)]
         none = np.logical_and.reduce([gaps.values for gaps in missing])
         total = total.copy(data=np.where(none, np.nan, np.sum(known, axis=0)))

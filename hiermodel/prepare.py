@@ -59,7 +59,8 @@ class PredictionOptions:
     With `unseen` the responses of the rows are not looked at: later rows look back to drawn ones.
     Effects of ``car()`` belong to single rows and enter as the rest of autocorrelation does, unless
     `incl_maps` says something else. With `keep_latent` new rows that are the fitted ones keep the
-    true and imputed values of covariates that the posterior has of them.
+    true and imputed values of covariates that the posterior has of them. With `impute` covariates
+    that new rows miss are drawn.
     """
 
     re_formula: str | None = None
@@ -70,11 +71,13 @@ class PredictionOptions:
     unseen: bool = False
     incl_maps: bool | None = None
     keep_latent: bool = True
+    impute: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a seed that is no seed, and a flag that is none."""
         flag("allow_new_levels", self.allow_new_levels)
         flag("incl_autocor", self.incl_autocor)
+        flag("impute", self.impute)
         check_sampling_of_levels(self.sample_new_levels)
         seed = self.seed
         whole = isinstance(seed, Integral) and not isinstance(seed, bool)
@@ -208,7 +211,7 @@ def prepare(
             data |= term.data(frame, missing="pass")
     for name, values in (imputed or {}).items():
         draws[of_new_rows(name)] = values if places is None else values[:, places]
-    training_rows = newdata is None or (options.keep_latent and _are_the_fitted_data(frame, fitted))
+    training_rows = newdata is None or (options.keep_latent and are_the_fitted_data(frame, fitted))
     for predictor in part.predictors:
         if isinstance(predictor, Predictor) and predictor.special_effects is not None:
             draws |= predictor.special_effects.latent(draws, frame, training_rows, rng)
@@ -251,7 +254,7 @@ def _are_the_fitted_rows(part: Submodel, frame: pd.DataFrame, fitted: pd.DataFra
     )
 
 
-def _are_the_fitted_data(frame: pd.DataFrame, fitted: pd.DataFrame) -> bool:
+def are_the_fitted_data(frame: pd.DataFrame, fitted: pd.DataFrame) -> bool:
     """Whether new rows are those of the fit in all that they say, missing values too."""
     return len(frame) == len(fitted) and all(
         _equal(frame[name], fitted[name]) for name in fitted.columns if name in frame.columns

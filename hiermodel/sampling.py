@@ -310,6 +310,10 @@ def _check_proper(model: Model) -> None:
         )
 
 
+# With fewer rows a gradient costs so little that the search for a mode costs more than a warmup.
+_MANY_ROWS = 500
+
+
 def tuner_of(form: Model | Reduced, run: Run, tuner: Tuner | None) -> Tuner | None:
     """What tells the sampler starts and scales: `tuner`, or the mode of a density of one peak.
 
@@ -320,7 +324,8 @@ def tuner_of(form: Model | Reduced, run: Run, tuner: Tuner | None) -> Tuner | No
         return None
     if isinstance(form, CollapsedModel):
         return tuner if form.others else normal_tuning
-    if tuner is None and _is_regression(form if isinstance(form, Model) else form.model):
+    model = form if isinstance(form, Model) else form.model
+    if tuner is None and model.nobs >= _MANY_ROWS and _is_regression(model):
         return normal_tuning
     return tuner
 

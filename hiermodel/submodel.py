@@ -108,6 +108,15 @@ class Submodel:
         return " + ".join(parts)
 
     @property
+    def by_number(self) -> str:
+        """The terms that know rows by their number: matrices of rows, maps without ``gr =``."""
+        places = [term for p in self.predictors if isinstance(p, Predictor) for term in p.terms
+                  if isinstance(term, CarTerm) and not term.members]
+        matrices = self.autocor is not None and self.autocor.needs_all_rows
+        parts = [self.autocor.text] if matrices and self.autocor is not None else []
+        return " + ".join([*parts, *(term.text for term in places)])
+
+    @property
     def bound_to_rows(self) -> bool:
         """True when a row of the data, given alone as new data, is not what it is among them.
 
@@ -115,11 +124,8 @@ class Submodel:
         by their number.
         """
         terms = [t for p in self.predictors if isinstance(p, Predictor) for t in p.terms]
-        return bool(self.dependence) or self.imputed is not None or any(
-            (isinstance(term, SpecialEffectsTerm) and term.latent_factors)
-            or (isinstance(term, CarTerm) and not term.members)
-            for term in terms
-        )
+        latent = any(isinstance(t, SpecialEffectsTerm) and t.latent_factors for t in terms)
+        return bool(self.dependence or self.by_number) or self.imputed is not None or latent
 
     @property
     def variables(self) -> tuple[Var, ...]:

@@ -103,7 +103,7 @@ def loo_moment_match(
     one = fit if resp is None else fit.only(resp)
     kept = observed_rows(one)
     at = with_response(kept, "loo()")
-    log_lik = one.log_lik().transpose("chain", "draw", "obs").isel(obs=at)
+    log_lik = one.log_lik(partial=True).transpose("chain", "draw", "obs").isel(obs=at)
     if result is None:
         # What is left of the large values is told in the end.
         result = loo_of(log_lik, tell=False)
@@ -163,7 +163,7 @@ def _row_log_lik(
     def at(points: Array) -> Array:
         moved = replace(fit, datasets={**fit.datasets, "posterior": space.posterior(points)})
         target = moved if one is fit else moved.only(one.model.part.name)
-        found = target.log_lik(frame)
+        found = target.log_lik(frame, partial=True)
         values: Array = (found.isel(obs=row) if together else found).values.ravel()
         return values
 
@@ -180,7 +180,8 @@ def _check_rows(
     moved = replace(fit, datasets={**fit.datasets, "posterior": posterior})
     target = moved if one is fit else moved.only(one.model.part.name)
     for row, expected in zip(rows, log_lik, strict=True):
-        again = target.log_lik(one.frame.iloc[[int(row)]].reset_index(drop=True)).values.ravel()
+        alone = one.frame.iloc[[int(row)]].reset_index(drop=True)
+        again = target.log_lik(alone, partial=True).values.ravel()
         if not np.allclose(again, expected, rtol=_SAME, atol=_SAME):
             raise HiermodelError(
                 "moment matching moves the draws for one row alone, and here the log-likelihood of "

@@ -63,7 +63,8 @@ def observed_log_lik(
     >>> observed_log_lik(fit, "loo()").sizes["obs"]  # doctest: +SKIP
     """
     kept = observed_rows(fit)
-    found: xr.DataArray = fit.log_lik(ndraws=ndraws).transpose("chain", "draw", "obs")
+    found: xr.DataArray = fit.log_lik(ndraws=ndraws, partial=True)
+    found = found.transpose("chain", "draw", "obs")
     return found.isel(obs=with_response(kept, what, tell)) if not kept.all() else found
 
 

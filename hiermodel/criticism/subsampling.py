@@ -154,9 +154,10 @@ def loo_subsample(
     labels = fit.row_labels[at]
     surrogate = _at_the_mean(fit, at)
     if any(part.bound_to_rows for part in fit.model.parts):
-        log_lik = fit.log_lik().isel(obs=at[rows])  # given alone they would be other rows
+        # Given alone they would be other rows.
+        log_lik = fit.log_lik(partial=True).isel(obs=at[rows])
     else:
-        log_lik = fit.log_lik(fit.frame.iloc[at[rows]])
+        log_lik = fit.log_lik(fit.frame.iloc[at[rows]], partial=True)
     log_lik = log_lik.assign_coords(obs=labels[rows])
     found = loo_of(log_lik, save_psis)
     exact = found.pointwise.values
@@ -178,7 +179,7 @@ def _at_the_mean(fit: Fit, at: np.ndarray) -> xr.DataArray:
     point = mean.expand_dims(chain=[0], draw=[0]).transpose("chain", "draw", ...)
     for name in point.data_vars:
         point[name].attrs = dict(fit.posterior[name].attrs)
-    found = replace(fit, datasets={**fit.datasets, "posterior": point}).log_lik()
+    found = replace(fit, datasets={**fit.datasets, "posterior": point}).log_lik(partial=True)
     values = found.isel(chain=0, draw=0, drop=True).isel(obs=at)
     wrong = np.flatnonzero(~np.isfinite(values.values))
     if len(wrong):

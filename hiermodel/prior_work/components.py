@@ -99,7 +99,7 @@ def log_likelihood(fit: Fit) -> np.ndarray:
     if any(part.autocor is not None and part.autocor.covariance is not None for part in parts):
         several = fit.model.is_multivariate
         return np.sum([_joint(fit.only(p.name) if several else fit) for p in parts], axis=0)
-    values = fit.log_lik().transpose("chain", "draw", "obs")
+    values = fit.log_lik(partial=True).transpose("chain", "draw", "obs")
     # A missing response has the same in all draws: nothing.
     missing = values.isnull().all(("chain", "draw"))
     return _flat(values.where(~missing, 0.0).sum("obs", skipna=False).values)

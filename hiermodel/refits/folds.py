@@ -118,6 +118,11 @@ def check_series(fit: Fit, folds: np.ndarray, what: str) -> None:
         For terms that need all rows, and for a series with rows in several folds.
     """
     for part in fit.model.parts:
+        if part.by_number and part.autocor is None:
+            raise HiermodelError(
+                f"{what} leaves out rows, and {part.by_number} has a place for each row, by their "
+                "number; name the places with gr ="
+            )
         terms = [] if part.autocor is None else list(part.autocor.parts)
         terms += part.latent_residuals
         for term in terms:

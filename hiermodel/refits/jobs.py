@@ -101,7 +101,7 @@ def refit(fit: Fit, job: Job, cores: int | None, keep: bool = False) -> Outcome:
         )
         found = made.log_lik(
             rows.iloc[held], resp=job.resp, allow_new_levels=True, sample_new_levels="gaussian",
-            seed=job.seed,
+            seed=job.seed, partial=True, impute=True,
         )
     values = found.transpose("chain", "draw", "obs").values.reshape(-1, len(held))
     return Outcome(values, tuple(made.provenance.get("warnings", ())), made if keep else None)

@@ -62,7 +62,7 @@ def kfold(
     check_levels(fit, used)
     check_series(fit, numbers, "kfold()")
     # First what can be refused at once, then the fits.
-    full = one.log_lik().transpose("chain", "draw", "obs")
+    full = one.log_lik(partial=True).transpose("chain", "draw", "obs")
     checked(full.isel(obs=np.flatnonzero(kept)))
     units = make_units(joint, used, full["obs"].values, _groups(fit, group, joint))
     members = [np.flatnonzero(used == n) for n in chosen]
@@ -170,7 +170,7 @@ def kfold_predict(
         verb = getattr(one, method)
         pieces.append(verb(
             rows.iloc[at], resp=resp, ndraws=ndraws, allow_new_levels=True,
-            sample_new_levels="gaussian", seed=None if seed is None else seed + number,
+            sample_new_levels="gaussian", impute=True, seed=None if seed is None else seed + number,
         ))
         places.append(at)
     order = np.argsort(np.concatenate(places))

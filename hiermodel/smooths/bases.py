@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from hiermodel.smooths.basis import Array, Basis
 from hiermodel.smooths.bsplines import cyclic_p_spline, derivative_spline, p_spline
 from hiermodel.smooths.cubic import cubic, cyclic_cubic
 from hiermodel.smooths.duchon import duchon
 from hiermodel.smooths.kriging import kriging
+from hiermodel.smooths.limits import check_orders, check_size, checked_knots
 from hiermodel.smooths.radial import DEFAULT_PLACES, Places
 from hiermodel.smooths.thin_plate import thin_plate, thin_plate_and_design
 
@@ -37,7 +36,7 @@ def _cubic_shrunk(x: Array, k: int | None, m: Orders, knots: Array | None) -> Ba
 
 
 def _cyclic(x: Array, k: int | None, m: Orders, knots: Array | None) -> Basis:
-    return cyclic_cubic(x[:, 0], k or 10, _filled_knots(knots, k or 10))
+    return cyclic_cubic(x[:, 0], k or 10, knots)
 
 
 def _p_spline(x: Array, k: int | None, m: Orders, knots: Array | None) -> Basis:
@@ -51,8 +50,6 @@ def _cyclic_p_spline(x: Array, k: int | None, m: Orders, knots: Array | None) ->
 
 
 def _derivative_spline(x: Array, k: int | None, m: Orders, knots: Array | None) -> Basis:
-    if len(m) > 2:
-        raise ValueError("several penalties, m of more than two numbers, are not built")
     degree = int(m[0]) if m else 3
     order = int(m[1]) if len(m) > 1 else max(degree - 1, 0)
     return derivative_spline(x[:, 0], k or 10, degree, order, knots)
@@ -60,16 +57,11 @@ def _derivative_spline(x: Array, k: int | None, m: Orders, knots: Array | None) 
 
 def _duchon(x: Array, k: int | None, m: Orders, places: Places) -> Basis:
     order, s = int(m[0]) if m else 2, m[1] if len(m) > 1 else 0.0
-    d = x.shape[1]
-    if not (-d / 2 < s < d / 2 and order + s > d / 2):
-        raise ValueError(f"m = c(order, s) needs |s| < {d}/2 and order + s > {d}/2")
     return duchon(x, k, order, s, places)
 
 
 def _kriging(x: Array, k: int | None, m: Orders, places: Places) -> Basis:
     kind = int(m[0]) if m else 3
-    if not 1 <= abs(kind) <= 5:
-        raise ValueError("the first number of m chooses a correlation function, from 1 to 5")
     range_, power = m[1] if len(m) > 1 else None, m[2] if len(m) > 2 else 1.0
     return kriging(x, k, kind, range_, power, places)
 
@@ -77,13 +69,6 @@ def _kriging(x: Array, k: int | None, m: Orders, places: Places) -> Basis:
 def _degree_and_order(m: Orders, above: int) -> tuple[int, int]:
     """M = c(degree - 1, order of the differences); one number stands for both."""
     return (int(m[0]) if m else 2) + above, int(m[-1]) if m else 2
-
-
-def _filled_knots(knots: Array | None, k: int) -> Array | None:
-    """Two knots are the ends of the period."""
-    if knots is not None and len(knots) == 2 and k > 2:
-        return np.linspace(knots[0], knots[1], k)
-    return knots
 
 
 RADIAL: dict[str, RadialLearner] = {
@@ -120,9 +105,9 @@ def learn_basis(
     m : tuple of float
         Orders, as each basis reads them.
     knots : ndarray, optional
-        In place of those that the basis would choose; bases of distances have none.
+        In place of those that the basis would choose; bases of distances have places instead.
     places : Places
-        How many places bases of distances have at most.
+        Which places bases of distances have.
 
     Raises
     ------
@@ -133,9 +118,12 @@ def learn_basis(
         raise ValueError(
             f'bs = "{name}" is for one covariate; for several use bs = "tp", or t2()'
         )
-    _check_size(x, k)
+    check_orders(name, m, x.shape[1])
+    check_size(x, k, name, m)
     if name in RADIAL:
         return RADIAL[name](x, k, m, places)
+    if knots is not None:
+        knots = checked_knots(name, x[:, 0], k or 10, m, knots)
     return _KNOTTED[name](x, k, m, knots)
 
 
@@ -147,19 +135,6 @@ def learn_with_design(
     if name not in ("tp", "ts"):
         basis = learn_basis(name, x, k, m, knots, places)
         return basis, basis.design(x)
-    _check_size(x, k)
+    check_orders(name, m, x.shape[1])
+    check_size(x, k, name, m)
     return thin_plate_and_design(x, k, int(m[0]) if m else None, name == "ts", places)
-
-
-def _check_size(x: Array, k: int | None) -> None:
-    different = len(np.unique(x, axis=0))
-    basis_size = k if k is not None else 10
-    if different < 3:
-        raise ValueError(f"the covariates have only {different} different values")
-    if (k is not None or x.shape[1] == 1) and basis_size > different:
-        raise ValueError(
-            f"k = {basis_size} functions for {different} different values of the covariates; "
-            f"give a k of at most {different}"
-        )
-    if k is not None and k < 3:
-        raise ValueError(f"k = {k} functions cannot make a curve; give at least 3")

@@ -65,6 +65,13 @@ class BSplines:
         return np.asarray(spline(x, nu=derivative))
 
 
+def _all_knots(x: Array, k: int, degree: int, knots: Array | None) -> Array:
+    """Those given, or even ones over the range of the data or the one that is given."""
+    if knots is not None and len(knots) > 2:
+        return np.asarray(knots, float)
+    return _even_knots(x if knots is None else knots, k - degree + 1, degree)
+
+
 def _even_knots(x: Array, inner: int, degree: int) -> Array:
     low, high = float(np.min(x)), float(np.max(x))
     margin = _MARGIN * (high - low)
@@ -77,7 +84,7 @@ def p_spline(
     x: Array, k: int = 10, degree: int = 3, order: int = 2, knots: Array | None = None
 ) -> BSplines:
     """Learn a P-spline: differences of some `order` of neighbouring coefficients are penalised."""
-    knots = _even_knots(x, k - degree + 1, degree) if knots is None else np.asarray(knots, float)
+    knots = _all_knots(x, k, degree, knots)
     differences = np.diff(np.eye(k), order, axis=0)
     return BSplines(knots, degree, Penalty(differences.T @ differences, k - order))
 
@@ -102,7 +109,7 @@ def derivative_spline(
     """Learn B-splines whose roughness is the integral of a squared derivative."""
     from scipy.interpolate import BSpline
 
-    knots = _even_knots(x, k - degree + 1, degree) if knots is None else np.asarray(knots, float)
+    knots = _all_knots(x, k, degree, knots)
     spline = BSpline(knots, np.eye(k), degree).derivative(order)
     inner = knots[degree : len(knots) - degree]
     # Products of polynomials of degree - order are integrated exactly by as many nodes.

@@ -82,7 +82,7 @@ def duchon(
     null = comb(order + d - 1, d)
     k = null + {1: 10, 2: 30}.get(d, 100) if k is None else k
     shift, power = x.mean(axis=0), 2 * order + 2 * s - d
-    places = limit.chosen(np.unique(x - shift, axis=0), k)
+    places = limit.around(x, shift, k)
     squared = np.square(distances(places, places))
     values, vectors = largest_eigen(powers_of_squares(squared, power), k)
     constraint = polynomials(places, null_powers(order, d)).T @ vectors

@@ -31,6 +31,26 @@ class Levels:
 
 
 @dataclass(frozen=True, eq=False)
+class LevelCodes:
+    """Independent effects of levels, as a margin of a tensor product.
+
+    Codes of levels, from 0, are the only covariate; a level that is unknown has no effect.
+    """
+
+    levels: int
+    constrained: bool = False
+
+    @property
+    def penalties(self) -> tuple[Penalty, ...]:
+        """The identity."""
+        return (Penalty(np.eye(self.levels), self.levels),)
+
+    def design(self, x: Array) -> Array:
+        """Indicators, (n, levels)."""
+        return np.asarray(x[:, :1] == np.arange(self.levels), dtype=float)
+
+
+@dataclass(frozen=True, eq=False)
 class Curves:
     """A curve for each level, drawn from one distribution of curves.
 

@@ -97,7 +97,7 @@ def kriging(
     null = 1 + d * trend
     k = d + 1 + {1: 10, 2: 30}.get(d, 100) if k is None else k
     shift = x.mean(axis=0)
-    places = limit.chosen(np.unique(x - shift, axis=0), k)
+    places = limit.around(x, shift, k)
     r = distances(places, places)
     range_ = float(r.max()) if range_ is None or range_ <= 0 else range_
     correlation = partial(_correlation, kind=abs(kind), range_=range_, power=power)

@@ -20,15 +20,28 @@ _DENSE = 400
 _BLOCK, _CHUNK = 65_536, 500_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Places:
     """How many places a spline of distances has at most, and which of more are taken.
 
-    They are evenly spread in one dimension, and drawn with the seed in more.
+    They are evenly spread in one dimension, and drawn with the seed in more; or they are `given`,
+    an array (places, d).
     """
 
     most: int = _MOST_PLACES
     seed: int = 1
+    given: Array | None = None
+
+    def around(self, x: Array, shift: Array, k: int) -> Array:
+        """The places of rows (n, d), centred by `shift`."""
+        if self.given is None:
+            return self.chosen(np.unique(x - shift, axis=0), k)
+        unique = np.unique(self.given, axis=0)
+        if len(unique) < k:
+            raise ValueError(
+                f"{len(unique)} knots are too few places for k = {k} functions; give a smaller k"
+            )
+        return unique - shift
 
     def chosen(self, unique: Array, k: int) -> Array:
         """Some of the places, or all; there must be at least one for each of k functions."""

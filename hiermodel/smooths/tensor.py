@@ -107,7 +107,9 @@ def tensor(
         c for c in _ordered(choices)
         if None in c and (orders is None or c.count(None) in orders)
     ]
-    penalised, null = len(products), orders is None or 0 in orders
+    # Without functions that no margin penalises there is no constant to take out either.
+    plain = all(m.rank < len(m.turn) for m in margins)
+    penalised, null = len(products), plain and (orders is None or 0 in orders)
     if null:
         products.append(tuple(tuple(range(len(m.turn) - m.rank)) for m in margins))
     widths = tuple(

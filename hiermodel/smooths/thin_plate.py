@@ -169,7 +169,7 @@ def thin_plate_and_design(
     null = comb(order + d - 1, d)
     k = null + {1: 8, 2: 27}.get(d, 100) if k is None else k
     shift = x.mean(axis=0)
-    places = limit.chosen(np.unique(x - shift, axis=0), k)
+    places = limit.around(x, shift, k)
     values, vectors = largest_eigen(energy(distances(places, places), order, d), k)
     powers = null_powers(order, d)
     free = reflected_null_space(polynomials(places, powers).T @ vectors)

@@ -32,6 +32,7 @@ from hiermodel.terms.arma_covariance import ArmaCovariance
 from hiermodel.terms.base import Array, Scope
 from hiermodel.terms.cosy import CompoundSymmetry
 from hiermodel.terms.fcor import KnownCovariance
+from hiermodel.terms.known_matrices import matrix_of_rows
 from hiermodel.terms.latent_residuals import LatentResiduals
 from hiermodel.terms.residual_covariance import Autocorrelation, ResidualCovariance
 from hiermodel.terms.sar import SpatialAutoregression, sorted_eigenvalues
@@ -337,6 +338,12 @@ def _check_additions(term: AutocorTerm, context: AutocorContext) -> None:
 # --------------------------------------------------------------------------- known matrices
 
 
+def matrix_name(term: AutocorTerm) -> str:
+    """The matrix with a row for each row of the data that a term names; empty for other terms."""
+    node = term.arguments.get("M") if term.kind in ("sar", "fcor") else None
+    return node.value if isinstance(node, Name) else ""
+
+
 def _matrix(
     term: AutocorTerm, found: Mapping[str, Node], context: AutocorContext
 ) -> tuple[str, Array]:
@@ -350,31 +357,7 @@ def _matrix(
             f"there is no {name!r} in data2{did_you_mean(name, context.data2)}; pass it as "
             f"data2={{{name!r}: matrix}}", node,
         )
-    try:
-        matrix = np.array(_dense(context.data2[name]), dtype=float)
-    except (TypeError, ValueError):
-        raise DataError(f"data2[{name!r}] does not hold numbers") from None
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        shape = " x ".join(map(str, matrix.shape))
-        raise DataError(f"data2[{name!r}] must be a square matrix for {term.kind}(), not {shape}")
-    n = len(context.frame)
-    if len(matrix) != n:
-        raise DataError(
-            f"data2[{name!r}] is {len(matrix)} x {len(matrix)}, and the model has {n} rows; "
-            f"{term.kind}() takes a row and a column for each, in their order. Where rows with "
-            "missing values were dropped, drop them from the matrix too"
-        )
-    if not np.isfinite(matrix).all():
-        row, column = np.argwhere(~np.isfinite(matrix))[0] + 1
-        raise DataError(
-            f"data2[{name!r}] has a missing or infinite value in row {row}, column {column}"
-        )
-    return name, matrix
-
-
-def _dense(matrix: Any) -> Any:
-    """A matrix of scipy.sparse as a full one; everything else as it is."""
-    return matrix.toarray() if hasattr(matrix, "toarray") else matrix
+    return name, matrix_of_rows(term.kind, name, context.data2[name], len(context.frame))
 
 
 def _fcor(term: AutocorTerm, found: Mapping[str, Node], context: AutocorContext) -> KnownCovariance:

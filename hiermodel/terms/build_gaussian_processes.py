@@ -83,12 +83,24 @@ def _process(special: SpecialTerm, frame: pd.DataFrame, schema: Schema, source: 
     if not nodes:
         raise FormulaError("gp() needs a covariate: gp(x)", source, call.span)
     expressions = tuple(_covariate(node, frame, schema, source) for node in nodes)
+    names = [e.text for e in expressions]
+    twice = next((j for j, name in enumerate(names) if name in names[:j]), None)
+    if twice is not None:
+        raise FormulaError(
+            f"{names[twice]} stands twice in {special.text}", source, nodes[twice].span
+        )
     cov = _covariance(options.get("cov"), source)
     k = _functions(options.get("k"), len(nodes), source)
     isotropic = flag(options.get("iso"), True, source, "iso") or len(nodes) == 1
     grouped = flag(options.get("gr"), True, source, "gr")
     scaled = flag(options.get("scale"), True, source, "scale")
     factors = _boundary_factors(options.get("c"), len(nodes), source)
+    if not k and "c" in options:
+        raise FormulaError(
+            "c is the box of an approximate process: give the number of functions, k, too, or "
+            "leave c out",
+            source, options["c"].span,
+        )
     label = "gp" + "".join(clean(e.text) for e in expressions)
     by, tails = _by(options, frame, schema, source)
     labels = tuple(f"{label}{tail}" for tail in tails)
@@ -100,9 +112,25 @@ def _process(special: SpecialTerm, frame: pd.DataFrame, schema: Schema, source: 
     for j, name in enumerate(labels):
         rows = weights[:, j] != 0 if draft.by_factor else np.ones(len(frame), dtype=bool)
         spaces.append(_space(x[rows], name, scaled, factors, isotropic, draft))
+        if k:
+            _check_box(x[rows], spaces[-1], name, factors, options.get("c", call), source)
     return Process(
         special.text, label, labels, expressions, by, cov, k, isotropic, grouped, tuple(spaces)
     )
+
+
+def _check_box(
+    x: Array, space: Space, label: str, factors: Array, node: Node, source: str
+) -> None:
+    """The box must hold the points: the functions repeat themselves, mirrored, outside of it."""
+    reach = np.abs(different(x)[0] / space.scale - space.centre).max(axis=0) / space.half
+    if reach.max() > 1:
+        least = np.ceil(100 * (reach * factors).max()) / 100
+        raise FormulaError(
+            f"the box that c makes does not hold the points of {label}: give a c of at least "
+            f"{least:g}, or leave it at 1.25",
+            source, node.span,
+        )
 
 
 def _space(
@@ -152,8 +180,10 @@ def _by(
     expression = learn(node, frame, schema, source)
     value = expression.value(frame)
     if not isinstance(value, FactorValue):
-        if np.ndim(value) > 1:
-            raise FormulaError("by of gp() takes numbers or a factor", source, node.span)
+        if np.shape(value) != (len(frame),):
+            raise FormulaError(
+                "by of gp() is a column of numbers or a factor", source, node.span
+            )
         return expression, (clean(expression.text),)
     term = Interaction((node,), deparse(node), node.span)
     design = DesignSpec.learn([term], not cell_means, frame, schema, source=source)

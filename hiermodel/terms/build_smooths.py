@@ -13,25 +13,31 @@ from hiermodel.columns import clean
 from hiermodel.errors import FormulaError, did_you_mean
 from hiermodel.expressions import FactorValue, LearnedExpression, learn
 from hiermodel.formula import deparse
-from hiermodel.formula.arguments import flag, literal
+from hiermodel.formula.arguments import flag
 from hiermodel.formula.syntax import Call, Constant, Node, SpecialTerm
 from hiermodel.schema import Schema
-from hiermodel.smooths.bases import learn_with_design
+from hiermodel.smooths.bases import RADIAL, learn_with_design
 from hiermodel.smooths.basis import Basis
-from hiermodel.smooths.effects import Levels, curves
+from hiermodel.smooths.effects import LevelCodes, Levels, curves
 from hiermodel.smooths.mixed import mixed_form
 from hiermodel.smooths.radial import DEFAULT_PLACES, Places
 from hiermodel.smooths.tensor import tensor
 from hiermodel.terms.base import Array, Scope
 from hiermodel.terms.smooth_options import (
+    basis_name,
+    basis_size,
     curve_basis,
+    is_missing,
     known_basis,
     link_of,
+    margin_orders,
     no_extra,
     numbers,
     orders_of,
     places_of,
     texts,
+    unused,
+    whole_numbers,
 )
 from hiermodel.terms.smooths import (
     Covariates,
@@ -113,6 +119,12 @@ def _smooths(special: SpecialTerm, context: SmoothContext) -> list[Smooth]:
     if not nodes:
         raise FormulaError(f"{call.function}() needs a covariate", source, call.span)
     expressions = tuple(learn(node, context.frame, context.schema, source) for node in nodes)
+    names = [e.text for e in expressions]
+    twice = next((j for j, name in enumerate(names) if name in names[:j]), None)
+    if twice is not None:
+        raise FormulaError(
+            f"{names[twice]} stands twice in {special.text}", source, nodes[twice].span
+        )
     build = _simple if call.function == "s" else _tensor
     learned = build(call, expressions, options, context)
     label = call.function + "".join(clean(e.text) for e in expressions)
@@ -142,6 +154,10 @@ def _by(
     by = learn(node, context.frame, context.schema, context.source)
     value = by.value(context.frame)
     name = clean(by.text)
+    if not isinstance(value, FactorValue) and np.shape(value) != (len(context.frame),):
+        raise FormulaError(
+            "by of a smooth is a column of numbers or a factor", context.source, node.span
+        )
     if not isinstance(value, FactorValue):
         weights = by_weights(value, None)
         # Without a constant among the weights the smooth and the intercept are told apart.
@@ -185,16 +201,14 @@ def _simple(
 ) -> _Learned:
     """The basis of ``s()``."""
     source = context.source
-    name = str(literal(options.get("bs"), "tp", source, "bs"))
+    name = basis_name(options.get("bs"), "tp", source)
     found = [e.value(context.frame) for e in expressions]
-    k = literal(options.get("k"), -1, source, "k")
-    size = None if not isinstance(k, int) or isinstance(k, bool) or k < 0 else k
-    if options.get("k") is not None and (isinstance(k, bool) or not isinstance(k, int)):
-        raise FormulaError("k is a whole number: how many functions", source, options["k"].span)
+    size = basis_size(options.get("k"), source)
     m = numbers(options.get("m"), source, "m")
     if name == "re":
         covariates = Covariates(expressions, indicators=True)
-        no_extra(options, name, source)
+        no_extra(options, name, source, "xt", "pc")
+        unused(options, name, "k", "m")
         return _Learned(covariates, Levels(covariates.values(context.frame).shape[1]))
     if name == "fs":
         return _factor_smooth(call, expressions, found, size, m, options, context)
@@ -214,6 +228,7 @@ def _factor_smooth(
     size: int | None, m: tuple[float, ...], options: Mapping[str, Node], context: SmoothContext,
 ) -> _Learned:
     """``bs = "fs"``: the factor may stand anywhere among the covariates."""
+    no_extra(options, "fs", context.source, "pc")
     factors = [e for e, v in zip(expressions, found, strict=True) if isinstance(v, FactorValue)]
     columns = [e for e in expressions if e not in factors]
     if len(factors) != 1 or not columns:
@@ -238,9 +253,7 @@ def _tensor(
 ) -> _Learned:
     """The basis of ``t2()``: margins of one covariate each, or as many as ``d`` says."""
     source = context.source
-    for expression in expressions:
-        check_numbers(expression.value(context.frame), expression.text)
-    d = [int(v) for v in numbers(options.get("d"), source, "d")] or [1] * len(expressions)
+    d = whole_numbers(options.get("d"), source, "d") or [1] * len(expressions)
     if sum(d) != len(expressions):
         raise FormulaError(
             f"d says that the margins have {sum(d)} covariates, but there are {len(expressions)}",
@@ -248,34 +261,66 @@ def _tensor(
         )
     bases = _repeated(texts(options.get("bs"), source) or ["cr"], len(d), "bs", call, source)
     sizes = _repeated(
-        [int(v) for v in numbers(options.get("k"), source, "k")] or [0], len(d), "k", call, source
+        whole_numbers(options.get("k"), source, "k") or [0], len(d), "k", call, source
     )
-    m = numbers(options.get("m"), source, "m")
+    orders = margin_orders(options.get("m"), len(d), source)
     covariates = Covariates(expressions)
     x = covariates.values(context.frame)
-    margins, first = [], 0
-    for name, size, width in zip(bases, sizes, d, strict=True):
-        known_basis(name, options.get("bs"), source)
+    margins: list[tuple[Basis, tuple[int, ...]]] = []
+    first = 0
+    for name, size, width, m in zip(bases, sizes, d, orders, strict=True):
         places = tuple(range(first, first + width))
         own = expressions[first : first + width]
+        first += width
+        if name == "re":
+            margins.append((_levels(own, call, context), places))
+            continue
+        known_basis(name, options.get("bs"), source)
+        for expression in own:
+            check_numbers(expression.value(context.frame), expression.text)
         k = size if size > 0 else 5**width
         basis, _ = _learned(name, x[:, list(places)], own, k, m, call, context)
         margins.append((basis, places))
-        first += width
+    if all(name == "re" for name in bases):
+        raise FormulaError(
+            'all margins have bs = "re": write s(..., bs = "re")', source, call.span
+        )
     full = flag(options.get("full"), False, source, "full")
     return _Learned(covariates, tensor(x, margins, full, orders_of(options.get("ord"), d, source)))
+
+
+def _levels(
+    own: tuple[LearnedExpression, ...], call: Call, context: SmoothContext
+) -> LevelCodes:
+    """A margin of ``bs = "re"``: independent effects of the levels of a factor."""
+    value = own[0].value(context.frame)
+    if len(own) > 1 or not isinstance(value, FactorValue):
+        raise FormulaError(
+            f'a margin with bs = "re" is of one factor, not of {", ".join(e.text for e in own)}',
+            context.source, call.span,
+        )
+    return LevelCodes(len(value.levels))
 
 
 def _learned(
     name: str, x: Array, expressions: tuple[LearnedExpression, ...], k: int | None,
     m: tuple[float, ...], call: Call, context: SmoothContext, places: Places = DEFAULT_PLACES,
 ) -> tuple[Basis, Array]:
-    """A basis by name with its functions at the rows; knots are those given for its covariate."""
-    knots = context.knots.get(expressions[0].text) if len(expressions) == 1 else None
+    """A basis by name with its functions at the rows; knots are those given for its covariates.
+
+    To splines of distances they are places, if all covariates have them.
+    """
+    found = [context.knots.get(e.text) for e in expressions]
+    knots = None if None in found else [np.asarray(one, float) for one in found]
     try:
-        return learn_with_design(
-            name, x, k, m, None if knots is None else np.asarray(knots, float), places
-        )
+        if knots is not None and name in RADIAL:
+            if len({len(one) for one in knots}) > 1:
+                raise ValueError(
+                    "knots of several covariates are places, one number of each covariate, but "
+                    f"there are {' and '.join(str(len(one)) for one in knots)} numbers"
+                )
+            places = replace(places, given=np.column_stack(knots))
+        return learn_with_design(name, x, k, m, None if knots is None else knots[0], places)
     except ValueError as error:
         raise FormulaError(f"{deparse(call)}: {error}", context.source, call.span) from None
 
@@ -287,10 +332,13 @@ def _options(call: Call, source: str) -> dict[str, Node]:
         if argument.name is None:
             continue
         if argument.name == "sp":
+            if is_missing(argument.value):
+                continue  # what is estimated anyway
+            without = replace(call, arguments=tuple(a for a in call.arguments if a.name != "sp"))
             raise FormulaError(
                 "a smoothing parameter is estimated, as the standard deviation sds of the smooth; "
-                "sp cannot fix it, but a prior can: hm.prior('constant(0.5)', cls='sds', "
-                f"coef={deparse(call)!r})",
+                "sp cannot fix it, but a prior can: leave sp out and give "
+                f"hm.prior('constant(0.5)', cls='sds', coef={deparse(without)!r})",
                 source, argument.value.span,
             )
         if argument.name not in known:
@@ -299,6 +347,11 @@ def _options(call: Call, source: str) -> dict[str, Node]:
                 f"{did_you_mean(argument.name, known)}; it takes covariates and "
                 + ", ".join(known),
                 source, argument.value.span,
+            )
+        if argument.name in out:
+            raise FormulaError(
+                f"argument {argument.name!r} of {call.function}() is given twice", source,
+                argument.value.span,
             )
         out[argument.name] = argument.value
     return out

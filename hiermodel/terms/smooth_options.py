@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hiermodel.errors import FormulaError, did_you_mean
+from hiermodel.errors import FormulaError, did_you_mean, warn
 from hiermodel.formula.arguments import literal
-from hiermodel.formula.syntax import Call, Constant, Node
+from hiermodel.formula.syntax import Call, Constant, Name, Node, Number, String, Unary
 from hiermodel.smooths.bases import BASES, RADIAL
 from hiermodel.smooths.radial import DEFAULT_PLACES, Places
 
@@ -21,11 +21,79 @@ def link_of(node: Node | None, source: str) -> str:
     return f"{value:g}" if isinstance(value, int | float) else value
 
 
-def no_extra(options: Mapping[str, Node], name: str, source: str) -> None:
-    """Refuse ``xt`` where it says nothing."""
-    node = options.get("xt")
-    if node is not None and not (isinstance(node, Constant) and node.value is None):
-        raise FormulaError(f'xt says nothing to bs = "{name}"; leave it out', source, node.span)
+def no_extra(options: Mapping[str, Node], name: str, source: str, *what: str) -> None:
+    """Refuse arguments that say nothing to a basis."""
+    for argument in what:
+        node = options.get(argument)
+        if node is not None and not is_missing(node):
+            raise FormulaError(
+                f'{argument} says nothing to bs = "{name}"; leave it out', source, node.span
+            )
+
+
+def unused(options: Mapping[str, Node], name: str, *what: str) -> None:
+    """Warn of arguments that a basis does not read, as mgcv's formulas may have them."""
+    for argument in what:
+        node = options.get(argument)
+        if node is not None and not is_missing(node):
+            warn(f'{argument} says nothing to bs = "{name}", which has a function for each level')
+
+
+def is_missing(node: Node) -> bool:
+    """``NULL``, ``NA``, or -1, by which mgcv means the default."""
+    if isinstance(node, Unary) and isinstance(node.operand, Number):
+        return node.op == "-" and node.operand.value == 1
+    return isinstance(node, Constant) and node.value is None
+
+
+def basis_name(node: Node | None, default: str, source: str) -> str:
+    """``bs = "cr"``: text, in quotes."""
+    if node is None:
+        return default
+    if not isinstance(node, String):
+        example = f'"{node.value}"' if isinstance(node, Name) else '"cr"'
+        raise FormulaError(f"bs is a text in quotes, such as bs = {example}", source, node.span)
+    return node.value
+
+
+def basis_size(node: Node | None, source: str) -> int | None:
+    """``k = 10``; none for the default."""
+    if node is None or is_missing(node):
+        return None
+    if not isinstance(node, Number) or not isinstance(node.value, int):
+        raise FormulaError(
+            "k is a whole number: how many functions the basis has", source, node.span
+        )
+    return node.value
+
+
+def whole_numbers(node: Node | None, source: str, what: str) -> list[int]:
+    """One whole number from 1 on, or several; -1 and NA are none."""
+    if node is None or is_missing(node):
+        return []
+    values = numbers(node, source, what)
+    if any(v != int(v) or v < 1 for v in values):
+        raise FormulaError(f"{what} takes whole numbers from 1 on", source, node.span)
+    return [int(v) for v in values]
+
+
+def margin_orders(node: Node | None, n: int, source: str) -> list[tuple[float, ...]]:
+    """``m`` of ``t2()``: one number for all margins, one for each, or a list of several for each.
+
+    Margins have ``c(1, 2)`` of ``m = list(c(1, 2), 2)``, and 1 and 2 of ``m = c(1, 2)``.
+    """
+    if node is None or is_missing(node):
+        return [()] * n
+    items = _items(node)
+    if isinstance(node, Call) and node.function == "list":
+        found = [numbers(item, source, "m") for item in items]
+    else:
+        found = [(v,) for v in numbers(node, source, "m")]
+    if len(found) == 1:
+        return found * n
+    if len(found) != n:
+        raise FormulaError(f"m has {len(found)} values for {n} margins", source, node.span)
+    return found
 
 
 def places_of(node: Node | None, name: str, source: str) -> Places:
@@ -71,6 +139,8 @@ def curve_basis(node: Node | None, source: str) -> str:
         raise FormulaError(
             'xt of bs = "fs" is the basis of each curve, as in xt = "cr"', source, node.span
         )
+    if name in ("re", "fs"):
+        raise FormulaError(f'a curve of bs = "fs" cannot have bs = "{name}"', source, node.span)
     known_basis(name, node, source)
     return name
 
@@ -125,5 +195,5 @@ def numbers(node: Node | None, source: str, what: str) -> tuple[float, ...]:
 
 
 def texts(node: Node | None, source: str) -> list[str]:
-    """One text or several."""
-    return [str(literal(item, "", source, "bs")) for item in _items(node)]
+    """One name of a basis or several."""
+    return [basis_name(item, "", source) for item in _items(node)]

@@ -13,7 +13,7 @@ from scipy import stats
 import hiermodel as hm
 from hiermodel.criticism import loo_moment_match, loo_of
 from hiermodel.criticism.observed import observed_rows
-from hiermodel.errors import ArgumentError, DataError, HiermodelWarning
+from hiermodel.errors import ArgumentError, DataError, HiermodelError, HiermodelWarning
 from tests.spine.draws import random_fit
 
 MANY = 4000
@@ -61,10 +61,8 @@ def test_rows_of_the_fit_keep_their_values(formula: Any) -> None:
     # One other number, and they are other rows.
     other = frame()
     other.loc[0, "w"] += 0.5
-    assert not np.allclose(
-        joined(fit.posterior_epred(other, seed=1, **_resp(fit)))[:, 1:],
-        joined(fit.posterior_epred(**_resp(fit)))[:, 1:],
-    )
+    again = quiet(fit.posterior_epred, other, seed=1, **_resp(fit))
+    assert not np.allclose(joined(again)[:, 1:], joined(fit.posterior_epred(**_resp(fit)))[:, 1:])
 
 
 def _resp(fit: hm.Fit) -> dict[str, str]:
@@ -81,35 +79,48 @@ def test_a_missing_covariate_comes_from_its_own_model() -> None:
     b, slope = draws_of(fit, "b_y"), draws_of(fit, "bsp_y")[:, 0]
     mean = draws_of(fit, "b_x") @ [1, 0.4]
     sigma = draws_of(fit, "sigma_x")
-    found = joined(fit.posterior_epred(rows, resp="y", seed=2))
+    found = joined(fit.posterior_epred(rows, resp="y", seed=2, impute=True))
     spread = np.abs(slope) * sigma
     error = (found.mean(axis=1) - (b[:, 0] + slope * mean)) / (spread / np.sqrt(MANY))
     assert np.abs(error).max() < 4.5
     np.testing.assert_allclose(found.std(axis=1), spread, rtol=0.06)
     # The mean of the density is that of y without x.
-    log_lik = joined(fit.log_lik(rows, resp="y", seed=2))
+    log_lik = joined(fit.log_lik(rows, resp="y", seed=2, impute=True))
     exact = stats.norm.pdf(
         1.0, b[:, 0] + slope * mean, np.hypot(draws_of(fit, "sigma_y"), spread)
     )
     np.testing.assert_allclose(np.exp(log_lik).mean(axis=1), exact, rtol=0.15)
 
 
+def test_without_impute_they_are_nan_and_told() -> None:
+    fit = made(ONE)
+    rows = pd.DataFrame({"y": 1.0, "x": [0.3, np.nan, np.nan], "w": 0.4})
+    told = "2 of 3 rows of newdata miss 'x', which the formula of 'y' reads by mi\\(\\)"
+    with pytest.warns(HiermodelWarning, match=told):
+        found = fit.posterior_epred(rows, resp="y")
+    assert np.isnan(joined(found)).all(axis=0).tolist() == [False, True, True]
+    with pytest.raises(HiermodelError, match="impute"):
+        fit.posterior_epred(rows, resp="y", impute="yes")
+
+
 def test_values_that_are_given_stay() -> None:
     fit = made(ONE)
     rows = pd.DataFrame({"y": 0.0, "x": [0.3, np.nan, -1.0], "w": 0.0})
-    found = joined(fit.posterior_epred(rows, resp="y", seed=2))
+    found = joined(fit.posterior_epred(rows, resp="y", seed=2, impute=True))
     b, slope = draws_of(fit, "b_y")[:, 0], draws_of(fit, "bsp_y")[:, 0]
     np.testing.assert_allclose(found[:, 0], b + slope * 0.3)
     np.testing.assert_allclose(found[:, 2], b - slope)
     assert np.isfinite(found).all()
-    again = joined(fit.posterior_epred(rows, resp="y", seed=2))
+    again = joined(fit.posterior_epred(rows, resp="y", seed=2, impute=True))
     np.testing.assert_array_equal(found, again)
-    assert not np.allclose(found[:, 1], joined(fit.posterior_epred(rows, resp="y", seed=3))[:, 1])
+    other = joined(fit.posterior_epred(rows, resp="y", seed=3, impute=True))
+    assert not np.allclose(found[:, 1], other[:, 1])
 
 
 def test_a_chain_of_missing_covariates_shares_its_draws() -> None:
     fit = made(CHAIN)
-    found = joined(fit.posterior_epred(new_rows(y=0.0, x=np.nan, z=np.nan), resp="y", seed=5))
+    rows = new_rows(y=0.0, x=np.nan, z=np.nan)
+    found = joined(fit.posterior_epred(rows, resp="y", seed=5, impute=True))
     on_x, on_z = draws_of(fit, "bsp_y").T
     through = draws_of(fit, "bsp_x")[:, 0]
     mean_z = draws_of(fit, "b_z")[:, 0]
@@ -128,7 +139,7 @@ def test_a_circle_ends() -> None:
     circle = hm.bf("y | mi() ~ mi(x)") + hm.bf("x | mi() ~ mi(y)") + hm.set_rescor(False)
     fit = made(circle)
     rows = pd.DataFrame({"y": [1.0, np.nan], "x": [np.nan, np.nan]})
-    found = joined(fit.posterior_epred(rows, resp="y", seed=1))
+    found = joined(fit.posterior_epred(rows, resp="y", seed=1, impute=True))
     assert np.isfinite(found[:, 0]).all() and np.isnan(found[:, 1]).all()
 
 
@@ -136,7 +147,7 @@ def test_responses_with_residual_correlation_are_drawn_too() -> None:
     both = hm.mvbf(hm.bf("y ~ mi(x)"), hm.bf("x | mi() ~ w"), rescor=True)
     fit = made(both)
     rows = pd.DataFrame({"y": [0.0, 0.0], "x": [np.nan, 0.5], "w": 0.1})
-    assert bool(np.isfinite(fit.posterior_predict(rows, seed=1)["y"]).all())
+    assert bool(np.isfinite(fit.posterior_predict(rows, seed=1, impute=True)["y"]).all())
 
 
 # --------------------------------------------------------------------------- cross-validation
@@ -177,7 +188,8 @@ def test_rows_without_a_response_are_left_out_and_counted() -> None:
 def test_of_several_responses_those_that_are_there_count() -> None:
     fit = made(ONE)
     y, x = fit.log_lik(resp="y"), fit.log_lik(resp="x")
-    np.testing.assert_allclose(fit.log_lik(), y + x.fillna(0.0))
+    np.testing.assert_allclose(fit.log_lik(partial=True), y + x.fillna(0.0))
+    np.testing.assert_allclose(fit.log_lik(), y + x)
     assert quiet(fit.loo).pointwise.size == 30
     assert quiet(fit.loo, resp="x").pointwise.size == 27
     assert np.isfinite(quiet(fit.loo, subsample=10, seed=1).elpd)
@@ -185,7 +197,7 @@ def test_of_several_responses_those_that_are_there_count() -> None:
         hm.bf("x | mi() ~ w") + hm.bf("z | mi() ~ w") + hm.set_rescor(False)
     )
     # Row 5 misses both.
-    assert np.isnan(none.log_lik().isel(obs=5)).all()
+    assert np.isnan(none.log_lik(partial=True).isel(obs=5)).all()
     assert quiet(none.loo).pointwise.size == 29
 
 
@@ -196,7 +208,7 @@ def test_margins_of_correlated_responses() -> None:
             hm.bf("y ~ w"), hm.bf("x | mi() ~ w"), hm.bf("z | mi() ~ 1"), rescor=True
         )
         fit = random_fit(hm.model(formula, data, family), data)
-        found = joined(fit.log_lik())
+        found = joined(fit.log_lik(partial=True))
         draw, names = 4, ("y", "x", "z")
         sigma = np.array([draws_of(fit, f"sigma_{n}")[draw] for n in names])
         scale = draws_of(fit, "rescor")[draw] * np.outer(sigma, sigma)
