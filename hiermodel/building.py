@@ -33,8 +33,8 @@ from hiermodel.submodel_building import additions_used, finish_submodel
 from hiermodel.submodel_draft import Draft, draft_submodel, response_suffix
 from hiermodel.terms.build_autocor import matrix_name
 from hiermodel.terms.build_groups import build_groups
-from hiermodel.terms.group import GroupView
 from hiermodel.terms.group_arguments import GroupContext
+from hiermodel.terms.group_view import GroupView
 from hiermodel.terms.known_matrices import in_order_of_rows
 from hiermodel.totals import Totals
 

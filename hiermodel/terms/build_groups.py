@@ -19,7 +19,7 @@ from hiermodel.terms.base import Array, Scope
 from hiermodel.terms.build_special_effects import is_special, varying_coefs
 from hiermodel.terms.category_specific import CategorySpecificView, inner_expansion
 from hiermodel.terms.category_specific import label as threshold_label
-from hiermodel.terms.group import GroupCoef, GroupEffects, GroupView, MemberColumn
+from hiermodel.terms.group import GroupCoef, GroupEffects
 from hiermodel.terms.group_arguments import (
     GroupContext,
     by_factor,
@@ -29,6 +29,7 @@ from hiermodel.terms.group_arguments import (
     options_of,
     prior_weights,
 )
+from hiermodel.terms.group_view import GroupView, MemberColumn
 from hiermodel.terms.special_effects import SpecialCoef, SpecialEffectsTerm
 from hiermodel.terms.special_view import SpecialView
 
