@@ -142,7 +142,7 @@ def _space(
         where = "" if label == draft.label else f" in the rows of {label}"
         raise DataError(
             f"{draft.text} has a single point{where}: a process needs at least two different "
-            "values"
+            "values" + ("; leave the level out, or join it with another" if where else "")
         )
     scale = extent(unique) if scaled else 1.0
     unique = unique / scale
