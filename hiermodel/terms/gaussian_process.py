@@ -138,13 +138,15 @@ class Process:
         by = self.by.variables if self.by is not None else ()
         return tuple(dict.fromkeys(v for e in self.expressions for v in e.variables)) + tuple(by)
 
-    def function(self, nugget: float = 0.0) -> FunctionTemplate:
-        """The Stan function that its statement calls."""
+    def function(self, nugget: float = 0.0, distances: bool = False) -> FunctionTemplate:
+        """The Stan function that its statement calls, of points or of their distances."""
         values: tuple[tuple[str, Any], ...] = (
             ("cov", self.cov), ("iso", self.isotropic), ("name", self.function_name)
         )
         if not self.k:
-            return FunctionTemplate("gp_exact.stan.jinja", (*values, ("nugget", nugget)))
+            return FunctionTemplate(
+                "gp_exact.stan.jinja", (*values, ("nugget", nugget), ("distances", distances))
+            )
         nu = SMOOTHNESS.get(self.cov, 0.0)
         return FunctionTemplate("gp_spectral.stan.jinja", (*values, ("nu", nu)))
 
@@ -238,7 +240,17 @@ class GaussianProcessTerm:
     @property
     def functions(self) -> tuple[FunctionTemplate, ...]:
         """Stan functions that it calls."""
-        return tuple(dict.fromkeys(one.function(self.nugget) for one in self.processes))
+        return tuple(dict.fromkeys(
+            one.function(self.nugget, self.by_distance(one)) for one in self.processes
+        ))
+
+    def by_distance(self, one: Process) -> bool:
+        """Whether the program has distances, from which Matern covariances cost half as much.
+
+        Stan's own functions of points, as in brms, stand where there is no nugget: without one
+        rounding shows in the density.
+        """
+        return bool(not one.k and self.nugget and one.isotropic and one.cov in SMOOTHNESS)
 
     @property
     def has_exact(self) -> bool:
