@@ -6,7 +6,7 @@ with a vector and the same likelihood, and of the product alone in NumPy (forth 
 ratios.
 With ``gr = TRUE`` (the default) rows with equal x share a value, with ``gr = FALSE`` none do.
 
-Then, for 200 points, one gradient of exact processes: of the program that ``hiermodel.model`` gives,
+Then one gradient of exact processes of 200 points: of the program that ``hiermodel.model`` gives,
 with Stan's covariance functions, and of the one that is fitted.
 """
 
