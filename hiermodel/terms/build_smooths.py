@@ -317,6 +317,12 @@ def _learned(
     To splines of distances they are places, if all covariates have them.
     """
     found = [context.knots.get(e.text) for e in expressions]
+    if name in RADIAL and None in found and any(one is not None for one in found):
+        lacking = [e.text for e, one in zip(expressions, found, strict=True) if one is None]
+        warn(
+            f"knots of {deparse(call)} would be places, one number of each covariate: without "
+            f"those of {', '.join(lacking)} they are not used there"
+        )
     knots = None if None in found else [np.asarray(one, float) for one in found]
     try:
         if knots is not None and name in RADIAL:
