@@ -26,7 +26,8 @@ from hiermodel.processes.distances import extent, gap, length_scale_prior
 from hiermodel.processes.hilbert import boundary
 from hiermodel.schema import Schema
 from hiermodel.terms.base import Array, Scope
-from hiermodel.terms.gaussian_process import GaussianProcessTerm, Process, Space, different
+from hiermodel.terms.gaussian_process import GaussianProcessTerm
+from hiermodel.terms.gp_calls import Process, Space, different
 
 _ARGUMENTS = ("by", "k", "cov", "iso", "gr", "cmc", "scale", "c")
 _ALIASES = {"matern12": "exponential"}
