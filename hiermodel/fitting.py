@@ -275,16 +275,14 @@ def fit(
     integrated out in closed form (Lindley & Smith 1972). The sampler then sees the few other
     parameters and statistics of each level in the place of rows, and the effects are drawn
     exactly, once for each draw. The posterior is the same. ``collapse="auto"`` does so for NUTS
-    where a gradient costs less than that of the model as it stands; the summary says so.
+    where a draw costs less than one of the model as it stands; the summary says so.
     ``True`` insists, and works for the other algorithms as well: with ``"optimize"`` the mode is
     then that of the marginal posterior, and the effects are their conditional means; the normal
-    approximation of ``"laplace"`` is then one of a few parameters, and often a good one. On the
-    embedded engine a collapsed model of at most 100 parameters starts near its mode, with the
-    metric of the normal approximation there, and needs 149 iterations of warmup only; give
-    `warmup` or `init` to have it otherwise. ``lp`` among the sampler's statistics is then the log
-    density without the effects. Such a model without group-level effects has nothing to integrate
-    out: its rows are rotated (QR decomposition) to as many as it has coefficients and one, with the
-    same log density; ``"auto"`` does so from 1000 rows on.
+    approximation of ``"laplace"`` is then one of a few parameters, and often a good one. ``lp``
+    among the sampler's statistics is then the log density without the effects. Such a model
+    without group-level effects has nothing to integrate out: its rows are rotated (QR
+    decomposition) to as many as it has coefficients and one, with the same log density; ``"auto"``
+    does so from 1000 rows on.
 
     Rows that share every predictor (levels, offsets and addition terms with them) can be added
     up to cells, whose statistics say all that their rows say: successes and trials of bernoulli
@@ -308,7 +306,15 @@ def fit(
     between the two as the data of each level ask for; the effects are moreover taken relative to
     what coefficients and intercepts explain of them, so that neither has to follow the other
     (hierarchical centring; Papaspiliopoulos, Roberts & Skold 2007; Gorinova, Moore & Hoffman
-    2020). The summary says how far. ``Model.stan_code`` is the program with standardised effects.
+    2020). Effects of a larger factor are taken relative to those of smaller ones too. The summary
+    says how far. ``Model.stan_code`` is the program with standardised effects.
+
+    On the embedded engine some models need 149 iterations of warmup only, in which the step size
+    is adapted, because starts and metric are known: from the normal approximation at the mode for
+    collapsed models, and for regressions of at least 500 rows without group-level effects and
+    other latent terms (at most 100 parameters, a single mode); from the short chain that
+    ``parameterization="auto"`` runs where it finds effects to centre. Chains then start twice as
+    far from there as draws are. Give `warmup` or `init` to have it otherwise.
 
     Exact Gaussian processes, ``gp(x)`` without ``k``, are fitted with a billionth of their
     variance on the diagonal of their covariance matrix, because rounding errors would spoil the

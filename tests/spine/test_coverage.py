@@ -17,7 +17,7 @@ SETS = 30
 @pytest.fixture(scope="module")
 def coverage() -> ModuleType:
     """The benchmark, which does the same with more data sets."""
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "coverage.py"
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "calibration.py"
     if not path.is_file():
         pytest.skip("the benchmarks are not beside the tests")
     spec = importlib.util.spec_from_file_location("coverage_of_posteriors", path)

@@ -1,6 +1,6 @@
 """Are the posteriors right? Ranks and coverage over simulated data sets.
 
-Usage: ``python benchmarks/coverage.py [CASE ...] [--sets N] [--seed N] [--markdown FILE]``
+Usage: ``python benchmarks/calibration.py [CASE ...] [--sets N] [--seed N] [--markdown FILE]``
 
 Parameters are drawn from the priors, a data set from the parameters, and the model is fitted to it
 with the same priors. Then the rank of the true value among independent draws of the posterior is
