@@ -63,7 +63,7 @@ class Problem:
         engine, warmup, starts = variant
         started = time.perf_counter()
         if starts == "fit":
-            given = {} if warmup is None else {"warmup": warmup}
+            given: dict[str, Any] = {} if warmup is None else {"warmup": warmup}
             whole = plan(
                 self.model, self.model.rows(self.frame), None, engine, algorithm="nuts",
                 prior_only=None, certify=True, collapse="auto",

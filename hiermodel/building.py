@@ -29,16 +29,12 @@ from hiermodel.schema import Schema
 from hiermodel.stan.variables import Block
 from hiermodel.stanvars import as_stanvars, check_names, densities
 from hiermodel.submodel import Submodel
-from hiermodel.submodel_building import (
-    Draft,
-    additions_used,
-    draft_submodel,
-    finish_submodel,
-    response_suffix,
-)
+from hiermodel.submodel_building import additions_used, finish_submodel
+from hiermodel.submodel_draft import Draft, draft_submodel, response_suffix
 from hiermodel.terms.build_autocor import matrix_name
-from hiermodel.terms.build_groups import GroupContext, build_groups
-from hiermodel.terms.group import GroupView
+from hiermodel.terms.build_groups import build_groups
+from hiermodel.terms.group_arguments import GroupContext
+from hiermodel.terms.group_view import GroupView
 from hiermodel.terms.known_matrices import in_order_of_rows
 from hiermodel.totals import Totals
 

@@ -20,7 +20,7 @@ from hiermodel.arguments import file_path
 from hiermodel.declared import GROUP, kept_draws
 from hiermodel.engines import Draws
 from hiermodel.engines.inits import declared_shape
-from hiermodel.errors import HiermodelError, did_you_mean
+from hiermodel.errors import ArgumentError, HiermodelError, did_you_mean
 from hiermodel.formula import update_formula
 from hiermodel.frames import row_labels
 from hiermodel.modeling import Model
@@ -148,7 +148,7 @@ class Fit(
         Parameters
         ----------
         data : data frame, optional
-            Other data; by default the rows of this fit.
+            Other data, which brms calls ``newdata``; by default the rows of this fit.
         formula : str or Formula, optional
             ``.`` stands for the side of the formula that was there: ``". ~ . + x"``,
             ``"~ . - (1 | g)"``. Formulas of further parameters stay unless others are given.
@@ -166,6 +166,10 @@ class Fit(
         """
         from hiermodel.fitting import fit
 
+        if "newdata" in changes:
+            if data is not None:
+                raise ArgumentError("data and newdata are two names of one argument: give one")
+            data = changes.pop("newdata")
         arguments = persistence.call_arguments(self.model)
         arguments["data2"] = self.model.call.get("data2")
         settings = dict(self.provenance.get("settings", {}))

@@ -23,7 +23,8 @@ from hiermodel.stan.variables import Block, Var
 from hiermodel.stanvars import StanVar, declared_at
 from hiermodel.submodel import AnyPredictor, Submodel
 from hiermodel.terms.base import Array, Labelled
-from hiermodel.terms.group import GroupEffects, GroupView
+from hiermodel.terms.group import GroupEffects
+from hiermodel.terms.group_view import GroupView
 from hiermodel.terms.grouping import row_data
 from hiermodel.terms.labels import group_labels
 from hiermodel.terms.measurement_error import NoiseFree, noise_free_labels

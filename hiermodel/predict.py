@@ -22,7 +22,7 @@ from hiermodel.prepare import OBSERVED, PATHS, Prediction
 from hiermodel.submodel import AnyPredictor, Submodel
 from hiermodel.terms.arma import Arma
 from hiermodel.terms.base import Array
-from hiermodel.terms.group import GroupView
+from hiermodel.terms.group_view import GroupView
 from hiermodel.terms.residual_blocks import given_others, joint_log_density
 from hiermodel.terms.residual_covariance import ResidualCovariance, Residuals
 from hiermodel.terms.scalars import ScalarParameter

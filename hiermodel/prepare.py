@@ -30,7 +30,8 @@ from hiermodel.predictors import Predictor
 from hiermodel.submodel import Submodel
 from hiermodel.terms.base import Array
 from hiermodel.terms.car import CarTerm
-from hiermodel.terms.group import GroupEffects, GroupView
+from hiermodel.terms.group import GroupEffects
+from hiermodel.terms.group_view import GroupView
 from hiermodel.terms.grouping import row_data
 from hiermodel.terms.latent_residuals import LatentResiduals
 from hiermodel.terms.missing import of_new_rows

@@ -56,6 +56,7 @@ ORDER = (
     "modeling",
     "nugget",
     "latents",
+    "submodel_draft",
     "submodel_building",
     "building",
     "new_levels",

@@ -16,7 +16,8 @@ from hiermodel.collapse.marginal import marginal_log_lik
 from hiermodel.collapse.rotate import Rotated, rotate
 from hiermodel.predictors import Predictor
 from hiermodel.stan.variables import Block, Var
-from hiermodel.terms.group import GroupEffects, GroupView
+from hiermodel.terms.group import GroupEffects
+from hiermodel.terms.group_view import GroupView
 from hiermodel.terms.offset import OffsetTerm
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from hiermodel.terms.group import GroupView
+from hiermodel.terms.group_view import GroupView
 
 if TYPE_CHECKING:
     from hiermodel.collapse.collapsed import CollapsedModel

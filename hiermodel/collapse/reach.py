@@ -12,7 +12,8 @@ from hiermodel.collapse.collapsed import CollapsedModel
 from hiermodel.collapse.regression import CollapsedRegression
 from hiermodel.errors import HiermodelError
 from hiermodel.predictors import Predictor
-from hiermodel.terms.group import GroupEffects, GroupView
+from hiermodel.terms.group import GroupEffects
+from hiermodel.terms.group_view import GroupView
 from hiermodel.terms.offset import OffsetTerm
 from hiermodel.terms.population import PopulationTerm
 

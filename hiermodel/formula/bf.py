@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import replace
-from numbers import Integral, Real
-
-from hiermodel.errors import FormulaError, did_you_mean
+from hiermodel.errors import FormulaError
 from hiermodel.formula.parse import parse_formula
-from hiermodel.formula.syntax import Call, Name, Node, ParsedFormula, chain
+from hiermodel.formula.pieces import (
+    autocor_given,
+    error_about,
+    fixed_value,
+    flag_given,
+    named_formula,
+    options_named,
+    parameter_name,
+    read_formulas,
+    responses_of,
+    side_given,
+    sub_formulas,
+)
 from hiermodel.formula.values import (
     Autocor,
     Formula,
@@ -22,10 +29,6 @@ from hiermodel.formula.values import (
     distinct,
     with_subformulas,
 )
-
-DECOMPOSITIONS = ("none", "QR")
-# Keywords of bf() that are no parameters: what a mistyped one is compared with.
-_KEYWORDS = ("nl", "loop", "center", "cmc", "sparse", "decomp", "family", "unused", "autocor")
 
 
 def bf(
@@ -87,23 +90,24 @@ def bf(
             "bf() takes formula text; combine formulas with '+'", text, (0, max(1, len(text)))
         )
     if isinstance(family, (int, float, list, tuple, dict)):
-        raise _about(formula, f"family= takes a name or the result of family(), not {family!r}")
+        message = f"family= takes a name or the result of family(), not {family!r}"
+        raise error_about(formula, message)
     parsed = parse_formula(formula)
-    options = _options(formula, center, cmc, sparse, decomp, nl, loop)
+    options = options_named(formula, center, cmc, sparse, decomp, nl, loop)
     items: list[SubFormula] = []
     for sub in subformulas:
-        items += sub if isinstance(sub, SubFormulas) else _read(sub, FormulaOptions())
+        items += sub if isinstance(sub, SubFormulas) else read_formulas(sub, FormulaOptions())
     fixed: list[tuple[str, float | str]] = []
     for name, value in parameters.items():
         if isinstance(value, str) and "~" in value:
-            items += _named(name, value, FormulaOptions())
+            items += named_formula(name, value, FormulaOptions())
         else:
-            fixed.append((_parameter_name(name), _fixed_value(name, value)))
-    unused_side = _side("unused", unused)
-    autocor_side = _autocor(formula, autocor)
+            fixed.append((parameter_name(name), fixed_value(name, value)))
+    unused_side = side_given("unused", unused)
+    autocor_side = autocor_given(formula, autocor)
     responses = tuple(
         ResponseFormula(main, (), tuple(fixed), options, family, unused_side, autocor_side)
-        for main in _responses(parsed)
+        for main in responses_of(parsed)
     )
     return Formula(with_subformulas(distinct(responses), items))
 
@@ -141,8 +145,8 @@ def lf(
     sigma ~ x
     """
     text = formulas[0] if formulas else None
-    options = _options(text, center, cmc, sparse, decomp, False, True)
-    return _sub_formulas(formulas, options, dpar, resp)
+    options = options_named(text, center, cmc, sparse, decomp, False, True)
+    return sub_formulas(formulas, options, dpar, resp)
 
 
 def nlf(
@@ -169,8 +173,8 @@ def nlf(
     True
     """
     text = formulas[0] if formulas else None
-    options = FormulaOptions(nl=True, loop=_flag("loop", loop, True, text))
-    return _sub_formulas(formulas, options, dpar, resp)
+    options = FormulaOptions(nl=True, loop=flag_given("loop", loop, True, text))
+    return sub_formulas(formulas, options, dpar, resp)
 
 
 def mvbf(*formulas: str | Formula, rescor: bool | None = None) -> Formula:
@@ -196,7 +200,7 @@ def mvbf(*formulas: str | Formula, rescor: bool | None = None) -> Formula:
     parts = [as_formula(formula) for formula in formulas]
     responses = distinct(tuple(r for part in parts for r in part.responses))
     said = [part.mecor for part in parts if part.mecor is not None]
-    wanted = None if rescor is None else _flag("rescor", rescor, True, None)
+    wanted = None if rescor is None else flag_given("rescor", rescor, True, None)
     return Formula(responses, wanted, said[-1] if said else None)
 
 
@@ -216,7 +220,7 @@ def set_rescor(flag: bool = True) -> Rescor:
     >>> (bf("y1 ~ x") + bf("y2 ~ x") + set_rescor(False)).rescor
     False
     """
-    return Rescor(_flag("flag", flag, True, None))
+    return Rescor(flag_given("flag", flag, True, None))
 
 
 def set_mecor(flag: bool = True) -> Mecor:
@@ -237,7 +241,7 @@ def set_mecor(flag: bool = True) -> Mecor:
     >>> (bf("y ~ me(x, sdx) + me(z, sdz)") + set_mecor(False)).mecor
     False
     """
-    return Mecor(_flag("flag", flag, True, None))
+    return Mecor(flag_given("flag", flag, True, None))
 
 
 def acformula(autocor: str, resp: str | None = None) -> Autocor:
@@ -265,11 +269,11 @@ def acformula(autocor: str, resp: str | None = None) -> Autocor:
     y ~ x
     autocor = ~ ar(time = t, p = 2)
     """
-    parsed = _side("autocor", autocor)
+    parsed = side_given("autocor", autocor)
     if parsed is None:
         raise FormulaError("acformula() takes formula text such as '~ ar(time = t)'")
     if resp is not None and not (isinstance(resp, str) and resp):
-        raise _about(autocor, f"resp must be the name of a response, not {resp!r}")
+        raise error_about(autocor, f"resp must be the name of a response, not {resp!r}")
     return Autocor(parsed, resp or "")
 
 
@@ -294,164 +298,3 @@ def as_formula(obj: str | Formula) -> Formula:
     if isinstance(obj, str):
         return bf(obj)
     raise FormulaError(f"a formula is text or the result of bf(), not {type(obj).__name__}")
-
-
-# --------------------------------------------------------------------------- reading the pieces
-
-
-def _options(
-    text: str | None, center: bool | None, cmc: bool | None, sparse: bool | None,
-    decomp: str | None, nl: bool, loop: bool,
-) -> FormulaOptions:
-    """Options as given; `text` is the formula they belong to, for messages."""
-    if decomp is not None and decomp not in DECOMPOSITIONS:
-        hint = did_you_mean(str(decomp), DECOMPOSITIONS)
-        raise _about(text, f"decomp must be 'QR' or 'none', not {decomp!r}{hint}")
-    non_linear = _flag("nl", nl, False, text)
-    return FormulaOptions(
-        None if center is None else _flag("center", center, True, text),
-        _flag("cmc", cmc, True, text),
-        _flag("sparse", sparse, False, text),
-        decomp or "none",
-        non_linear,
-        _flag("loop", loop, True, text),
-    )
-
-
-def _flag(name: str, value: object, default: bool, text: str | None) -> bool:
-    if value is None:
-        return default
-    # NumPy's booleans are of a class of that name.
-    if type(value).__name__ not in ("bool", "bool_"):
-        raise _about(text, f"{name} must be True or False, not {value!r}")
-    return bool(value)
-
-
-def _about(text: object, message: str) -> FormulaError:
-    """An error about a formula as a whole."""
-    if not isinstance(text, str):
-        return FormulaError(message)
-    return FormulaError(message, text, (0, max(1, len(text))))
-
-
-def _autocor(formula: object, value: object) -> ParsedFormula | None:
-    """The autocorrelation terms of one response: text, or what `acformula` made of it."""
-    if not isinstance(value, Autocor):
-        return _side("autocor", value)
-    if value.resp:
-        raise _about(
-            formula, "acformula(resp=) is for several responses: add it to their formula with '+'"
-        )
-    return value.parsed
-
-
-def _side(name: str, text: object) -> ParsedFormula | None:
-    """``unused=`` and ``autocor=``: one-sided formulas."""
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise FormulaError(f"{name}= takes formula text such as '~ x', not {text!r}")
-    parsed = parse_formula(text)
-    if parsed.response is not None:
-        message = f"{name}= takes a formula without a left side, such as '~ x'"
-        raise FormulaError(message, text, parsed.response.span)
-    return parsed
-
-
-def _sub_formulas(
-    formulas: Sequence[str], options: FormulaOptions, dpar: str | None, resp: str | None
-) -> SubFormulas:
-    if not formulas:
-        raise FormulaError("lf() and nlf() need a formula, such as 'sigma ~ x'")
-    text = formulas[0]
-    for key, value in (("dpar", dpar), ("resp", resp)):
-        if value is not None and not (isinstance(value, str) and value):
-            raise _about(text, f"{key} must be a name, not {value!r}")
-    items: list[SubFormula] = []
-    for text in formulas:
-        if dpar is not None and isinstance(text, str):
-            items += _named(dpar, text, options)
-        else:
-            items += _read(text, options)
-    return SubFormulas(tuple(replace(item, resp=resp or "") for item in items))
-
-
-def _read(text: object, options: FormulaOptions) -> list[SubFormula]:
-    """Read ``sigma ~ x``; the left side may name several parameters joined by ``+``."""
-    if not isinstance(text, str):
-        raise FormulaError(
-            f"a formula of a parameter is text or the result of lf(), not {type(text).__name__}"
-        )
-    parsed = parse_formula(text)
-    if parsed.response is None:
-        message = "a formula of a parameter names it on the left: sigma ~ x"
-        start = text.index("~")
-        raise FormulaError(message, text, (start, start + 1))
-    if parsed.additions:
-        message = "addition terms belong to the formula of the response"
-        raise FormulaError(message, text, parsed.additions[0].span)
-    return [SubFormula(name, parsed, options) for name in _parameters(parsed.response, text)]
-
-
-def _named(name: str, text: str, options: FormulaOptions) -> list[SubFormula]:
-    """Read ``sigma="~ x"``; ``sigma="sigma ~ x"`` says the same."""
-    one_sided = text.lstrip().startswith("~")
-    items = _read(f"{name} {text.lstrip()}" if one_sided else text, options)
-    if [item.name for item in items] != [name]:
-        other = next((item for item in items if item.name != name), items[-1])
-        message = f"this was given for {name!r}, but has {other.name!r} on its left side"
-        raise FormulaError(message, text, other.span)
-    return items
-
-
-def _parameters(node: Node, source: str) -> list[str]:
-    first, steps = chain(node, "+")
-    out: list[str] = []
-    for part in (first, *(step.right for step in steps)):
-        if not isinstance(part, Name):
-            message = "the left side of this formula names parameters, such as sigma"
-            raise FormulaError(message, source, part.span)
-        if "_" in part.value or "." in part.value:
-            message = f"the name of a parameter has no '.' or '_': {part.value!r}"
-            raise FormulaError(message, source, part.span)
-        out.append(part.value)
-    return out
-
-
-def _parameter_name(name: str) -> str:
-    if "_" in name:
-        raise FormulaError(f"the name of a parameter has no '.' or '_': {name!r}")
-    return name
-
-
-def _fixed_value(name: str, value: object) -> float | str:
-    match value:
-        case bool():
-            pass
-        case Integral():
-            return int(value)
-        case Real() if math.isfinite(value):
-            return float(value)
-        case str() if value == name:
-            raise FormulaError(f"{name}={value!r} makes the parameter equal to itself")
-        case str() if value.isidentifier():
-            return value
-    raise FormulaError(
-        f"{name}= takes a formula ('~ x'), a finite number, or the name of a parameter, not "
-        f"{value!r}{did_you_mean(name, _KEYWORDS)}"
-    )
-
-
-def _responses(parsed: ParsedFormula) -> tuple[ParsedFormula, ...]:
-    """One formula per response of ``mvbind(y1, y2) ~ x``."""
-    response = parsed.response
-    if not (isinstance(response, Call) and response.function == "mvbind"):
-        return (parsed,)
-    if not response.arguments:
-        message = "mvbind() takes the responses: mvbind(y1, y2)"
-        raise FormulaError(message, parsed.source, response.span)
-    for argument in response.arguments:
-        if argument.name is not None:
-            message = f"mvbind() takes responses only, no argument {argument.name!r}"
-            raise FormulaError(message, parsed.source, argument.value.span)
-    return tuple(replace(parsed, response=a.value) for a in response.arguments)

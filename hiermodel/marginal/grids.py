@@ -19,7 +19,7 @@ from hiermodel.effects.grid import (
 )
 from hiermodel.errors import ArgumentError, DataError, did_you_mean
 from hiermodel.frames import as_frame, row_labels
-from hiermodel.terms.group import GroupView
+from hiermodel.terms.group_view import GroupView
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit

@@ -19,7 +19,8 @@ import xarray as xr
 from hiermodel.errors import ArgumentError, DataError, did_you_mean
 from hiermodel.new_levels import GroupDraws, LevelPlan, new_level_effects, plan_levels
 from hiermodel.terms.base import Array
-from hiermodel.terms.group import GroupEffects, GroupView
+from hiermodel.terms.group import GroupEffects
+from hiermodel.terms.group_view import GroupView
 from hiermodel.terms.grouping import row_data
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from hiermodel.predictors import Predictor
 from hiermodel.prepare import Prediction
 from hiermodel.terms.base import Array
 from hiermodel.terms.category_specific import CategorySpecificView
-from hiermodel.terms.group import GroupView
+from hiermodel.terms.group_view import GroupView
 from hiermodel.terms.special_view import SpecialView
 
 

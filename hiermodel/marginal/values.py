@@ -22,7 +22,7 @@ from hiermodel.predictors import Predictor
 from hiermodel.prepare import EXPECTATION_ROLES, Prediction, PredictionOptions, prepare
 from hiermodel.terms.base import Array
 from hiermodel.terms.car import CarTerm
-from hiermodel.terms.group import GroupView
+from hiermodel.terms.group_view import GroupView
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit

@@ -14,7 +14,8 @@ from hiermodel.arguments import texts
 from hiermodel.errors import DataError, HiermodelError, did_you_mean
 from hiermodel.predictors import Predictor
 from hiermodel.terms.base import Array
-from hiermodel.terms.group import GroupEffects, GroupView
+from hiermodel.terms.group import GroupEffects
+from hiermodel.terms.group_view import GroupView
 
 if TYPE_CHECKING:
     from hiermodel.fitted import Fit

@@ -22,7 +22,7 @@ from hiermodel.errors import ArgumentError, DataError, HiermodelError, did_you_m
 from hiermodel.multilevel.factors import Factor, check_independent_rows, flat, views
 from hiermodel.prepare import PredictionOptions, prepare
 from hiermodel.terms.base import Array
-from hiermodel.terms.group import GroupView
+from hiermodel.terms.group_view import GroupView
 from hiermodel.terms.offset import OffsetTerm
 from hiermodel.terms.scalars import ScalarParameter
 

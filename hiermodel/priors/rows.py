@@ -200,6 +200,7 @@ def match_priors(
         key = RowKey(
             prior.cls, prior.coef, prior.group, prior.resp, prior.dpar, prior.nlpar
         )
+        key = _as_written(key, rows)
         if key not in rows:
             raise PriorError(_no_such_row(prior, key, rows))
         if key in found:
@@ -208,6 +209,21 @@ def match_priors(
             )
         found[key] = prior
     return found
+
+
+def _as_written(key: RowKey, rows: Mapping[RowKey, PriorRow]) -> RowKey:
+    """The key whose coefficient is the same but for blanks and quotes, as of ``s(x,k=5)``."""
+    if key in rows or not key.coef:
+        return key
+    plain = _plain(key.coef)
+    return next(
+        (row for row in rows if _plain(row.coef) == plain and row._replace(coef=key.coef) == key),
+        key,
+    )
+
+
+def _plain(text: str) -> str:
+    return text.replace(" ", "").replace("'", '"')
 
 
 def _resolve_key(prior: Prior, rows: Mapping[RowKey, PriorRow]) -> Prior:

@@ -12,7 +12,7 @@ from hiermodel.columns import clean
 from hiermodel.errors import ArgumentError, DataError, HiermodelError, did_you_mean
 from hiermodel.refits.categories import ends_of_steps
 from hiermodel.terms.car import CarTerm
-from hiermodel.terms.group import GroupView
+from hiermodel.terms.group_view import GroupView
 from hiermodel.terms.latent_residuals import LatentResiduals
 from hiermodel.terms.special_effects import SpecialEffectsTerm
 

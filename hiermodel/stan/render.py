@@ -16,7 +16,7 @@ from hiermodel.predictors import Predictor
 from hiermodel.stan.threads import PartialSum, arguments_of, check_threads, partial_sum
 from hiermodel.stan.variables import Block, Var
 from hiermodel.stanvars import code_at
-from hiermodel.terms.group import GroupView
+from hiermodel.terms.group_view import GroupView
 
 if TYPE_CHECKING:
     from hiermodel.collapse import CollapsedModel, CollapsedRegression

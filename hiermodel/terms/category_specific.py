@@ -23,7 +23,7 @@ from hiermodel.formula.syntax import Expansion, ParsedFormula, SpecialTerm
 from hiermodel.schema import Schema
 from hiermodel.stan.variables import Block, PriorElement, PriorTarget, Var
 from hiermodel.terms.base import Array, Labelled, Scope, register_term
-from hiermodel.terms.group import GroupView
+from hiermodel.terms.group_view import GroupView
 
 TEMPLATE = "category_specific.stan.jinja"
 

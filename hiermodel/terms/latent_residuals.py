@@ -18,7 +18,7 @@ from hiermodel.families.base import FunctionTemplate
 from hiermodel.stan.variables import Block, PriorElement, PriorTarget, ScalePrior, Var
 from hiermodel.terms.base import Array, Labelled
 from hiermodel.terms.series import SeriesRows
-from hiermodel.terms.time_covariance import innovation_functions
+from hiermodel.terms.time_covariance import innovation_functions, sums_functions
 from hiermodel.terms.time_structure import TimeStructure
 
 
@@ -74,6 +74,8 @@ class LatentResiduals:
         """Stan functions: the matrix of times, and how residuals are made of it."""
         if self.structure.way == "innovations":
             return innovation_functions(self.structure, False)
+        if self.structure.way == "sums":
+            return (sums_functions(False),)
         values = (("apart", self.structure.times.tells_times_apart),)
         return (
             *self.structure.times.functions, "series_order.stan",

@@ -11,7 +11,7 @@ import pandas as pd
 from hiermodel.stan.expr import StanExpr
 from hiermodel.stan.variables import Var
 from hiermodel.terms.base import Array
-from hiermodel.terms.group import GroupView
+from hiermodel.terms.group_view import GroupView
 from hiermodel.terms.grouping import index_name
 from hiermodel.terms.special_effects import SpecialCoef, SpecialEffectsTerm
 

@@ -67,6 +67,9 @@ class TimeCovariance:
         if one.way == "innovations":
             more = ("student_innovations.stan",) if facts.student else ()
             return (*innovation_functions(one, True), *more)
+        if one.way == "sums":
+            more = ("student_innovations.stan",) if facts.student else ()
+            return (sums_functions(True), *more)
         values: list[tuple[str, Any]] = [
             ("student", facts.student), ("apart", one.times.tells_times_apart),
         ]
@@ -94,12 +97,18 @@ class TimeCovariance:
             else f"{one.scope.rows} * log({facts.sigma})"
         )
         u = f"({facts.y} - {facts.mu}) {divide} {facts.sigma}"
-        if one.way == "innovations":
-            s = one.suffix
-            density = (
-                f"student_innovations_{end}({{}} | {nu}begin_tg{s}, end_tg{s})" if facts.student
-                else f"std_normal_{end}({{}} |)"
+        s = one.suffix
+        density = (
+            f"student_innovations_{end}({{}} | {nu}begin_tg{s}, end_tg{s})" if facts.student
+            else f"std_normal_{end}({{}} |)"
+        )
+        if one.way == "sums":
+            sds = f"cosy_sds(cosy{s}, max(nobs_tg{s}))[step_tg{s}]"
+            return (
+                density.format(f"cosy_whitened({u}, {one.stan_sums})")
+                + f" - sum(log({sds})) - {scale}"
             )
+        if one.way == "innovations":
             assert one.process is not None
             variances = f"arma_variances({one.process.innovations}, max(nobs_tg{s}))[step_tg{s}]"
             return (
@@ -157,6 +166,11 @@ def innovation_functions(one: TimeStructure, whiten: bool) -> tuple[Any, ...]:
         FunctionTemplate("arma_variances.stan.jinja", (ma,)),
         FunctionTemplate("arma_series.stan.jinja", (ma, ("whiten", whiten))),
     )
+
+
+def sums_functions(whiten: bool) -> FunctionTemplate:
+    """Stan functions between residuals and what they are beside the sums of earlier ones."""
+    return FunctionTemplate("cosy_series.stan.jinja", (("whiten", whiten),))
 
 
 def _of_solved(

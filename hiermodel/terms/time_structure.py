@@ -78,11 +78,14 @@ class TimeStructure:
     def way(self) -> str:
         """How the program makes residuals independent.
 
-        By their ``"innovations"``; by a Cholesky factor for all series with the same times
-        (``"sets"``); or by one for each series, where rows have errors (``"series"``).
+        By their ``"innovations"``; by ``"sums"`` of earlier residuals; by a Cholesky factor for all
+        series with the same times (``"sets"``); or by one for each series, where rows have errors
+        (``"series"``).
         """
         if self.errors:
             return "series"
+        if isinstance(self.times, CompoundSymmetry):
+            return "sums"
         return "sets" if self.process is None else "innovations"
 
     @property
@@ -160,6 +163,12 @@ class TimeStructure:
         order = f"order_tg{s}, step_tg{s}, later_tg{s}, earlier_tg{s}, last_tg{s}"
         assert self.process is not None
         return f"{self.process.innovations}, {order}"
+
+    @property
+    def stan_sums(self) -> str:
+        """Arguments of the Stan functions that go by the sums of earlier residuals."""
+        s = self.suffix
+        return f"cosy{s}, order_tg{s}, step_tg{s}, start_tg{s}"
 
     @property
     def stan_series(self) -> str:

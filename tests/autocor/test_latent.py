@@ -90,5 +90,5 @@ def test_other_families(family: str, formula: str) -> None:
                        size=rng.gamma(2.0, size=n))
     fit = made(formula, family, data)
     assert np.isfinite(joined(fit.log_lik())).all()
-    function = "series_residuals" if "cosy" in formula else "arma_residuals"
+    function = "cosy_residuals" if "cosy" in formula else "arma_residuals"
     assert hm.model(formula, data, family).stan_code.count(f"{function}(") == 2

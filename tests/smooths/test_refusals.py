@@ -188,3 +188,16 @@ def test_a_margin_of_levels_gives_each_level_a_curve() -> None:
     # A missing level has no curve.
     nowhere = one.columns(DATA.head(3).assign(g=None), "pass")[1]
     assert not any(block.any() for block in nowhere)
+
+
+def test_priors_find_a_smooth_however_it_is_spaced() -> None:
+    formula = 'y ~ s(x,k=5,bs="cr")'
+    for coef in ("s(x,k=5,bs='cr')", 's(x, k = 5, bs = "cr")'):
+        table = hm.model(
+            formula, DATA, priors=[hm.prior("exponential(2)", cls="sds", coef=coef)]
+        ).priors
+        assert table.loc[table["prior"] == "exponential(2)", "coef"].to_list() == [
+            's(x, k = 5, bs = "cr")'
+        ]
+    with pytest.raises(hm.PriorError, match="the nearest is"):
+        hm.model(formula, DATA, priors=[hm.prior("exponential(2)", cls="sds", coef="s(x,k=6)")])

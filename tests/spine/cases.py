@@ -68,6 +68,7 @@ CASES = (
     Case("moving_average", "y ~ x + arma(t, g, p = 1, q = 2) + (1 | h)", family="student"),
     Case("arma_covariance", "y ~ x + arma(time = t, gr = g, cov = TRUE)", ("sigma ~ z",)),
     Case("compound_symmetry", "y | se(s, sigma = TRUE) ~ x + cosy(gr = g)"),
+    Case("common_correlation", "y ~ x + cosy(gr = g)"),
     Case("unstructured", "y ~ x + unstr(visit, patient)", family="student"),
     Case("latent_residuals", "count ~ x + ar(t, g, cov = TRUE)", family="poisson"),
     Case("known_covariance", "y ~ x + fcor(V)", ("sigma ~ z",), needs_map=True),
@@ -136,7 +137,8 @@ CASES = (
 # Models whose rows depend on each other: on earlier residuals, or for their log-likelihood.
 TOGETHER = (
     "autoregression", "moving_average", "arma_covariance", "compound_symmetry", "unstructured",
-    "latent_residuals", "known_covariance", "spatial_lag", "spatial_error", "r2d2_everywhere",
+    "common_correlation", "latent_residuals", "known_covariance", "spatial_lag", "spatial_error",
+    "r2d2_everywhere",
 )
 # Models with effects of places.
 MAPS = ("spatial_effects", "intrinsic_effects")

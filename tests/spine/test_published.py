@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from types import ModuleType
 
 import numpy as np
@@ -90,6 +91,16 @@ def test_update_changes_the_data(sleepstudy_fit: hm.Fit) -> None:
     again = small(sleepstudy_fit, data=part)
     assert len(again.frame) == 144
     assert again.model.stan_code == sleepstudy_fit.model.stan_code
+
+
+def test_update_takes_the_name_of_brms(sleepstudy_fit: hm.Fit) -> None:
+    few = sleepstudy_fit.frame.head(60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        again = sleepstudy_fit.update(newdata=few, draws=20, warmup=20)
+    assert again.model.nobs == 60
+    with pytest.raises(hm.HiermodelError, match="data and newdata are two names"):
+        sleepstudy_fit.update(few, newdata=few)
 
 
 def test_update_changes_family_and_priors(sleepstudy_fit: hm.Fit) -> None:
