@@ -218,7 +218,9 @@ def fit(
     contrasts : mapping, optional
         Contrasts per factor: ``"treatment"``, ``"sum"``, ``"helmert"``, ``"poly"``, or a matrix.
     knots : mapping of str to sequence of float, optional
-        Knots of smooths, by covariate.
+        Knots of smooths, by covariate: one for each function of ``bs = "cr"``; two are the ends of
+        the period of cyclic bases, and of the range of B-splines; to ``"tp"``, ``"ds"`` and
+        ``"gp"`` they are places, one number of each covariate.
     stanvars : list of StanVar, optional
         Stan variables and code of your own; see `hiermodel.stanvar`.
     engine : {"auto", "stanli", "nutpie", "cmdstan"} or Engine, optional

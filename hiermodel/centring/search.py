@@ -21,8 +21,8 @@ _LEAST_LEVELS = 6.0
 _LARGEST_ERROR = 0.4
 # ... unless the levels are known so well that even far lower they would ask for such a weight.
 _SAFE = 0.9
-# Effects that are correlated with some that may be all but nothing stay as they are with them: a
-# larger error of the logarithm tells of that.
+# Half of that where they are correlated with effects that may be all but nothing, of which a larger
+# error of the logarithm tells.
 _VANISHING = 0.8
 # Where effects take up more than this share of the rows, a residual standard deviation is known so
 # badly that it decides how wide the effects are.
@@ -83,15 +83,16 @@ class Search:
             return nothing
         weights = np.clip(1 - np.einsum("lkk->kl", covariance), 0.0, 1.0)
         error = np.std([point[block.sd] for point in points], axis=0)
-        told = (np.square(weights).sum(axis=1) >= _LEAST_LEVELS) & (error <= _LARGEST_ERROR)
+        limit = np.full(coefs, _LARGEST_ERROR)
+        for group in block.groups:
+            at = block.columns(group)
+            if group.has_cor and (error[at] > _VANISHING).any():
+                limit[at] /= 2
+        told = (np.square(weights).sum(axis=1) >= _LEAST_LEVELS) & (error <= limit)
         # Weights if the standard deviations were two errors smaller.
         odds = weights * np.exp(-4 * error)[:, None]
         safe = (odds / (odds + 1 - weights + 1e-300)).min(axis=1) >= _SAFE
         used = open_ & (told | safe)
-        for group in block.groups:
-            at = block.columns(group)
-            if group.has_cor and (error[at] > _VANISHING).any():
-                used[at] = False
         weights[~used] = 0.0
         return nothing if weights.sum() > _MOST_USED * self.rows else (weights, used)
 

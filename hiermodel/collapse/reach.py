@@ -114,6 +114,8 @@ def _obstacles(model: Model) -> Iterator[str]:
         return
     if family.link("mu") != "identity":
         yield f"the link of mu is {family.link('mu')!r}, not identity"
+    if part.imputed is not None:
+        yield f"missing values of {part.response.name!r} are parameters of their rows, mi()"
     if part.dependence:
         yield f"{part.dependence} makes rows depend on each other"
     for role in part.response.additions.values:

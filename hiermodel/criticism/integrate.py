@@ -132,6 +132,12 @@ class GroupLikelihood:
         return np.unique(np.concatenate([self.levels(p) for p in self.predictions]))
 
 
+def _gaps(y: Array) -> Array:
+    """Rows (N,) whose response is missing: ``mi()`` imputes it, and it tells nothing."""
+    missing = np.isnan(np.asarray(y, dtype=float))
+    return missing if missing.ndim == 1 else missing.any(axis=-1)
+
+
 class Evaluator:
     """The log-likelihood of each level as a function of its standardised effects, for some draws.
 
@@ -183,9 +189,13 @@ class Evaluator:
             return self.sums[0](self.inner.integrated(moved))
         parts = [replace(p, draws={**p.draws, **moved}) for p in self.parts]
         if self.model.rescor is not None:
-            return self.sums[0](joint_log_lik(self.model, tuple(parts)))
+            joint = joint_log_lik(self.model, tuple(parts), partial=True)
+            gaps = np.logical_and.reduce([_gaps(y) for y in self.responses])
+            return self.sums[0](np.where(gaps, 0.0, joint))
         every = zip(self.sums, parts, self.responses, strict=True)
-        total: Array = np.sum([sums(log_lik(p, y)) for sums, p, y in every], axis=0)
+        total: Array = np.sum(
+            [sums(np.where(_gaps(y), 0.0, log_lik(p, y))) for sums, p, y in every], axis=0
+        )
         return total
 
     def integrated(self, given: Mapping[str, Array]) -> Array:

@@ -10,8 +10,9 @@ are not (the split), because the predictive density of the row needs both region
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from hiermodel.arguments import flag, probability, whole_number
 from hiermodel.criticism.elpd import Elpd, check_origin, sum_se
 from hiermodel.criticism.leave_one_out import loo_of, tail_lengths
 from hiermodel.criticism.observed import observed_rows, with_response
+from hiermodel.engines.progress import bar_class
 from hiermodel.errors import ArgumentError, HiermodelError, warn
 from hiermodel.importance import psis
 from hiermodel.terms.base import Array
@@ -46,6 +48,7 @@ def loo_moment_match(
     max_iters: int = 30,
     split: bool = True,
     cov: bool = True,
+    progress: bool = True,
 ) -> Elpd:
     """Leave-one-out cross-validation with moment matching for rows of a large Pareto k.
 
@@ -65,6 +68,8 @@ def loo_moment_match(
         Use half of the draws moved and half as they are.
     cov : bool
         Match the covariance too, where there are ten draws for each parameter.
+    progress : bool
+        Show a bar over the rows.
 
     Returns
     -------
@@ -90,7 +95,7 @@ def loo_moment_match(
     --------
     >>> fit.loo(moment_match=True)  # doctest: +SKIP
     """
-    flag("split", split), flag("cov", cov)
+    flag("split", split), flag("cov", cov), flag("progress", progress)
     whole_number("max_iters", max_iters, 1)
     if k_threshold is not None:
         probability("k_threshold", k_threshold)
@@ -121,14 +126,16 @@ def loo_moment_match(
         tails = tail_lengths(chosen, log_lik.shape[:2])
         use_cov = cov and len(start) >= _DRAWS_PER_DIM * space.dim
         _check_rows(fit, one, space, start, at[rows], chosen)
-        for row, tail in zip(rows, tails, strict=True):
-            matching = _Matching(
-                space, start, density, _row_log_lik(fit, one, space, int(at[row])),
-                log_lik.values[:, :, row].ravel(), int(tail),
-            )
-            found = matching.run(limit, max_iters, split, use_cov)
-            if found is not None:
-                elpd[row], k[row] = found
+        with _bar(len(rows), progress) as step:
+            for row, tail in zip(rows, tails, strict=True):
+                matching = _Matching(
+                    space, start, density, _row_log_lik(fit, one, space, int(at[row])),
+                    log_lik.values[:, :, row].ravel(), int(tail),
+                )
+                found = matching.run(limit, max_iters, split, use_cov)
+                if found is not None:
+                    elpd[row], k[row] = found
+                step()
     matched = _changed(result, elpd, lpd - elpd, k)
     left = int((k > limit).sum())
     if left:
@@ -139,6 +146,18 @@ def loo_moment_match(
                "loo(reloo=True), which fits the model again without each of them, or kfold()")
         )
     return matched
+
+
+@contextmanager
+def _bar(total: int, progress: bool) -> Iterator[Callable[[], Any]]:
+    if not progress:
+        yield lambda: None
+        return
+    bar = bar_class()(total=total, desc="Moment matching", unit="row", dynamic_ncols=True)
+    try:
+        yield bar.update
+    finally:
+        bar.close()
 
 
 def _check_result(result: Elpd, log_lik: xr.DataArray) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from hiermodel.columns import DesignSpec
 from hiermodel.errors import DataError, did_you_mean
-from hiermodel.formula.syntax import Call, names, walk
+from hiermodel.formula.syntax import Call, Node, names, walk
 from hiermodel.frames import as_frame
 from hiermodel.predictors import Predictor
 from hiermodel.terms.special_effects import SpecialEffectsTerm
@@ -64,10 +65,24 @@ def _special_effects(fit: Fit) -> list[SpecialEffectsTerm]:
 
 def _made_factors(fit: Fit) -> set[str]:
     linear = (p for p in fit.model.predictors if isinstance(p, Predictor))
-    terms = (t for p in linear for t in p.population.design.terms)
-    nodes = (node for term in terms for factor in term.factors for node in walk(factor))
+    parts = (part for p in linear for part in _parts(p))
+    nodes = (node for part in parts for node in walk(part))
     calls = (n for n in nodes if isinstance(n, Call) and n.function in _FACTOR_CALLS)
     return {name for call in calls for name in names(call)}
+
+
+def _parts(predictor: Predictor) -> Iterator[Node]:
+    """The expressions of columns, smooths and processes in a predictor."""
+    designs = [predictor.population.design]
+    if predictor.smooths is not None:
+        for smooth in predictor.smooths.smooths:
+            yield from (e.node for e in smooth.covariates.expressions)
+            if smooth.by is not None:
+                yield smooth.by.node
+    if predictor.processes is not None:
+        found = [process.by for process in predictor.processes.processes]
+        designs += [by for by in found if isinstance(by, DesignSpec)]
+    yield from (factor for one in designs for term in one.terms for factor in term.factors)
 
 
 def level_values(column: pd.Series, levels: Sequence[str]) -> list[Any]:

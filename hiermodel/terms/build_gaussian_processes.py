@@ -26,7 +26,8 @@ from hiermodel.processes.distances import extent, gap, length_scale_prior
 from hiermodel.processes.hilbert import boundary
 from hiermodel.schema import Schema
 from hiermodel.terms.base import Array, Scope
-from hiermodel.terms.gaussian_process import GaussianProcessTerm, Process, Space, different
+from hiermodel.terms.gaussian_process import GaussianProcessTerm
+from hiermodel.terms.gp_calls import Process, Space, different
 
 _ARGUMENTS = ("by", "k", "cov", "iso", "gr", "cmc", "scale", "c")
 _ALIASES = {"matern12": "exponential"}
@@ -142,7 +143,7 @@ def _space(
         where = "" if label == draft.label else f" in the rows of {label}"
         raise DataError(
             f"{draft.text} has a single point{where}: a process needs at least two different "
-            "values"
+            "values" + ("; leave the level out, or join it with another" if where else "")
         )
     scale = extent(unique) if scaled else 1.0
     unique = unique / scale

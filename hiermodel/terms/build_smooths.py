@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from hiermodel.columns import clean
-from hiermodel.errors import FormulaError, did_you_mean
+from hiermodel.errors import FormulaError, did_you_mean, warn
 from hiermodel.expressions import FactorValue, LearnedExpression, learn
 from hiermodel.formula import deparse
 from hiermodel.formula.arguments import flag
@@ -209,6 +209,12 @@ def _simple(
         covariates = Covariates(expressions, indicators=True)
         no_extra(options, name, source, "xt", "pc")
         unused(options, name, "k", "m")
+        if not any(isinstance(value, FactorValue) for value in found):
+            numbers_only = ", ".join(e.text for e in expressions)
+            warn(
+                f"{deparse(call)} has no factor: it is one random slope of {numbers_only}. "
+                f'For an effect of each value write s(factor({expressions[0].text}), bs = "re")'
+            )
         return _Learned(covariates, Levels(covariates.values(context.frame).shape[1]))
     if name == "fs":
         return _factor_smooth(call, expressions, found, size, m, options, context)
@@ -311,6 +317,12 @@ def _learned(
     To splines of distances they are places, if all covariates have them.
     """
     found = [context.knots.get(e.text) for e in expressions]
+    if name in RADIAL and None in found and any(one is not None for one in found):
+        lacking = [e.text for e, one in zip(expressions, found, strict=True) if one is None]
+        warn(
+            f"knots of {deparse(call)} would be places, one number of each covariate: without "
+            f"those of {', '.join(lacking)} they are not used there"
+        )
     knots = None if None in found else [np.asarray(one, float) for one in found]
     try:
         if knots is not None and name in RADIAL:

@@ -60,7 +60,7 @@ class Criticism(Verbs):
         seed : int, optional
             Of the rows that are drawn, and of the fits with `reloo`.
         cores, progress
-            Of the fits with `reloo`, as in `kfold`.
+            Of the fits with `reloo`, as in `kfold`; `progress` also of `moment_match`.
 
         Returns
         -------
@@ -96,7 +96,7 @@ class Criticism(Verbs):
                 )
             from hiermodel.criticism import loo_moment_match
 
-            return loo_moment_match(self._one(), resp=resp)
+            return loo_moment_match(self._one(), resp=resp, progress=progress)
         flag("reloo", reloo)
         if subsample is not None or observations is not None:
             if reloo:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import hiermodel as hm
+from hiermodel.certifying import certify
+from hiermodel.engines import SamplingSettings, get_engine
 from hiermodel.nugget import NUGGET, nugget_of, with_nugget
 from hiermodel.processes.conditional import process_values
-from hiermodel.processes.covariance import covariance
+from hiermodel.processes.covariance import COVARIANCES, covariance
 
 MCYCLE = hm.datasets.load("mcycle").iloc[::3]
 
@@ -56,6 +59,22 @@ def test_fitted_values_are_those_of_the_program(fit: hm.Fit, tmp_path: Path) -> 
     again = hm.load(tmp_path / "fit.nc")
     assert again.model.stan_code == fit.model.stan_code
     np.testing.assert_array_equal(again.posterior_linpred().values, found.values)
+
+
+@pytest.mark.parametrize("cov", COVARIANCES)
+@pytest.mark.parametrize("more", ["", ", by = f", ", gr = FALSE", ", z", ", z, iso = FALSE"])
+def test_what_is_fitted_is_certified_with_every_covariance(cov: str, more: str) -> None:
+    """Matern functions of one distance are computed from distances: half the time."""
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame({
+        "x": np.repeat(rng.uniform(size=8), 2), "z": rng.uniform(size=16),
+        "f": ["a", "b"] * 8, "y": rng.normal(size=16),
+    })
+    model = with_nugget(hm.model(f"y ~ gp(x{more}, cov = '{cov}')", data))
+    assert ("Rgp_1" in model.stan_code) == (cov != "exp_quad" and "iso" not in more)
+    engine = get_engine("stanli")
+    found = str(certify(model, data, engine, SamplingSettings.of(seed=1)))
+    assert found.startswith("log density equals")
 
 
 def test_given_draws_are_read_as_they_were_made(fit: hm.Fit) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -231,3 +232,29 @@ def test_models_without_smooths_and_smooths_of_many_covariates() -> None:
         assert list(fit.conditional_smooths()) == ["mu: s(x, k = 5)"]
     with pytest.raises(ArgumentError, match="more covariates than a picture"):
         fit.conditional_smooths("t2(x, z, w, k = c(3, 3, 3))")
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        "s(factor(u), bs = 're')", "s(x, by = factor(u), k = 4)",
+        "s(x, factor(u), bs = 'fs', k = 4)", "gp(x, by = factor(u), k = 3)",
+    ],
+)
+def test_numbers_made_factors_have_their_values_as_levels(term: str) -> None:
+    data = DATA.assign(u=np.arange(len(DATA)) % 3 * 5)
+    fit = fit_of(f"y ~ {term}", data)
+    levels = {"0", "5", "10"}
+    if term.startswith("s("):
+        (table,) = fit.conditional_smooths(resolution=5).values()
+        assert set(table["u"].astype(str)) == levels
+    effects = fit.conditional_effects(resolution=5)
+    assert set(effects["u"]["u"].astype(str)) == levels
+
+
+def test_random_effects_of_a_number_are_told_to_be_a_slope() -> None:
+    with pytest.warns(HiermodelWarning, match=r"write s\(factor\(x\), bs = \"re\"\)"):
+        hm.model("y ~ s(x, bs = 're')", DATA)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hm.model("y ~ s(f, x, bs = 're')", DATA)

@@ -140,7 +140,8 @@ def test_knots_of_thin_plates_are_their_places() -> None:
         places = basis.places + basis.shift
         np.testing.assert_allclose(places, np.column_stack([both["x"], both["z"]]))
     # A covariate without: the places are those of the data.
-    part = smooth("y ~ s(x, z, k = 8) + s(x, bs = 'cr', k = 25)", knots={"x": both["x"]})
+    with pytest.warns(HiermodelWarning, match="without those of z they are not used there"):
+        part = smooth("y ~ s(x, z, k = 8) + s(x, bs = 'cr', k = 25)", knots={"x": both["x"]})
     assert len(part.form.basis.places) == len(DATA)
 
 

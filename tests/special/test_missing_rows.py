@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import stats
 
 import hiermodel as hm
 from hiermodel.criticism import loo_moment_match, loo_of
 from hiermodel.criticism.observed import observed_rows
+from hiermodel.declared import GROUP, declared_draws
 from hiermodel.errors import ArgumentError, DataError, HiermodelError, HiermodelWarning
 from tests.spine.draws import random_fit
 
@@ -275,3 +277,34 @@ def test_rows_of_noisy_covariates_are_not_taken_for_new_ones() -> None:
     whole = quiet(fit.loo)
     some = quiet(fit.loo, observations=[1, 4, 8])
     np.testing.assert_allclose(some.pointwise, whole.pointwise.isel(obs=[1, 4, 8]))
+
+
+def test_a_model_with_gaps_and_groups_is_not_collapsed() -> None:
+    data = frame().assign(g=lambda d: [f"g{k % 5}" for k in range(len(d))])
+    model = hm.model("x | mi() ~ w + (1 | g)", data)
+    with pytest.raises(HiermodelError, match=r"missing values of 'x' are parameters of their rows"):
+        model.collapsed()
+    fit = quiet(hm.fit, "x | mi() ~ w + (1 | g)", data, chains=1, draws=30, warmup=30, seed=1,
+                progress=False)
+    assert fit.posterior["Ymi"].shape[-1] == 3 and not fit.provenance.get("collapsed")
+    # Many rows without groups are rotated, unless some are parameters.
+    many = pd.concat([frame()] * 40, ignore_index=True)
+    long = quiet(hm.fit, "x | mi() ~ w", many, chains=1, draws=20, warmup=20, seed=1,
+                 progress=False)
+    assert long.posterior["Ymi"].shape[-1] == 120
+
+
+def test_leaving_out_groups_counts_observed_responses() -> None:
+    """The integral over the effects is that of the rows with a response."""
+    data = frame().assign(g=lambda d: [f"g{k % 5}" for k in range(len(d))])
+    there = data[data["x"].notna()].reset_index(drop=True)
+    gaps, plain = hm.model("x | mi() ~ w + (1 | g)", data), hm.model("x ~ w + (1 | g)", there)
+    fit = random_fit(gaps, data, chains=2, draws=60)
+    kept = declared_draws(fit.model, fit.posterior, fit.datasets.get(GROUP, xr.Dataset()))
+    shared = {name: v for name, v in kept.items() if name != "Ymi"}
+    # The design is centred at the means of other rows.
+    shift = there["w"].mean() - data["w"].mean()
+    shared["Intercept"] = shared["Intercept"] + shared["b"][..., 0] * shift
+    complete = hm.Fit.from_draws(plain, there, shared)
+    found, expected = quiet(fit.logo, "g"), quiet(complete.logo, "g")
+    np.testing.assert_allclose(found.pointwise, expected.pointwise, rtol=1e-6)

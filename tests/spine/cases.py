@@ -136,9 +136,9 @@ CASES = (
 
 # Models whose rows depend on each other: on earlier residuals, or for their log-likelihood.
 TOGETHER = (
-    "autoregression", "moving_average", "arma_covariance", "compound_symmetry", "unstructured",
-    "common_correlation", "latent_residuals", "known_covariance", "spatial_lag", "spatial_error",
-    "r2d2_everywhere",
+    "autoregression", "moving_average", "arma_covariance", "compound_symmetry",
+    "common_correlation", "unstructured", "latent_residuals", "known_covariance", "spatial_lag",
+    "spatial_error", "r2d2_everywhere",
 )
 # Models with effects of places.
 MAPS = ("spatial_effects", "intrinsic_effects")
