@@ -210,7 +210,7 @@ def completed(
     model: Model, draws: Draws, data: Mapping[str, Any], run: Run, reduced: Reduced | None = None
 ) -> tuple[Draws, dict[str, Any]]:
     """Draws with the effects that were not sampled themselves, and what was done, in words."""
-    facts: dict[str, Any] = {}
+    facts: dict[str, Any] = {} if draws.warmup is None else {"warmup": draws.warmup}
     if isinstance(reduced, CollapsedModel):
         facts["collapsed"] = reduced.words
         draws = _with_effects(reduced, draws, data, run)

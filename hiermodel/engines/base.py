@@ -65,6 +65,8 @@ class Draws:
         Of the importance ratios of an approximation; above 0.7 it is a poor one.
     remarks : tuple of str
         What the engine found that a user must be warned of.
+    warmup : int, optional
+        Iterations of warmup, where they are not those of the settings.
     """
 
     values: Mapping[str, np.ndarray]
@@ -77,6 +79,7 @@ class Draws:
     log_weights: np.ndarray | None = None
     pareto_k: float | None = None
     remarks: tuple[str, ...] = ()
+    warmup: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that disagree about the number of chains and draws."""

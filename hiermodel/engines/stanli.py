@@ -67,9 +67,11 @@ class StanliEngine(Engine):
         """
         started = time.perf_counter()
         density = StanliDensity(code, data, parameters, settings.used_seed)
+        warmup = None
         tuning = None if tuner is None else tuner(density, settings, parameters, data)
         if tuning is not None:
-            settings = replace(settings, warmup=min(settings.warmup, TUNED_WARMUP))
+            warmup = min(settings.warmup, TUNED_WARMUP)
+            settings = replace(settings, warmup=warmup)
             kind = "dense_e" if tuning.is_dense else "diag_e"
             metric = {"metric": kind, "inv_metric": tuning.inverse_metric}
             fit = _run(density.model, settings, tuning.starts, metric)
@@ -85,6 +87,7 @@ class StanliEngine(Engine):
             engine_version=self.version,
             seconds=time.perf_counter() - started,
             seed=settings.used_seed,
+            warmup=warmup,
         )
 
     def optimize(

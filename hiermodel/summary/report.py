@@ -261,6 +261,7 @@ def _fields(fit: Fit) -> tuple[tuple[str, str], ...]:
 def _draws_field(fit: Fit) -> tuple[str, str]:
     settings = fit.provenance.get("settings")
     warmup = settings.get("warmup") if isinstance(settings, Mapping) else None
+    warmup = fit.provenance.get("warmup", warmup)
     return fit.origin.size(fit.posterior.sizes["chain"], fit.posterior.sizes["draw"], warmup)
 
 

@@ -116,10 +116,12 @@ def test_regressions_of_many_rows_start_at_their_mode(
     monkeypatch.setattr(stanli, "_run", spy)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        hm.fit(formula, regression(rows), family, chains=1, draws=20, seed=1, progress=False,
-               aggregate=False, **more)
+        fit = hm.fit(formula, regression(rows), family, chains=1, draws=20, seed=1,
+                     progress=False, aggregate=False, **more)
     warmup = TUNED_WARMUP if metric else more.get("warmup", 1000)
     assert seen == [(warmup, metric)]
+    told = f"after {warmup} of warmup" if metric or "warmup" in more else "draws = 20"
+    assert told in str(fit.summary())
 
 
 def test_collinear_regression_is_drawn_with_few_steps() -> None:
