@@ -212,7 +212,9 @@ def prepare(
             data |= term.data(frame, missing="pass")
     for name, values in (imputed or {}).items():
         draws[of_new_rows(name)] = values if places is None else values[:, places]
-    training_rows = newdata is None or (options.keep_latent and are_the_fitted_data(frame, fitted))
+    # Fitted rows that are not in memory have no latent values.
+    known = options.keep_latent and isinstance(fitted, pd.DataFrame)
+    training_rows = newdata is None or (known and are_the_fitted_data(frame, fitted))
     for predictor in part.predictors:
         if isinstance(predictor, Predictor) and predictor.special_effects is not None:
             draws |= predictor.special_effects.latent(draws, frame, training_rows, rng)

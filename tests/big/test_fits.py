@@ -120,9 +120,9 @@ def test_the_density_is_that_of_the_data_frame(
     caught: list[tuple[str, Any]] = []
     right = sampling._draw
 
-    def catch(form: Any, data: Any, run: Any) -> base.Draws:
+    def catch(form: Any, data: Any, run: Any, *more: Any) -> base.Draws:
         caught.append((form.stan_code, data))
-        return right(form, data, run)
+        return right(form, data, run, *more)
 
     monkeypatch.setattr(sampling, "_draw", catch)
     fitted(formula, written, family, draws=5, warmup=5, parameterization="noncentered")
