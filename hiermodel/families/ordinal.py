@@ -97,6 +97,15 @@ CUMULATIVE_FAMILY = _ordinal(
     fused=(
         Fused(
             link="logit",
+            name="cumulative_logit",
+            arguments=lambda p, m: (p.mu, p.thresholds),
+            unpredicted=("disc",),
+            grouped_thresholds=False,
+            whole_only=True,
+            functions=("cumulative_logit.stan",),
+        ),
+        Fused(
+            link="logit",
             name="ordered_logistic",
             arguments=lambda p, m: (p.mu, p.thresholds),
             unpredicted=("disc",),

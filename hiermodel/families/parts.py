@@ -177,7 +177,8 @@ class Fused:
     that must have no formula (and no value but their fixed one, for those that have one).
     `grouped_thresholds` is False when all rows must share one vector of thresholds.
     `also` are other parameters that the density takes on the scale of their link, with that
-    link: they must have a formula. `functions` and `vectorized` as in `Distribution`.
+    link: they must have a formula. With `whole_only` it is for calls of all rows at once.
+    `functions` and `vectorized` as in `Distribution`.
     """
 
     link: str
@@ -190,6 +191,7 @@ class Fused:
     grouped_thresholds: bool = True
     also: tuple[tuple[str, str], ...] = ()
     vectorized: bool = True
+    whole_only: bool = False
     functions: tuple[str | FunctionTemplate | FunctionText | ShapedFunction, ...] = ()
 
     def on_link_scale(self, param: str) -> bool:

@@ -216,6 +216,8 @@ def _fused(facts: LikelihoodInput) -> Fused | None:
             continue
         if any(p not in facts.predicted or facts.family.link(p) != k for p, k in fused.also):
             continue
+        if fused.whole_only and (facts.family.components or _by_row(facts, fused)):
+            continue
         free = [p for p in fused.unpredicted if not _has_default_value(facts, p)]
         if not free:
             return fused

@@ -82,9 +82,10 @@ def test_fused_densities(name: str, k: int) -> None:
     whole = f"target += {fused.name}_{suffix}(Y | {', '.join(a.text for a in args)});"
     row = ", ".join(a.at("n").text for a in args)
     expected = float(evaluate.log_prob(fam, s.y, s.p).sum())
-    statements = (whole,) if fused.vectorized else ()
-    loop = f"for (n in 1:N) target += {fused.name}_{suffix}(Y[n] | {row});"
-    for statement in (*statements, loop):
+    statements = [whole] if fused.vectorized else []
+    if not fused.whole_only:
+        statements.append(f"for (n in 1:N) target += {fused.name}_{suffix}(Y[n] | {row});")
+    for statement in statements:
         close(evaluate_stan(s, statement)[0], expected)
 
 
