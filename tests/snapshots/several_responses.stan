@@ -5,6 +5,43 @@
 // family negbinomial of count (links mu_count: log, shape_count: log)
 // family cumulative of rating (links mu_rating: logit)
 // family gaussian of y (links mu_y: identity)
+functions {
+  /* Cumulative model with logit link, all rows at once.
+   * Args:
+   *   y: categories, 1 .. T + 1
+   *   mu: linear predictors
+   *   c: the T thresholds
+   * With logistic F and a > b, F(a) - F(b) = F(a) (1 - F(b)) (1 - exp(b - a)), where a - b is the
+   * same for all rows of a category.
+   */
+  real cumulative_logit_lpmf(array[] int y, vector mu, vector c) {
+    int n = num_elements(y);
+    int last = num_elements(c) + 1;
+    array[n] int below;  // rows with a threshold above them
+    array[n] int above;  // rows with a threshold below them
+    array[n] int floors;  // which one
+    vector[last] inner = rep_vector(0, last);  // rows with both, by category
+    int i = 0;
+    int j = 0;
+    for (k in 1:n) {
+      if (y[k] < last) {
+        i += 1;
+        below[i] = k;
+      }
+      if (y[k] > 1) {
+        j += 1;
+        above[j] = k;
+        floors[j] = y[k] - 1;
+      }
+      if (y[k] > 1 && y[k] < last) {
+        inner[y[k]] += 1;
+      }
+    }
+    return bernoulli_logit_lpmf(1 | c[y[below[1:i]]] - mu[below[1:i]])
+      + bernoulli_logit_lpmf(1 | mu[above[1:j]] - c[floors[1:j]])
+      + dot_product(inner[2:(last - 1)], log1m_exp(c[1:(last - 2)] - c[2:(last - 1)]));
+  }
+}
 data {
   int<lower=0> N;  // rows of the data
   int<lower=0> N_count;  // rows
@@ -87,7 +124,7 @@ model {
     shape_count = exp(shape_count);
     target += neg_binomial_2_log_lpmf(Y_count | mu_count, shape_count);  // count ~ negbinomial
     vector[N_rating] mu_rating = Xc_rating * b_rating;  // x + z
-    target += ordered_logistic_lpmf(Y_rating | mu_rating, Intercept_rating);  // rating ~ cumulative
+    target += cumulative_logit_lpmf(Y_rating | mu_rating, Intercept_rating);  // rating ~ cumulative
     vector[N_y] mu_y = rep_vector(Intercept_y, N_y);
     mu_y += r_1[J_1_y, 2] .* Z_1_y_2
           + r_1[J_1_y, 3] .* Z_1_y_3;  // (x |p| g)
