@@ -91,7 +91,7 @@ class Search:
         told = (np.square(weights).sum(axis=1) >= _LEAST_LEVELS) & (error <= limit)
         # Weights if the standard deviations were two errors smaller.
         odds = weights * np.exp(-4 * error)[:, None]
-        safe = (odds / (odds + 1 - weights + 1e-300)).min(axis=1) >= _SAFE
+        safe = (odds / (odds + 1 - weights)).min(axis=1) >= _SAFE
         used = open_ & (told | safe)
         weights[~used] = 0.0
         return nothing if weights.sum() > _MOST_USED * self.rows else (weights, used)
@@ -108,10 +108,10 @@ class Search:
             count += blocks[k].z.size
             if count <= _MOST_POSITIONS:
                 small.append(k)
-        large = [k for k in ready if k not in small and weights[k][1].any()]
-        if not large:
-            small = small[: max((i + 1 for i, k in enumerate(small) if weights[k][1].any()),
-                                default=0)]
+        moving = [k for k in ready if weights[k][1].any()]
+        large = [k for k in moving if k not in small]
+        if not large:  # nothing moves with factors behind the last one that moves itself
+            small = small[: small.index(moving[-1]) + 1] if moving else []
         found = self._slopes(weights, large, small, given, centre) or []
         values = {k: v[0] for k, v in self.fit.density.constrain(centre[None]).items()}
         out: dict[int, Centring] = {}
@@ -129,13 +129,16 @@ class Search:
         self, weights: Sequence[tuple[Array, Array]], large: Sequence[int],
         small: Sequence[int], given: Sequence[int], centre: Array,
     ) -> list[Slopes] | None:
+        """Slopes of the effects that move, those that stay standardised held fixed."""
         blocks = self.fit.blocks
-        parts = [blocks[k].z[:, weights[k][1]] for k in large]
+        parts, inverses = [], []
+        for k in large:
+            used = weights[k][1]
+            parts.append(blocks[k].z[:, used])
+            whole = np.linalg.inv(self.fit.covariance([centre], blocks[k]))
+            inverses.append(np.linalg.inv(whole[:, used][:, :, used]))
+        # Levels of one factor are independent of each other, but for rows of several members.
         exact = len(parts) == 1 and not any(g.grouping.multi for g in blocks[large[0]].groups)
-        inverses = [
-            self.fit.covariance([centre], blocks[k])[:, weights[k][1]][:, :, weights[k][1]]
-            for k in large
-        ]
         ends = np.cumsum([part.size for part in parts])
 
         def inverse(right: Array) -> Array:
