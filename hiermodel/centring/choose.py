@@ -99,7 +99,8 @@ def centred_words(model: Model) -> str:
     """What was done, for the summary."""
     told = []
     for group in model.groups:
-        if group.centring is not None:
+        # Weights of 0 are of effects that others move with.
+        if group.centring is not None and group.centring.weights.any():
             weights = group.centring.weights
             low, high = f"{weights.min():.2f}", f"{weights.max():.2f}"
             how = low if low == high else f"{low} to {high}"
