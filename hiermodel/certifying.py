@@ -25,9 +25,9 @@ from hiermodel.engines.certificate import (
 from hiermodel.engines.inits import checked_inits
 from hiermodel.families.custom import Missing
 from hiermodel.joint import joint_log_lik, joint_predictions
+from hiermodel.log_likelihood import filled_responses, total_log_lik
 from hiermodel.modeling import Model
 from hiermodel.posterior import posterior_dataset
-from hiermodel.predict import filled_responses, total_log_lik
 from hiermodel.predictors import Predictor
 from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
 from hiermodel.stan.variables import Var

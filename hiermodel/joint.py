@@ -10,8 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from hiermodel.imputing import missing_covariates
+from hiermodel.log_likelihood import filled_responses
 from hiermodel.modeling import Model
-from hiermodel.predict import filled_responses, parameters
+from hiermodel.predict import parameters
 from hiermodel.prepare import LIKELIHOOD_ROLES, Prediction, PredictionOptions, prepare
 from hiermodel.terms.base import Array
 

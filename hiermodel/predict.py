@@ -1,4 +1,4 @@
-"""Linear predictors, expectations, predictions and log-likelihoods.
+"""Linear predictors, expectations and predictions.
 
 Pure functions of a `Prediction`: bound rows with the draws of one response.
 """
@@ -23,7 +23,6 @@ from hiermodel.submodel import AnyPredictor, Submodel
 from hiermodel.terms.arma import Arma
 from hiermodel.terms.base import Array
 from hiermodel.terms.group_view import GroupView
-from hiermodel.terms.residual_blocks import given_others, joint_log_density
 from hiermodel.terms.residual_covariance import ResidualCovariance, Residuals
 from hiermodel.terms.scalars import ScalarParameter
 
@@ -179,7 +178,7 @@ def linpred(
         if not part.thresholds:
             raise HiermodelError("incl_thres=True needs an ordinal family, which has thresholds")
         family = part.family
-        return _evaluate(
+        return by_chunks(
             prediction, lambda at: evaluate.threshold_distances(family, parameters(prediction, at))
         )
     name = _predictor_name(part, dpar, nlpar)
@@ -223,7 +222,7 @@ def _one_linpred(prediction: Prediction, name: str, transform: bool) -> Array:
         inverted = transform and not predictor.on_link_scale
         return link_named(predictor.link).inverse(eta) if inverted else eta
 
-    return _evaluate(prediction, one)
+    return by_chunks(prediction, one)
 
 
 def _predictor_name(part: Submodel, dpar: str | None, nlpar: str | None) -> str:
@@ -261,7 +260,7 @@ def dpar_draws(prediction: Prediction, dpar: str) -> Array:
         )
     if dpar in components:
         k, family = components.index(dpar), part.family
-        return _evaluate(
+        return by_chunks(
             prediction,
             lambda at: np.exp(log_probabilities(family, parameters(prediction, at)))[..., k],
         )
@@ -275,15 +274,15 @@ def epred(prediction: Prediction) -> Array:
     """E[Y], (draws, rows); with categories, in their order, (draws, rows, categories)."""
     family = prediction.part.family
 
-    covariance = _covariance(prediction)
+    covariance = covariance_of(prediction)
 
     def mean(at: slice) -> Array:
         if covariance is not None:
-            return covariance.expectation(_residuals(prediction, at), prediction.frame)
+            return covariance.expectation(residuals_of(prediction, at), prediction.frame)
         p = parameters(prediction, at)
         return evaluate.mean(family, p, **_bounds(prediction))
 
-    return _evaluate(prediction, mean)
+    return by_chunks(prediction, mean)
 
 
 def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
@@ -293,11 +292,11 @@ def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
     """
     family = prediction.part.family
 
-    covariance = _covariance(prediction)
+    covariance = covariance_of(prediction)
 
     def one(at: slice) -> Array:
         if covariance is not None:
-            return covariance.random(rng, _residuals(prediction, at), prediction.frame)
+            return covariance.random(rng, residuals_of(prediction, at), prediction.frame)
         bounds = _bounds(prediction)
         p = parameters(prediction, at)
         drawn = evaluate.random(family, rng, p, lb=bounds.get("lb"), ub=bounds.get("ub"))
@@ -307,15 +306,15 @@ def predict(prediction: Prediction, rng: np.random.Generator) -> Array:
             drawn = np.where(np.isnan(prediction.observed), p.path, drawn)
         return drawn
 
-    return _evaluate(prediction, one)
+    return by_chunks(prediction, one)
 
 
-def _covariance(prediction: Prediction) -> ResidualCovariance | None:
+def covariance_of(prediction: Prediction) -> ResidualCovariance | None:
     """What correlates the residuals of the rows."""
     return None if prediction.autocor is None else prediction.autocor.covariance
 
 
-def _residuals(prediction: Prediction, at: slice) -> Residuals:
+def residuals_of(prediction: Prediction, at: slice) -> Residuals:
     """Parameters of correlated residuals; known standard errors apart from sigma."""
     extras = {role: values for role, values in prediction.extras.items() if role != "se"}
     p = parameters(replace(prediction, extras=extras), at)
@@ -327,129 +326,11 @@ def _residuals(prediction: Prediction, at: slice) -> Residuals:
     )
 
 
-def log_lik(prediction: Prediction, y: Array) -> Array:
-    """Pointwise log-likelihood of `y`, (draws, rows), with weights, censoring and truncation.
-
-    Where residuals are correlated it is that of each row given the other rows.
-    """
-    family = prediction.part.family
-    covariance = _covariance(prediction)
-    if covariance is not None:
-        return _conditional_log_lik(prediction, covariance, y)
-    if prediction.part.imputed is not None and np.isnan(y).any():
-        return _log_lik_of_observed(prediction, y)
-    roles = ("weights", "cens", "rcens", "lb", "ub")
-    extras = {role: prediction.extras[role] for role in roles if role in prediction.extras}
-
-    def one(at: slice) -> Array:
-        return evaluate.log_prob(family, y, parameters(prediction, at), **extras)
-
-    return _evaluate(prediction, one)
-
-
-def _conditional_log_lik(
-    prediction: Prediction, covariance: ResidualCovariance, y: Array
-) -> Array:
-    """Log density of each row given the others; NaN in rows without a response."""
-    absent = np.isnan(y)
-    if absent.any() and prediction.places is not None:
-        raise HiermodelError(
-            f"{covariance.text} gives the log-likelihood of each row given the others, so that "
-            f"every row of newdata needs its response; row {int(np.flatnonzero(absent)[0]) + 1} "
-            "has none"
-        )
-
-    def one(at: slice) -> Array:
-        p = _residuals(prediction, at)
-        blocks = covariance.blocks(_filled(prediction, y, at), p, prediction.frame)
-        return given_others(blocks, p.nu, p.shape).log_density()
-
-    out = _evaluate(prediction, one, covariance.widest)
-    out[:, absent] = np.nan
-    return out
-
-
-def given_the_others(
-    prediction: Prediction, y: Array, rng: np.random.Generator | None = None
-) -> Array:
-    """Expectations (draws, rows) of responses with correlated residuals given the other responses.
-
-    With `rng` draws from the conditional distributions, as if the row had not been observed.
-    """
-    covariance = _covariance(prediction)
-    assert covariance is not None
-
-    def one(at: slice) -> Array:
-        p = _residuals(prediction, at)
-        filled = _filled(prediction, y, at)
-        found = given_others(covariance.blocks(filled, p, prediction.frame), p.nu, p.shape)
-        mean: Array = filled - found.away
-        return mean if rng is None else mean + found.random(rng)
-
-    return _evaluate(prediction, one, covariance.widest)
-
-
-def _filled(prediction: Prediction, y: Array, at: slice) -> Array:
-    """Responses with those in the gaps that were imputed."""
-    imputed = prediction.part.imputed
-    if imputed is None or not np.isnan(y).any():
-        return y
-    return imputed.filled(y, prediction.chunk(at))
-
-
-def total_log_lik(prediction: Prediction, y: Array) -> Array:
-    """Log density of all responses `y` together, (draws,), as in the program.
-
-    Where residuals are correlated, missing responses are those that were imputed.
-    """
-    covariance = _covariance(prediction)
-    if covariance is None:
-        return log_lik(prediction, y).sum(axis=1)
-    out = np.empty(prediction.size)
-    for at in prediction.chunks(covariance.widest):
-        p = _residuals(prediction, at)
-        filled = _filled(prediction, y, at)
-        out[at] = joint_log_density(covariance.blocks(filled, p, prediction.frame, True), p.nu)
-    return out
-
-
-def _log_lik_of_observed(prediction: Prediction, y: Array) -> Array:
-    """NaN in rows without a response; what stands in for it there does not matter."""
-    absent = np.isnan(y)
-    known = log_lik(prediction, np.where(absent, y[~absent][0] if (~absent).any() else 1.0, y))
-    known[:, absent] = np.nan
-    return known
-
-
-def filled_responses(prediction: Prediction) -> Array:
-    """The responses as the likelihood of the program sees them, at a single draw.
-
-    Those that ``mi()`` imputes are the draw's.
-    """
-    part = prediction.part
-    y: Array = part.response.coded(prediction.frame)
-    return y if part.imputed is None else part.imputed.filled(y, prediction.draws)[0]
-
-
-def component_probabilities(prediction: Prediction, y: Array) -> Array:
-    """Log probability of each component of a mixture, given the response: (draws, rows, K)."""
-    family = prediction.part.family
-    roles = ("cens", "rcens", "lb", "ub")
-    extras = {role: prediction.extras[role] for role in roles if role in prediction.extras}
-
-    def one(at: slice) -> Array:
-        parts = evaluate.component_log_probs(family, y, parameters(prediction, at), **extras)
-        normalised: Array = parts - np.logaddexp.reduce(parts, axis=-1, keepdims=True)
-        return normalised
-
-    return _evaluate(prediction, one)
-
-
 def _bounds(prediction: Prediction) -> dict[str, Array]:
     return {role: prediction.extras[role] for role in ("lb", "ub") if role in prediction.extras}
 
 
-def _evaluate(
+def by_chunks(
     prediction: Prediction, function: Callable[[slice], Array], width: int = 1
 ) -> Array:
     """Evaluate chunk by chunk into one array."""

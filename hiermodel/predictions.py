@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from hiermodel import joint, predict
+from hiermodel import joint, log_likelihood, predict
 from hiermodel.arguments import flag
 from hiermodel.errors import DataError, HiermodelError
 from hiermodel.frames import as_frame, row_labels
@@ -331,7 +331,7 @@ class Predictions(Record):
         self._for(resp)
         prediction = self._prediction(newdata, options, LIKELIHOOD_ROLES, ndraws)
         y = self.response if newdata is None else self.model.response.coded(prediction.frame)
-        return self._wrap(predict.log_lik(prediction, y), prediction, "log_lik", newdata)
+        return self._wrap(log_likelihood.log_lik(prediction, y), prediction, "log_lik", newdata)
 
     def pp_mixture(
         self,
@@ -386,7 +386,7 @@ class Predictions(Record):
         )
         prediction = self._prediction(newdata, options, LIKELIHOOD_ROLES, ndraws)
         y = self.model.response.coded(prediction.frame)
-        values = predict.component_probabilities(prediction, y)
+        values = log_likelihood.component_probabilities(prediction, y)
         components = tuple(str(k + 1) for k in range(len(family.components)))
         shown = values if flag("log", log) else np.exp(values)
         return self._wrap(shown, prediction, "pp_mixture", newdata, ("component", components))

@@ -62,6 +62,7 @@ ORDER = (
     "new_levels",
     "prepare",
     "predict",
+    "log_likelihood",
     "imputing",
     "joint",
     "aggregate",

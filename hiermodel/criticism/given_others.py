@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from hiermodel.predict import given_the_others
+from hiermodel.log_likelihood import given_the_others
 from hiermodel.predictions import thinned
 from hiermodel.prepare import LIKELIHOOD_ROLES, PredictionOptions, prepare
 

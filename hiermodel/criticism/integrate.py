@@ -17,8 +17,8 @@ import numpy as np
 
 from hiermodel.criticism.quadrature import grid, modes, quadrature
 from hiermodel.joint import joint_log_lik
+from hiermodel.log_likelihood import log_lik
 from hiermodel.modeling import Model
-from hiermodel.predict import log_lik
 from hiermodel.prepare import Prediction
 from hiermodel.terms.base import Array
 from hiermodel.terms.group import GroupEffects

@@ -9,7 +9,7 @@ import numpy as np
 
 from hiermodel.arguments import texts
 from hiermodel.errors import DataError, HiermodelError, did_you_mean
-from hiermodel.predict import log_lik, total_log_lik
+from hiermodel.log_likelihood import log_lik, total_log_lik
 from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from scipy import linalg, stats
 
 import hiermodel as hm
 from hiermodel.declared import GROUP, declared_draws
-from hiermodel.predict import total_log_lik
+from hiermodel.log_likelihood import total_log_lik
 from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
 from tests.spine.draws import density as density_of
 

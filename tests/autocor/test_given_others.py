@@ -9,7 +9,7 @@ from scipy import linalg, stats
 
 import hiermodel as hm
 from hiermodel.criticism.given_others import rows_without_themselves
-from hiermodel.predict import given_the_others
+from hiermodel.log_likelihood import given_the_others
 from hiermodel.prepare import LIKELIHOOD_ROLES, prepare
 from hiermodel.prior_work.components import log_likelihood
 from hiermodel.terms.arma_covariance import ArmaCovariance
