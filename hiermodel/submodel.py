@@ -25,7 +25,7 @@ from hiermodel.terms.car import CarTerm
 from hiermodel.terms.latent_residuals import LatentResiduals
 from hiermodel.terms.missing import ImputedResponse
 from hiermodel.terms.population import PopulationTerm
-from hiermodel.terms.residual_covariance import Autocorrelation
+from hiermodel.terms.residual_covariance import Autocorrelation, ResidualCovariance
 from hiermodel.terms.scalars import Scalar, ScalarParameter, dpar_attrs
 from hiermodel.terms.special_effects import SpecialEffectsTerm
 from hiermodel.terms.thresholds import Thresholds
@@ -100,6 +100,11 @@ class Submodel:
         """Residuals in linear predictors, of families that have none of their own."""
         terms = (term for predictor in self.predictors for term in predictor.terms)
         return tuple(term for term in terms if isinstance(term, LatentResiduals))
+
+    @property
+    def residual_covariance(self) -> ResidualCovariance | None:
+        """What correlates the residuals of its rows, where the program says how."""
+        return None if self.autocor is None else self.autocor.covariance
 
     @property
     def dependence(self) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -42,6 +45,24 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
+def script() -> Callable[[str], ModuleType]:
+    """Load a script of the checkout as a module; tests skip where it is not beside them."""
+
+    def load(path: str) -> ModuleType:
+        file = ROOT / path
+        if not file.is_file():
+            pytest.skip(f"{path} is not beside the tests")
+        spec = importlib.util.spec_from_file_location(f"script_{file.stem}", file)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # dataclasses look their module up
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture(scope="session")
 def golden() -> Path:
     """The folder of the whole reference corpus, beside the checkout when there is one."""
     folder = ROOT.parent / "shared" / "golden"
@@ -60,8 +81,6 @@ def sleepstudy() -> pd.DataFrame:
 @pytest.fixture(autouse=True)
 def _close_figures() -> Iterator[None]:
     yield
-    import sys
-
     # Only when a test drew something: importing pyplot here would slow every test.
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")

@@ -97,6 +97,41 @@ class Form:
         raise NotImplementedError
 
 
+@dataclass(frozen=True, slots=True)
+class CanonicalForm(Form):
+    """A form whose log density is that of sums, where the link is the canonical one.
+
+    Attributes
+    ----------
+    link : str
+        The canonical link.
+    """
+
+    link: ClassVar[str]
+
+    def cells(self, facts: LikelihoodInput) -> LikelihoodInput:
+        """What the likelihood of the cells is written from."""
+        raise NotImplementedError
+
+    def sums(self, facts: LikelihoodInput, eta: str) -> str:
+        """The statement, for the linear predictor of that name."""
+        raise NotImplementedError
+
+    def likelihood(self, facts: LikelihoodInput) -> Likelihood:
+        """Sums on the scale of the canonical link, else the density of each cell."""
+        cells = self.cells(facts)
+        found = on_link_scale(cells, self.link, *self.roles)
+        if found is None:
+            return with_base(build_likelihood(cells), facts.normalize)
+        made, eta = found
+        made = replace(made, statement=self.sums(cells, eta), functions=())
+        return with_base(made, facts.normalize)
+
+    def has_density(self, facts: LikelihoodInput) -> bool:
+        """Whether the program calls the density of each cell, with constants of its own."""
+        return on_link_scale(self.cells(facts), self.link, *self.roles) is None
+
+
 def with_base(made: Likelihood, normalize: bool) -> Likelihood:
     """A likelihood of one statement, with the constant of its cells."""
     if not made.statement:

@@ -27,12 +27,11 @@ from scipy import special
 
 from hiermodel.aggregate.form import (
     LOG_BASE,
+    CanonicalForm,
     Form,
     Rows,
-    on_link_scale,
     sums,
     whole,
-    with_base,
     with_roles,
 )
 from hiermodel.families.binary import BINOMIAL_FAMILY
@@ -51,33 +50,32 @@ from hiermodel.submodel import Submodel
 Array = np.ndarray
 
 @dataclass(frozen=True, slots=True)
-class Successes(Form):
+class Successes(CanonicalForm):
     """Bernoulli and binomial responses: successes of trials.
 
     The product of the densities of rows lacks the binomial coefficient of the sums and has those
     of the rows.
     """
 
+    link: ClassVar[str] = "logit"
     roles: ClassVar[tuple[str, ...]] = ("trials",)
 
     def cost(self, rows: Likelihood, facts: LikelihoodInput) -> float:
         """Little with the logit link; with others a density of its own for each cell."""
-        return 1.5 if facts.family.link("mu") == "logit" else 3.0
+        return 1.5 if facts.family.link("mu") == self.link else 3.0
 
-    def likelihood(self, facts: LikelihoodInput) -> Likelihood:
-        """A binomial one."""
+    def cells(self, facts: LikelihoodInput) -> LikelihoodInput:
+        """Binomial, with trials."""
         family = BINOMIAL_FAMILY.with_links(facts.family.links)
         additions = with_roles(facts.additions, add=("trials",))
-        cells = replace(facts, family=family, additions=additions)
-        found = on_link_scale(cells, "logit", "trials")
-        if found is None:
-            return with_base(build_likelihood(cells), facts.normalize)
-        made, eta = found
-        statement = (
+        return replace(facts, family=family, additions=additions)
+
+    def sums(self, facts: LikelihoodInput, eta: str) -> str:
+        """Successes times logits, less trials times the log of 1 + odds."""
+        return (
             f"dot_product(to_vector({facts.outcome}), {eta})"
             f" - dot_product(to_vector(trials{facts.suffix}), log1p_exp({eta}))"
         )
-        return with_base(replace(made, statement=statement, functions=()), facts.normalize)
 
     def response(self, response: Response) -> Response:
         """Counts with their trials."""
@@ -91,38 +89,37 @@ class Successes(Form):
         base = float((rows.times * _log_choose(trials, rows.y)).sum())
         y = whole(sums(cell, count, rows.times * rows.y), "successes")
         n = whole(sums(cell, count, rows.times * trials), "trials")
-        if not self.likelihood(facts).statement.startswith("dot_product"):
-            # What the density of the cells has of it already.
+        if self.has_density(facts):
+            # What it has of it already.
             base -= float(_log_choose(n, y).sum())
         return {"Y": y, "trials": n, "log_base": base}
 
 
 @dataclass(frozen=True, slots=True)
-class Sums(Form):
+class Sums(CanonicalForm):
     """Poisson responses: sums, whose rate is the sum of the rates.
 
     With the log link offsets are logarithms of rates.
     """
 
     sums_offset: ClassVar[bool] = True
+    link: ClassVar[str] = "log"
     roles: ClassVar[tuple[str, ...]] = ("denom",)
 
     def cost(self, rows: Likelihood, facts: LikelihoodInput) -> float:
         """Less than a row with the log link: an exponential, and no density."""
-        return 0.7 if facts.family.link("mu") == "log" else 1.0
+        return 0.7 if facts.family.link("mu") == self.link else 1.0
 
-    def likelihood(self, facts: LikelihoodInput) -> Likelihood:
-        """A Poisson one with rates."""
-        cells = replace(facts, additions=with_roles(facts.additions, add=("denom",)))
-        found = on_link_scale(cells, "log", "denom")
-        if found is None:
-            return with_base(build_likelihood(cells), facts.normalize)
-        made, eta = found
-        statement = (
+    def cells(self, facts: LikelihoodInput) -> LikelihoodInput:
+        """Poisson, with rates."""
+        return replace(facts, additions=with_roles(facts.additions, add=("denom",)))
+
+    def sums(self, facts: LikelihoodInput, eta: str) -> str:
+        """Counts times log rates, less rates."""
+        return (
             f"dot_product(to_vector({facts.outcome}), {eta})"
             f" - dot_product(denom{facts.suffix}, exp({eta}))"
         )
-        return with_base(replace(made, statement=statement, functions=()), facts.normalize)
 
     def response(self, response: Response) -> Response:
         """Counts with their rates."""
@@ -142,8 +139,8 @@ class Sums(Form):
         y = whole(sums(cell, count, rows.times * rows.y), "counts")
         each = rows.y * (rows.offset + np.log(denom)) - special.gammaln(rows.y + 1)
         base = (rows.times * each).sum() - (y * offset).sum()
-        if not self.likelihood(facts).statement.startswith("dot_product"):
-            # What the density of the cells has of it already.
+        if self.has_density(facts):
+            # What it has of it already.
             base -= (y * np.log(total) - special.gammaln(y + 1)).sum()
         return {"Y": y, "denom": total, "offset": offset, "log_base": float(base)}
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hiermodel.centring.marginal_fit import inverse
+
 Array = np.ndarray
 
 # Slopes are guesses: a hundredth of what they remove may stay.
@@ -89,9 +91,7 @@ def joint_slopes(
     for at, gives in reversed(small):
         start = stop - len(at)
         of, rest = np.arange(start, stop)[gives], np.arange(start)
-        # Never less than the prior's, which is the identity.
-        own = _at_least_one(left[np.ix_(of, of)])
-        slopes = -np.linalg.solve(own, left[np.ix_(of, rest)])
+        slopes = -inverse(left[np.ix_(of, of)]) @ left[np.ix_(of, rest)]
         later.append(Slopes(given[of], given[rest], slopes))
         left = left[np.ix_(rest, rest)] + left[np.ix_(rest, of)] @ slopes
         stop = start
@@ -118,8 +118,3 @@ def _solve(precision: Precision, at: Array, right: Array) -> Array:
         new = float(residual @ z)
         direction, size = z + new / size * direction, new
     return x
-
-
-def _at_least_one(matrix: Array) -> Array:
-    values, vectors = np.linalg.eigh(matrix)
-    return np.asarray((vectors * np.maximum(values, 1.0)) @ vectors.T)

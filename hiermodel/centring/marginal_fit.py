@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hiermodel.engines.base import LogDensity
+from hiermodel.engines.modes import gradient_along
 from hiermodel.terms.group import GroupEffects
 
 Array = np.ndarray
@@ -22,7 +23,6 @@ _ROUNDS, _FIRST, _STEPS = 20, 200, 40
 _CONVERGED = 0.05
 # A standard deviation changes by this factor in a round at most, on the log scale.
 _LONGEST = 1.5
-_STEP = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,17 +89,17 @@ class MarginalFit:
 
         (levels, coefs, coefs); the prior's is the identity. NaN where there is no curvature.
         """
-        found = [inverse(self._precision(point, block)) for point in points]
+        found = [inverse(self.precision(point, block)) for point in points]
         return np.asarray(np.mean(found, axis=0))
 
     def times(self, q: Array, at: Array, along: Array) -> Array:
         """Minus the Hessian at a point times a vector that is zero but for `at`."""
         longest = np.abs(along).max(initial=0.0) or 1.0
-        return -longest * self._difference(q, at, along / longest)
+        return -longest * gradient_along(self.density, q, at, along / longest)
 
     def around(self, q: Array, block: Block, count: int) -> list[Array]:
         """Points with other effects: from the normal approximation at a point that `find` gave."""
-        covariance = inverse(self._precision(q, block))
+        covariance = inverse(self.precision(q, block))
         if not np.isfinite(covariance).all():
             return [q]
         root, points = np.linalg.cholesky(covariance), []
@@ -131,12 +131,12 @@ class MarginalFit:
 
     def _step(self, q: Array, block: Block) -> Array:
         """An EM step of the log standard deviations, made as long as EM is slow (Aitken)."""
-        spread = np.einsum("lkk->lk", inverse(self._precision(q, block)))
+        spread = np.einsum("lkk->lk", inverse(self.precision(q, block)))
         told = np.maximum(np.square(1 - spread).mean(axis=0), 0.05)
         step = 0.5 * np.log((q[block.z] ** 2 + spread).mean(axis=0)) / told
         return np.clip(step, -_LONGEST, _LONGEST)
 
-    def _precision(self, q: Array, block: Block) -> Array:
+    def precision(self, q: Array, block: Block) -> Array:
         """Minus the Hessian in the effects of each level, (levels, coefs, coefs).
 
         Given the other parameters the levels are independent, so that one difference of gradients
@@ -147,22 +147,15 @@ class MarginalFit:
         out = np.empty((levels, coefs, coefs))
         for k in range(coefs):
             signs = self.rng.choice([-1.0, 1.0], levels)
-            out[:, k] = -self._difference(q, block.z[:, k], signs)[block.z] * signs[:, None]
+            change = gradient_along(self.density, q, block.z[:, k], signs)
+            out[:, k] = -change[block.z] * signs[:, None]
         return (out + np.swapaxes(out, 1, 2)) / 2
-
-    def _difference(self, q: Array, at: Sequence[int] | Array, along: Array) -> Array:
-        """Derivative of the gradient in a direction."""
-        up, down = q.copy(), q.copy()
-        up[at] += _STEP * along
-        down[at] -= _STEP * along
-        change = self.density.value_and_grad(up)[1] - self.density.value_and_grad(down)[1]
-        return np.asarray(change) / (2 * _STEP)
 
 
 def inverse(precision: Array) -> Array:
-    """The inverse, for a precision that is never below that of the prior, the identity."""
+    """The inverse of precisions (..., n, n) that are never below the prior's, the identity."""
     if not np.isfinite(precision).all():
         return np.full_like(precision, np.nan)
     values, vectors = np.linalg.eigh(precision)
-    scaled = np.asarray(vectors / np.maximum(values, 1.0)[:, None, :])
-    return np.asarray(scaled @ np.swapaxes(vectors, 1, 2))
+    scaled = np.asarray(vectors / np.maximum(values, 1.0)[..., None, :])
+    return np.asarray(scaled @ np.swapaxes(vectors, -1, -2))

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hiermodel.centring.joint import Precision, Slopes, joint_slopes
-from hiermodel.centring.marginal_fit import Block, MarginalFit
+from hiermodel.centring.marginal_fit import Block, MarginalFit, inverse
 from hiermodel.stan.variables import Var
 from hiermodel.terms.base import Array
-from hiermodel.terms.centring import Centring, Parameter, Shift, Source
+from hiermodel.terms.centring import Centring, Parameter, Shift
 from hiermodel.terms.group import CoefficientEffects, GroupEffects
 
 # A standard deviation of which the data say less than this many well-known levels would is better
@@ -135,13 +135,12 @@ class Search:
         for k in large:
             used = weights[k][1]
             parts.append(blocks[k].z[:, used])
-            whole = np.linalg.inv(self.fit.covariance([centre], blocks[k]))
-            inverses.append(np.linalg.inv(whole[:, used][:, :, used]))
+            inverses.append(inverse(self.fit.precision(centre, blocks[k])[:, used][:, :, used]))
         # Levels of one factor are independent of each other, but for rows of several members.
         exact = len(parts) == 1 and not any(g.grouping.multi for g in blocks[large[0]].groups)
         ends = np.cumsum([part.size for part in parts])
 
-        def inverse(right: Array) -> Array:
+        def solution(right: Array) -> Array:
             pieces = np.split(right, ends[:-1])
             return np.concatenate([
                 np.einsum("lij,lj->li", own, piece.reshape(part.shape)).ravel()
@@ -150,7 +149,7 @@ class Search:
 
         precision = Precision(
             self.fit.density.dim, lambda at, along: self.fit.times(centre, at, along),
-            inverse, exact,
+            solution, exact,
         )
         return joint_slopes(
             precision, np.concatenate([np.zeros(0, int), *(p.ravel() for p in parts)]),
@@ -170,7 +169,7 @@ class Search:
         rows = {int(at): row for row, at in enumerate(mine.of)}
         columns = {int(at): column for column, at in enumerate(mine.along)}
         scale = _scale(group, values)
-        scopes = {(c.scope.resp, c.scope.dpar, c.scope.nlpar) for c in group.coefs}
+        scopes = _scopes(group)
 
         def along(at: Sequence[int]) -> Array:
             """Changes of the effects (coefs, levels, len(at))."""
@@ -187,27 +186,24 @@ class Search:
             if first is None or (first.resp, first.dpar, first.nlpar) not in scopes:
                 continue  # of another predictor
             slopes = along(_range(self.places[var.name]))
-            if var.type == "ordered":
-                near = np.asarray(values[var.name])
-                slopes = slopes @ np.linalg.inv(_ordered_jacobian(near))
             near = np.asarray(values[var.name], dtype=float)
+            if var.type == "ordered":
+                slopes = slopes @ np.linalg.inv(_ordered_jacobian(near))
             yield Shift(Parameter(var), slopes[..., 0] if var.type == "real" else slopes, near)
         for other_block in self.fit.blocks:
             for other in other_block.groups:
                 at = other_block.z[:, other_block.columns(other)]
                 if other.index not in before or not all(int(i) in columns for i in at.ravel()):
                     continue
-                if not scopes & {(c.scope.resp, c.scope.dpar, c.scope.nlpar) for c in other.coefs}:
+                if not scopes & _scopes(other):
                     continue
                 factor = _scale(other, values)
                 by_z = along([int(i) for i in at.ravel()]).reshape(*own.shape[::-1], *at.shape)
                 slopes = by_z @ np.linalg.inv(factor)
-                z = values[f"z_{other.index}"]
-                near = factor @ z
+                near = factor @ values[f"z_{other.index}"]
                 source = replace(other, centring=before[other.index])
                 for k in range(len(other.coefs)):
-                    moving: Source = CoefficientEffects(source, k + 1)
-                    yield Shift(moving, slopes[..., k], near[k])
+                    yield Shift(CoefficientEffects(source, k + 1), slopes[..., k], near[k])
 
 
 def movers(parameters: Sequence[Var], places: Mapping[str, slice]) -> list[Var]:
@@ -245,6 +241,11 @@ def blocks_of(groups: Sequence[GroupEffects], places: Mapping[str, slice]) -> li
             np.concatenate([positions(f"L_{g.index}") for g in mine]),
         ))
     return out
+
+
+def _scopes(group: GroupEffects) -> set[tuple[str, str, str]]:
+    """The predictors that hold its coefficients."""
+    return {(c.scope.resp, c.scope.dpar, c.scope.nlpar) for c in group.coefs}
 
 
 def _range(place: slice) -> range:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 # Below this a regression without group-level effects has no time to win.
 _FEW_ROWS = 1_000
-
-
 # Draws of effects of crossed factors take so many times the steps (InstEval, 31 against 15, the
 # number of parameters apart).
 _CROSSED = 1.5

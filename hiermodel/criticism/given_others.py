@@ -46,8 +46,7 @@ def rows_without_themselves(fit: Fit, verb: str, **options: Any) -> xr.DataArray
     --------
     >>> rows_without_themselves(fit, "posterior_predict", seed=1)  # doctest: +SKIP
     """
-    autocor = fit.model.part.autocor
-    correlated = autocor is not None and autocor.covariance is not None
+    correlated = fit.model.part.residual_covariance is not None
     if not correlated or verb not in _VERBS or not options.get("incl_autocor", True):
         ordinary: xr.DataArray = getattr(fit, verb)(**options)
         return ordinary

@@ -10,9 +10,8 @@ are not (the split), because the predictive density of the row needs both region
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,7 +23,7 @@ from hiermodel.arguments import flag, probability, whole_number
 from hiermodel.criticism.elpd import Elpd, check_origin, sum_se
 from hiermodel.criticism.leave_one_out import loo_of, tail_lengths
 from hiermodel.criticism.observed import observed_rows, with_response
-from hiermodel.engines.progress import bar_class
+from hiermodel.engines.progress import counted
 from hiermodel.errors import ArgumentError, HiermodelError, warn
 from hiermodel.importance import psis
 from hiermodel.terms.base import Array
@@ -126,7 +125,7 @@ def loo_moment_match(
         tails = tail_lengths(chosen, log_lik.shape[:2])
         use_cov = cov and len(start) >= _DRAWS_PER_DIM * space.dim
         _check_rows(fit, one, space, start, at[rows], chosen)
-        with _bar(len(rows), progress) as step:
+        with counted(len(rows), "Moment matching", "row", progress) as step:
             for row, tail in zip(rows, tails, strict=True):
                 matching = _Matching(
                     space, start, density, _row_log_lik(fit, one, space, int(at[row])),
@@ -146,18 +145,6 @@ def loo_moment_match(
                "loo(reloo=True), which fits the model again without each of them, or kfold()")
         )
     return matched
-
-
-@contextmanager
-def _bar(total: int, progress: bool) -> Iterator[Callable[[], Any]]:
-    if not progress:
-        yield lambda: None
-        return
-    bar = bar_class()(total=total, desc="Moment matching", unit="row", dynamic_ncols=True)
-    try:
-        yield bar.update
-    finally:
-        bar.close()
 
 
 def _check_result(result: Elpd, log_lik: xr.DataArray) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +27,7 @@ _NEWTON_STEPS = 20
 _DECREMENT = 1e-8
 # Beyond these a climb has run away: nothing is that likely, no unconstrained value that large.
 _RUNAWAY_LP, _RUNAWAY_Q = 1e12, 1e10
+_ALONG = 1e-4
 # Three standard deviations from the mode of a normal the log density is 4.5 lower.
 _HILL, _HILL_FALL = 3.0, 0.1
 # Without Newton steps the gradient must be this small against the height.
@@ -95,6 +96,17 @@ def hessian(density: LogDensity, q: np.ndarray) -> np.ndarray:
         difference = density.value_and_grad(up)[1] - density.value_and_grad(down)[1]
         out[i] = difference / (up[i] - down[i])
     return (out + out.T) / 2
+
+
+def gradient_along(
+    density: LogDensity, q: np.ndarray, at: Sequence[int] | np.ndarray, along: np.ndarray
+) -> np.ndarray:
+    """Derivative ``(dim,)`` of the gradient in a direction that is zero but for positions `at`."""
+    up, down = q.copy(), q.copy()
+    up[at] += _ALONG * along
+    down[at] -= _ALONG * along
+    change = density.value_and_grad(up)[1] - density.value_and_grad(down)[1]
+    return np.asarray(change) / (2 * _ALONG)
 
 
 def precision_factor(matrix: np.ndarray) -> np.ndarray | None:

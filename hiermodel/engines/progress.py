@@ -1,4 +1,4 @@
-"""One progress bar for all chains, and a reader that feeds it from an engine's printed lines."""
+"""Progress bars over iterations of chains and pieces of work; a reader of an engine's lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from types import TracebackType
 from typing import Any, TextIO
@@ -137,6 +137,19 @@ class _Lines(io.TextIOBase):
     def flush(self) -> None:
         if self._through is not None:
             self._through.flush()
+
+
+@contextmanager
+def counted(total: int, what: str, unit: str, show: bool) -> Iterator[Callable[[], Any]]:
+    """A bar over so many pieces of work; gives what tells that one of them is done."""
+    if not show:
+        yield lambda: None
+        return
+    bar = bar_class()(total=total, desc=what, unit=unit, dynamic_ncols=True)
+    try:
+        yield bar.update
+    finally:
+        bar.close()
 
 
 def bar_class() -> Any:

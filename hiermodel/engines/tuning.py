@@ -17,7 +17,7 @@ import numpy as np
 
 from hiermodel.engines.base import LogDensity
 from hiermodel.engines.free import free_places
-from hiermodel.engines.modes import STARTS, find_mode, hessian, precision_factor
+from hiermodel.engines.modes import STARTS, find_mode, gradient_along, hessian, precision_factor
 from hiermodel.engines.settings import SamplingSettings
 from hiermodel.engines.starts import is_finite_at, mode_starts
 from hiermodel.errors import EngineError
@@ -28,7 +28,6 @@ TUNED_WARMUP = 149
 # Chains start twice as far out as draws are, so that chains which do not mix can be told apart.
 _DISPERSION = 2.0
 _TRIES = 20
-_STEP = 1e-4
 # No parameter is taken to have a larger posterior standard deviation.
 _WIDEST = 2.0
 # A dense metric costs the square of the parameters a step, and learning it twice as many gradients.
@@ -80,10 +79,9 @@ def normal_tuning(
     except EngineError:
         return None
     centre = mode.point.q
-    factor = precision_factor(hessian(density, centre))
-    if factor is None or mode.curved is False or not mode.reached or mode.lower is not None:
+    spread = _spread(density, centre)
+    if spread is None or mode.curved is False or not mode.reached or mode.lower is not None:
         return None
-    spread = np.linalg.inv(factor.T)
     return Tuning(_dispersed(density, settings, centre, spread), spread @ spread.T)
 
 
@@ -119,11 +117,9 @@ class DrawsTuner:
         first, second = (half.mean(axis=0) for half in np.array_split(points, 2))
         if (np.abs(first - second) > _DRIFT * np.sqrt(variances)).any():
             return None  # the chain was still on its way
-        if density.dim <= _MAX_DIM:
-            factor = precision_factor(hessian(density, centre))
-            if factor is not None and _agrees((points - centre) @ factor):
-                spread = np.linalg.inv(factor.T)
-                return Tuning(_dispersed(density, settings, centre, spread), spread @ spread.T)
+        spread = _spread(density, centre)
+        if spread is not None and _agrees(np.linalg.solve(spread, (points - centre).T).T):
+            return Tuning(_dispersed(density, settings, centre, spread), spread @ spread.T)
         starts = _dispersed(density, settings, centre, np.sqrt(variances))
         return Tuning(starts, variances)
 
@@ -153,21 +149,19 @@ class CurvatureTuner:
             return None
         q = density.unconstrain({var.name: self.values[var.name] for var in parameters})
         starts = np.repeat(q[None], settings.chains, axis=0)
-        factor = precision_factor(hessian(density, q)) if density.dim <= _MAX_DIM else None
-        if factor is not None:
-            spread = np.linalg.inv(factor.T)
-            if np.square(spread).sum(axis=1).max() <= _WIDEST**2:
-                return Tuning(starts, spread @ spread.T)
+        spread = _spread(density, q)
+        if spread is not None and np.square(spread).sum(axis=1).max() <= _WIDEST**2:
+            return Tuning(starts, spread @ spread.T)
         rng = np.random.default_rng(settings.used_seed)
         curvature = np.empty(density.dim)
         for name, place in places.items():
             at = np.arange(place.start, place.stop)
             if name in self.effects:
                 signs = rng.choice([-1.0, 1.0], len(at))
-                curvature[at] = -signs * _slope(density, q, at, signs)[at]
+                curvature[at] = -signs * gradient_along(density, q, at, signs)[at]
             else:
                 for i in at:
-                    curvature[i] = -_slope(density, q, np.array([i]), np.ones(1))[i]
+                    curvature[i] = -gradient_along(density, q, [i], np.ones(1))[i]
         if not np.isfinite(curvature).all():
             return None
         return Tuning(starts, 1 / np.maximum(curvature, 1 / _WIDEST**2))
@@ -179,13 +173,13 @@ def _agrees(standardised: np.ndarray) -> bool:
     return bool((variances > 1 / _OFF).all() and (variances < _OFF).all())
 
 
-def _slope(density: LogDensity, q: np.ndarray, at: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Derivative of the gradient in a direction."""
-    up, down = q.copy(), q.copy()
-    up[at] += _STEP * along
-    down[at] -= _STEP * along
-    change = density.value_and_grad(up)[1] - density.value_and_grad(down)[1]
-    return np.asarray(change / (2 * _STEP))
+def _spread(density: LogDensity, q: np.ndarray) -> np.ndarray | None:
+    """A factor of the covariance of the normal approximation at a point.
+
+    None for many parameters, and where the density does not fall in every direction.
+    """
+    factor = precision_factor(hessian(density, q)) if density.dim <= _MAX_DIM else None
+    return None if factor is None else np.asarray(np.linalg.inv(factor.T))
 
 
 def _dispersed(

@@ -7,6 +7,7 @@ unless it has a formula. Thresholds are ``flexible``, ``equidistant`` or ``sum_t
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,14 @@ def _ordinal(
     )
 
 
+_ORDERED_LOGISTIC = Fused(
+    link="logit",
+    name="ordered_logistic",
+    arguments=lambda p, m: (p.mu, p.thresholds),
+    unpredicted=("disc",),
+    grouped_thresholds=False,
+)
+
 # P(Y <= k) = F(disc (threshold_k - mu))
 CUMULATIVE_FAMILY = _ordinal(
     CUMULATIVE,
@@ -95,22 +104,11 @@ CUMULATIVE_FAMILY = _ordinal(
     rising=False,
     ordered=True,
     fused=(
-        Fused(
-            link="logit",
-            name="cumulative_logit",
-            arguments=lambda p, m: (p.mu, p.thresholds),
-            unpredicted=("disc",),
-            grouped_thresholds=False,
-            whole_only=True,
+        replace(
+            _ORDERED_LOGISTIC, name="cumulative_logit", whole_only=True,
             functions=("cumulative_logit.stan",),
         ),
-        Fused(
-            link="logit",
-            name="ordered_logistic",
-            arguments=lambda p, m: (p.mu, p.thresholds),
-            unpredicted=("disc",),
-            grouped_thresholds=False,
-        ),
+        _ORDERED_LOGISTIC,
     ),
 )
 

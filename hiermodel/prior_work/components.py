@@ -96,7 +96,7 @@ def log_likelihood(fit: Fit) -> np.ndarray:
     are then given the others, and their sum is no likelihood.
     """
     parts = fit.model.parts
-    if any(part.autocor is not None and part.autocor.covariance is not None for part in parts):
+    if any(part.residual_covariance is not None for part in parts):
         several = fit.model.is_multivariate
         return np.sum([_joint(fit.only(p.name) if several else fit) for p in parts], axis=0)
     values = fit.log_lik(partial=True).transpose("chain", "draw", "obs")
@@ -108,8 +108,7 @@ def log_likelihood(fit: Fit) -> np.ndarray:
 def _joint(fit: Fit) -> np.ndarray:
     """Log density of all rows of one response in each draw."""
     prediction = prepare(fit.model, fit.posterior, fit.frame, needs=LIKELIHOOD_ROLES)
-    part = fit.model.part
-    if part.autocor is not None and part.autocor.covariance is not None:
+    if fit.model.part.residual_covariance is not None:
         return total_log_lik(prediction, fit.response)
     return np.asarray(np.nansum(log_lik(prediction, fit.response), axis=1))
 

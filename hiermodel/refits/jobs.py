@@ -15,8 +15,8 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from hiermodel.engines.progress import bar_class
+from hiermodel.engines.progress import counted
 from hiermodel.errors import ArgumentError, EngineError, HiermodelError, SamplingWarning, warn
 from hiermodel.fitting import load
 from hiermodel.refits.categories import whole_categories
@@ -139,7 +139,7 @@ def run_jobs(
     alone = _only_in_this_process(fit)
     if workers > 1 and alone and cores is not None:
         warn(f"the fits run one after the other: {alone}")
-    with _bar(len(jobs), progress) as step:
+    with counted(len(jobs), f"Refitting {len(jobs)} times", "fit", progress) as step:
         if workers == 1 or alone:
             outcomes = []
             for job in jobs:
@@ -161,18 +161,6 @@ def _only_in_this_process(fit: Fit) -> str:
             if family.custom:
                 return f"the functions of the custom family {family.name!r} are in this process"
     return ""
-
-
-@contextmanager
-def _bar(total: int, progress: bool) -> Iterator[Any]:
-    if not progress:
-        yield lambda: None
-        return
-    bar = bar_class()(total=total, desc=f"Refitting {total} times", unit="fit", dynamic_ncols=True)
-    try:
-        yield bar.update
-    finally:
-        bar.close()
 
 
 def _tell(jobs: Sequence[Job], outcomes: Sequence[Outcome]) -> None:

@@ -97,7 +97,7 @@ def kfold(
 def _check_independent(fit: Fit) -> None:
     """Refuse joint densities where those of the rows are given the other rows."""
     for part in fit.model.parts:
-        covariance = None if part.autocor is None else part.autocor.covariance
+        covariance = part.residual_covariance
         if covariance is not None:
             raise HiermodelError(
                 f"joint= adds up the log densities of rows, and with {covariance.text} that of a "

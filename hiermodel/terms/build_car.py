@@ -15,6 +15,7 @@ from hiermodel.formula.syntax import Binary, Constant, Name, Node, SpecialTerm
 from hiermodel.schema import level_table
 from hiermodel.terms.base import Array, Scope
 from hiermodel.terms.car import TYPES, CarTerm, Neighbours
+from hiermodel.terms.known_matrices import square_matrix
 
 _ARGUMENTS = ("M", "gr", "type")
 
@@ -151,14 +152,7 @@ def _matrix(
                 f"data2[{name!r}] has different locations as index and columns"
                 + (f": {other!r} is in the columns only" if other is not None else "")
             )
-    try:
-        matrix = np.array(given.toarray() if hasattr(given, "toarray") else given, dtype=float)
-    except (TypeError, ValueError):
-        raise DataError(f"data2[{name!r}] does not hold numbers") from None
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        shape = " x ".join(map(str, matrix.shape))
-        raise DataError(f"data2[{name!r}] must be a square matrix for car(), not {shape}")
-    return name, matrix, labels
+    return name, square_matrix("car", name, given), labels
 
 
 def _of_locations(

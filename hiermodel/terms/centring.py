@@ -176,11 +176,7 @@ class Centring:
         r = np.empty((*v.shape[:2], v.shape[3], v.shape[2]))
         z = np.empty_like(v)
         for k, w in enumerate(self.weights):
-            tau, m = sd[..., k, None], np.zeros(1)
-            if factor is not None:
-                row = sd[..., k, None] * factor[..., k, :]
-                tau = row[..., k, None]
-                m = np.einsum("cdl,cdln->cdn", row[..., :k], z[..., :k, :])
+            m, tau = _given_before(k, z, sd, factor)
             effect = (1 - w) * m + tau ** (1 - w) * v[..., k, :]
             for shift in self.shifts:
                 effect = effect + shift.values(draws, k)
@@ -206,13 +202,17 @@ class Centring:
         """
         v = np.empty_like(z)
         for k, w in enumerate(self.weights):
-            tau, m = sd[..., k, None], np.zeros(1)
-            if factor is not None:
-                row = sd[..., k, None] * factor[..., k, :]
-                tau = row[..., k, None]
-                m = np.einsum("cdl,cdln->cdn", row[..., :k], z[..., :k, :])
+            m, tau = _given_before(k, z, sd, factor)
             rest = w * m + tau * z[..., k, :]
             for shift in self.shifts:
                 rest = rest - shift.values(draws, k)
             v[..., k, :] = rest / tau ** (1 - w)
         return v
+
+
+def _given_before(k: int, z: Array, sd: Array, factor: Array | None) -> tuple[Array, Array]:
+    """Mean and standard deviation of the prior of coefficient `k` given those before it."""
+    if factor is None:
+        return np.zeros(1), sd[..., k, None]
+    row = sd[..., k, None] * factor[..., k, :]
+    return np.einsum("cdl,cdln->cdn", row[..., :k], z[..., :k, :]), row[..., k, None]

@@ -40,13 +40,7 @@ def matrix_of_rows(kind: str, name: str, given: Any, n: int) -> Array:
     """
     if isinstance(given, pd.DataFrame):
         given = alike(name, given)
-    try:
-        matrix = np.array(given.toarray() if hasattr(given, "toarray") else given, dtype=float)
-    except (TypeError, ValueError):
-        raise DataError(f"data2[{name!r}] does not hold numbers") from None
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        shape = " x ".join(map(str, matrix.shape))
-        raise DataError(f"data2[{name!r}] must be a square matrix for {kind}(), not {shape}")
+    matrix = square_matrix(kind, name, given)
     if len(matrix) != n:
         raise DataError(
             f"data2[{name!r}] is {len(matrix)} x {len(matrix)}, and the model has {n} rows; "
@@ -58,6 +52,29 @@ def matrix_of_rows(kind: str, name: str, given: Any, n: int) -> Array:
         raise DataError(
             f"data2[{name!r}] has a missing or infinite value in row {row}, column {column}"
         )
+    return matrix
+
+
+def square_matrix(kind: str, name: str, given: Any) -> Array:
+    """The matrix of a term as numbers.
+
+    Raises
+    ------
+    DataError
+        For other values, and other shapes.
+
+    Examples
+    --------
+    >>> square_matrix("car", "M", [[0, 1], [1, 0]]).dtype
+    dtype('float64')
+    """
+    try:
+        matrix = np.array(given.toarray() if hasattr(given, "toarray") else given, dtype=float)
+    except (TypeError, ValueError):
+        raise DataError(f"data2[{name!r}] does not hold numbers") from None
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        shape = " x ".join(map(str, matrix.shape))
+        raise DataError(f"data2[{name!r}] must be a square matrix for {kind}(), not {shape}")
     return matrix
 
 

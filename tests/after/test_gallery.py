@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -14,13 +13,9 @@ import hiermodel as hm
 
 
 @pytest.fixture(scope="module")
-def gallery(root: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gallery", root / "examples" / "gallery.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["gallery"] = module
-    spec.loader.exec_module(module)
-    return module
+def gallery(script: Callable[[str], ModuleType], root: Path) -> ModuleType:
+    assert (root / "examples" / "gallery.py").is_file()
+    return script("examples/gallery.py")
 
 
 def test_page_is_up_to_date(gallery: ModuleType, root: Path) -> None:

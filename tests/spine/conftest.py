@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import warnings
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -16,17 +14,9 @@ SMALL = {"chains": 2, "draws": 300, "warmup": 300}
 
 
 @pytest.fixture(scope="session")
-def published() -> ModuleType:
+def published(script: Callable[[str], ModuleType]) -> ModuleType:
     """The script with the published results."""
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "published.py"
-    if not path.is_file():
-        pytest.skip("the benchmarks are not beside the tests")
-    spec = importlib.util.spec_from_file_location("published_results", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return script("benchmarks/published.py")
 
 
 @pytest.fixture(scope="session")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -15,17 +13,9 @@ SETS = 30
 
 
 @pytest.fixture(scope="module")
-def coverage() -> ModuleType:
+def coverage(script: Callable[[str], ModuleType]) -> ModuleType:
     """The benchmark, which does the same with more data sets."""
-    path = Path(__file__).resolve().parents[2] / "benchmarks" / "calibration.py"
-    if not path.is_file():
-        pytest.skip("the benchmarks are not beside the tests")
-    spec = importlib.util.spec_from_file_location("coverage_of_posteriors", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return script("benchmarks/calibration.py")
 
 
 @pytest.mark.slow
